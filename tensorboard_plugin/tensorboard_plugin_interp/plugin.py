@@ -1,0 +1,236 @@
+"""Back end of the tab: reads records through TensorBoard's data provider and serves them as JSON and PNG.
+
+The routes are a contract, written in `http_api.md`. Nothing is computed on request, and no path or address is taken
+from a request or from data.
+"""
+
+import functools
+import json
+import pathlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from tensorboard import errors, plugin_util
+from tensorboard.backend import http_util
+from tensorboard.data import provider
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from tensorboard_plugin_interp import metadata
+
+STATIC = pathlib.Path(__file__).parent / "static"
+MIME_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".txt": "text/plain",
+}
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PICTURE_SECONDS = 86_400  # pictures are never rewritten under one address: it holds the time of writing
+PICTURE_HEADERS = [("Content-Security-Policy", "default-src 'none'; sandbox")]
+ALL_STEPS = 1_000_000  # how many steps to ask for: all that TensorBoard has kept
+# What the two data providers raise when a file or a step vanishes between two questions.
+VANISHED = (errors.NotFoundError, LookupError, TypeError, ValueError)
+
+
+class InterpPlugin(base_plugin.TBPlugin):
+    """The tab "Interpretability".
+
+    Args:
+        context: what TensorBoard gives to plugins; only its data provider is used.
+    """
+
+    plugin_name = metadata.PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        self._provider = context.data_provider
+        self._static = _read_static()
+
+    def is_active(self) -> bool:
+        """Return False: TensorBoard already calls a plugin active when data bears its name, without asking it."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Return where the front end starts and what the tab is called."""
+        return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name=metadata.TAB_NAME)
+
+    def get_plugin_apps(self) -> dict[str, Callable]:
+        """Return the routes: four of data, and one for each file of the front end."""
+        routes = {"/runs": self._runs, "/record": self._record, "/series": self._series, "/image": self._image}
+        routes |= {route: functools.partial(_send, *file) for route, file in self._static.items()}
+        return {route: _guard(answer) for route, answer in routes.items()}
+
+    def _runs(self, request: wrappers.Request) -> wrappers.Response:
+        """What there is. `?run=` asks for the steps of that run only: with a thousand runs, all steps take seconds."""
+        ctx, experiment = _origin(request)
+        series = self._provider.list_blob_sequences(ctx, experiment_id=experiment, plugin_name=self.plugin_name)
+        only = [request.args["run"]] if "run" in request.args else None
+        steps = {(run, tag): sorted({datum.step for datum in data}) for run, tag, data in self._read(request, only)}
+        runs = {
+            run: {
+                tag: {
+                    "kind": tag.partition("/")[0],
+                    "layer": tag.partition("/")[2],
+                    "steps": steps.get((run, tag)),
+                    "last_step": entry.max_step,
+                    "wall_time": entry.max_wall_time,
+                }
+                for tag, entry in tags.items()
+            }
+            for run, tags in series.items()
+        }
+        return _json(request, {"runs": runs})
+
+    def _record(self, request: wrappers.Request) -> wrappers.Response:
+        run, tag = _text(request, "run"), _text(request, "tag")
+        datum = self._datum(request, run, tag, _integer(request, "step"))
+        return _json(request, self._header(request, datum) | {"images": _addresses(run, tag, datum)})
+
+    def _series(self, request: wrappers.Request) -> wrappers.Response:
+        run, tag = _text(request, "run"), _text(request, "tag")
+        found = self._one(request, run, tag)
+        steps, unreadable = [], 0
+        for datum in found:
+            try:
+                data = self._header(request, datum)["data"]
+            except _Problem:  # one bad step must not hide the others
+                unreadable += 1
+            else:
+                steps.append({"step": datum.step, "data": data, "images": _addresses(run, tag, datum)})
+        return _json(request, {"steps": steps, "unreadable": unreadable})
+
+    def _image(self, request: wrappers.Request) -> wrappers.Response:
+        step, index = _integer(request, "step"), _integer(request, "index")
+        datum = self._datum(request, _text(request, "run"), _text(request, "tag"), step)
+        if not 0 <= index < len(datum.values) - 1:
+            raise _Problem(404, f"step {step} has {len(datum.values) - 1} pictures, there is no picture {index}")
+        png = self._blob(request, datum.values[index + 1])
+        if not png.startswith(PNG_MAGIC):
+            raise _Problem(422, f"picture {index} of step {step} is not a PNG")
+        return http_util.Respond(request, png, "image/png", expires=PICTURE_SECONDS, headers=PICTURE_HEADERS)
+
+    def _read(
+        self, request: wrappers.Request, runs: list[str] | None, tags: list[str] | None = None
+    ) -> Iterator[tuple[str, str, list[provider.BlobSequenceDatum]]]:
+        """Yield `(run, tag, kept steps)`; the steps refer to pictures, whose bytes are not read."""
+        ctx, experiment = _origin(request)
+        found = self._provider.read_blob_sequences(
+            ctx,
+            experiment_id=experiment,
+            plugin_name=self.plugin_name,
+            downsample=ALL_STEPS,
+            run_tag_filter=provider.RunTagFilter(runs=runs, tags=tags),
+        )
+        for run, series in found.items():
+            for tag, data in series.items():
+                yield run, tag, list(data)
+
+    def _one(self, request: wrappers.Request, run: str, tag: str) -> list[provider.BlobSequenceDatum]:
+        """Return the steps of one series, sorted, without duplicates; 404 if there is none."""
+        for _, _, data in self._read(request, [run], [tag]):
+            # Without the fast loader an unsorted file comes unsorted.
+            return [datum for _, datum in sorted({datum.step: datum for datum in data}.items())]
+        raise _Problem(404, f"no records under run {run!r}, tag {tag!r}")
+
+    def _datum(self, request: wrappers.Request, run: str, tag: str, step: int) -> provider.BlobSequenceDatum:
+        for datum in self._one(request, run, tag):
+            if datum.step == step:
+                return datum
+        raise _Problem(404, f"no record of {tag!r} at step {step}")
+
+    def _blob(self, request: wrappers.Request, reference: provider.BlobReference) -> bytes:
+        try:
+            blob = self._provider.read_blob(_origin(request)[0], blob_key=reference.blob_key)
+        except errors.InvalidArgumentError as error:  # the data server fails on a key whose JSON needs an escape
+            raise _Problem(
+                422,
+                "TensorBoard's fast data loader cannot read run or layer names with quotation marks, backslashes or "
+                "control characters: start it with --load_fast=false",
+            ) from error
+        except VANISHED as error:
+            raise _Problem(404, "this record has vanished from the log directory") from error
+        if not isinstance(blob, bytes):
+            raise _Problem(422, "this record does not hold bytes: it was not written by tf-interp")
+        return blob
+
+    def _header(self, request: wrappers.Request, datum: provider.BlobSequenceDatum) -> dict[str, Any]:
+        """Return the header of one record, or 422 where its bytes cannot be read by this version."""
+        if not datum.values:
+            raise _Problem(422, f"the record of step {datum.step} is empty")
+        try:
+            header, _ = metadata.unpack([self._blob(request, datum.values[0])])
+            json.dumps(header, allow_nan=False)  # a browser would fail on NaN
+        except (ValueError, RecursionError) as error:
+            raise _Problem(422, f"the record of step {datum.step} cannot be read: {error}") from error
+        if not isinstance(header.get("data"), dict):
+            raise _Problem(422, f"the record of step {datum.step} has no data")
+        return header
+
+
+class _Problem(Exception):
+    """An answer other than 200, with one line that says why."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _guard(answer: Callable[[wrappers.Request], wrappers.Response]) -> Callable:
+    """Return the WSGI app of one route: reading methods only, and problems as one line of JSON."""
+
+    @wrappers.Request.application
+    def app(request: wrappers.Request) -> wrappers.Response:
+        if request.method not in ("GET", "HEAD"):
+            error = {"error": f"{request.method} is not allowed: this tab only reads"}
+            return http_util.Respond(request, error, "application/json", 405, headers=[("Allow", "GET, HEAD")])
+        try:
+            return answer(request)
+        except _Problem as problem:
+            return http_util.Respond(request, {"error": str(problem)}, "application/json", problem.code)
+
+    return app
+
+
+def _origin(request: wrappers.Request) -> tuple[Any, str]:
+    """Return what the data provider wants to know of a request: its context and the experiment."""
+    return plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
+
+
+def _json(request: wrappers.Request, answer: dict[str, Any]) -> wrappers.Response:
+    return http_util.Respond(request, json.dumps(answer, allow_nan=False), "application/json")
+
+
+def _addresses(run: str, tag: str, datum: provider.BlobSequenceDatum) -> list[str]:
+    """Return an address for each picture, relative to the routes.
+
+    `written` keeps a browser from showing pictures of an earlier training in the same folder from its cache.
+    """
+    about = {"run": run, "tag": tag, "step": datum.step}
+    count = max(0, len(datum.values) - 1)
+    return [f"image?{urlencode(about | {'index': index, 'written': datum.wall_time})}" for index in range(count)]
+
+
+def _text(request: wrappers.Request, name: str) -> str:
+    if name not in request.args:
+        raise _Problem(400, f"the parameter {name!r} is missing")
+    return request.args[name]
+
+
+def _integer(request: wrappers.Request, name: str) -> int:
+    text = _text(request, name)
+    if not re.fullmatch("-?[0-9]{1,18}", text):
+        raise _Problem(400, f"the parameter {name!r} must be an integer")
+    return int(text)
+
+
+def _read_static() -> dict[str, tuple[bytes, str]]:
+    """Return route -> (content, MIME type) of each file of the front end: requests look up this table, never a path."""
+    files = [path for path in sorted(STATIC.rglob("*")) if path.suffix in MIME_TYPES]
+    return {
+        f"/static/{path.relative_to(STATIC).as_posix()}": (path.read_bytes(), MIME_TYPES[path.suffix]) for path in files
+    }
+
+
+def _send(content: bytes, mime_type: str, request: wrappers.Request) -> wrappers.Response:
+    return http_util.Respond(request, content, mime_type)

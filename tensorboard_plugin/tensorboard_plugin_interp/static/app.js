@@ -1,0 +1,179 @@
+/** The whole tab: what is selected, what is known, and which view shows it. */
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
+import { Bar, Timeline } from "./header.js";
+import { Store, stepAt, useRecord } from "./model.js";
+import { Message, Panel } from "./parts.js";
+import { followTheme, isVisible, onReload, readLink, writeLink } from "./tbhost.js";
+import { ConceptDetail, Concepts } from "./view_concepts.js";
+import { DecisionDetail, Decisions } from "./view_decisions.js";
+import { Empty } from "./view_empty.js";
+import { Features, UnitDetail } from "./view_features.js";
+import { Groups, PictureDetail } from "./view_groups.js";
+import { Overview } from "./view_overview.js";
+
+const POLL = 5000; // ms between looks for new steps
+const SECTIONS = [
+  { id: "overview", title: "Overview", kind: "", view: Overview, detail: null },
+  { id: "features", title: "Features", kind: "features", view: Features, detail: UnitDetail },
+  { id: "groups", title: "Groups", kind: "groups", view: Groups, detail: PictureDetail },
+  { id: "decisions", title: "Decisions", kind: "attribution", view: Decisions, detail: DecisionDetail },
+  { id: "concepts", title: "Concepts", kind: "concepts", view: Concepts, detail: ConceptDetail },
+];
+const KINDS = SECTIONS.map((section) => section.kind).filter(Boolean);
+
+/** @param {Record<string, any>} runs @returns {string} the run that was written last */
+function latestRun(runs) {
+  const time = (/** @type {string} */ run) => Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
+  return Object.keys(runs).sort((a, b) => time(b) - time(a) || a.localeCompare(b))[0] ?? "";
+}
+
+/**
+ * Ask again and again which runs and steps there are, while the tab can be seen.
+ * @param {Store} store
+ * @param {string} wanted the run to know the steps of; "" for the latest
+ * @returns {{runs: Record<string, any>|null, run: string, error: string}}
+ */
+function useRuns(store, wanted) {
+  const [state, setState] = useState({ runs: /** @type {Record<string, any>|null} */ (null), run: "", error: "" });
+  const known = useRef(state);
+  known.current = state;
+  useEffect(() => {
+    let over = false;
+    let busy = false;
+    const look = async () => {
+      if (busy || !isVisible()) return;
+      busy = true;
+      try {
+        let { runs } = await store.source.runs(wanted);
+        // Once a run is shown it stays, even if another one is written later.
+        const run = [wanted, known.current.run].find((name) => Object.hasOwn(runs, name)) ?? latestRun(runs);
+        if (run && run !== wanted) runs = (await store.source.runs(run)).runs;
+        if (over) return;
+        const before = known.current.runs?.[run] ?? {};
+        for (const [tag, series] of Object.entries(before)) {
+          const now = runs[run]?.[tag]?.steps;
+          // Steps that went away, other than by thinning out, mean that the run was started again in the same folder.
+          if (!now || (series.steps?.length && now.length && now[now.length - 1] < series.steps[series.steps.length - 1])) store.forget(run);
+        }
+        if (JSON.stringify(runs) !== JSON.stringify(known.current.runs) || run !== known.current.run || known.current.error) setState({ runs, run, error: "" });
+      } catch (error) {
+        if (!over) setState({ ...known.current, error: /** @type {Error} */ (error).message });
+      } finally {
+        busy = false;
+      }
+    };
+    look();
+    const timer = setInterval(look, POLL);
+    const stop = onReload(look);
+    return () => {
+      over = true;
+      clearInterval(timer);
+      stop();
+    };
+  }, [store, wanted]);
+  return state;
+}
+
+/** @param {Record<string, any>} tags of one run @returns {Record<string, any[]>} series with steps, by kind, in the order of layers */
+function byKind(tags) {
+  const all = Object.entries(tags).map(([tag, series]) => ({ tag, ...series }));
+  const order = (/** @type {any} */ a, /** @type {any} */ b) => a.layer.localeCompare(b.layer, "en", { numeric: true });
+  return Object.fromEntries(KINDS.map((kind) => [kind, all.filter((series) => series.kind === kind && series.steps?.length).sort(order)]));
+}
+
+/** @param {{source: import("./model.js").Source}} props */
+export function App({ source }) {
+  const store = useMemo(() => new Store(source), [source]);
+  const [choice, setChoice] = useState(() => ({ run: "", layer: "", section: "overview", step: "", item: "", ...readLink() }));
+  const change = (/** @type {any} */ part) => setChoice((/** @type {any} */ before) => ({ ...before, ...part }));
+  const { runs, run, error } = useRuns(store, choice.run);
+  useEffect(() => followTheme((dark) => (document.documentElement.dataset.theme = dark ? "dark" : "light")), []);
+  useEffect(() => writeLink({ ...choice, section: choice.section === "overview" ? "" : choice.section }), [choice]);
+  const all = useMemo(() => byKind(runs?.[run] ?? {}), [runs, run]);
+  const top = useTop(runs);
+  const every = KINDS.flatMap((kind) => all[kind]);
+  const steps = useMemo(() => [...new Set(every.flatMap((series) => series.steps))].sort((a, b) => a - b), [all]);
+  const layers = [...new Set(every.map((series) => series.layer))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+
+  if (!runs) return html`<main class="alone">${error ? html`<${Message} kind="error">${error}<//>` : html`<${Message}>Looking for records …<//>`}</main>`;
+  if (!every.length) return html`<${Empty} error=${error} />`;
+
+  const layer = layers.includes(choice.layer) ? choice.layer : "";
+  const series = Object.fromEntries(KINDS.map((kind) => [kind, all[kind].filter((/** @type {any} */ one) => !layer || one.layer === layer)]));
+  const follow = choice.step === "";
+  const step = follow ? steps[steps.length - 1] : (stepAt(steps, Number(choice.step)) ?? steps[0]);
+  const current = SECTIONS.find((one) => one.id === choice.section && (!one.kind || all[one.kind].length)) ?? SECTIONS[0];
+  const ctx = {
+    store,
+    run,
+    step,
+    series,
+    unknown: [...new Set(Object.values(runs[run]).map((one) => /** @type {any} */ (one).kind).filter((kind) => !KINDS.includes(kind)))],
+    setStep: (/** @type {number} */ next) => change({ step: next === steps[steps.length - 1] ? "" : String(next) }),
+    goTo: (/** @type {string} */ section) => change({ section, item: "" }),
+    open: (/** @type {string} */ kind, /** @type {string} */ tag, /** @type {string} */ name) =>
+      change({ item: JSON.stringify([tag, name]), section: SECTIONS.find((one) => one.kind === kind)?.id ?? "overview" }),
+    isOpen: (/** @type {string} */ _, /** @type {string} */ tag, /** @type {string} */ name) => choice.item === JSON.stringify([tag, name]),
+  };
+  const shown = current.kind ? series[current.kind] : KINDS.flatMap((kind) => series[kind]);
+  return html`
+    <header class="top" ref=${top}>
+      <${Bar} sections=${SECTIONS.map((one) => ({ id: one.id, title: one.title, count: one.kind ? all[one.kind].length : 1 }))} section=${current.id} onSection=${ctx.goTo}
+        runs=${Object.keys(runs).sort()} run=${run} onRun=${(/** @type {string} */ next) => change({ run: next, step: "", item: "" })}
+        layers=${layers} layer=${layer} onLayer=${(/** @type {string} */ next) => change({ layer: next, item: "" })} />
+      ${(steps.length > 1 || steps[0] > 0) && html`<${StepBar} ctx=${ctx} steps=${steps} shown=${shown} every=${every} follow=${follow} />`}
+      ${error && html`<${Message} kind="error">${error} Trying again …<//>`}
+    </header>
+    <div class="body">
+      <main>${shown.length ? html`<${current.view} ctx=${ctx} />` : html`<${Message}>Layer ${layer} has no ${current.title.toLowerCase()}. Choose another layer above.<//>`}</main>
+      <${Detail} ctx=${ctx} section=${current} item=${choice.item} onClose=${() => change({ item: "" })} />
+    </div>`;
+}
+
+/** @param {any} sign measured again when this changes @returns {any} a ref for the bar at the top, under which the side panel begins */
+function useTop(sign) {
+  const ref = useRef(/** @type {any} */ (null));
+  useEffect(() => {
+    if (!ref.current) return undefined;
+    const observer = new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${ref.current.offsetHeight}px`));
+    observer.observe(ref.current);
+    return () => observer.disconnect();
+  }, [Boolean(sign), ref.current]);
+  return ref;
+}
+
+/** @param {{ctx: any, steps: number[], shown: any[], every: any[], follow: boolean}} props the slider, with what the records say about their steps */
+function StepBar({ ctx, steps, shown, every, follow }) {
+  const lead = shown[0] ?? every[0];
+  const at = stepAt(lead.steps, ctx.step);
+  const { record, stale } = useRecord(ctx.store, ctx.run, lead.tag, at);
+  const { record: last } = useRecord(ctx.store, ctx.run, lead.tag, lead.steps[lead.steps.length - 1]);
+  useEffect(() => {
+    if (stale) return; // first what is wanted now, then its neighbors
+    const place = steps.indexOf(ctx.step);
+    for (const neighbor of [steps[place + 1], steps[place - 1]]) {
+      if (neighbor === undefined) continue;
+      for (const series of shown) if (series.steps.includes(neighbor)) ctx.store.prefetch(ctx.run, series.tag, neighbor);
+    }
+  }, [ctx.step, ctx.run, stale, shown.map((series) => series.tag).join()]);
+  const written = last && Number.isFinite(last.data.ordinal) ? last.data.ordinal + 1 : null;
+  const epoch = record && record.step === ctx.step && Number.isFinite(record.data.epoch) ? record.data.epoch : null;
+  return html`<${Timeline} steps=${steps} step=${ctx.step} epoch=${epoch} written=${written} follow=${follow} busy=${stale} onStep=${ctx.setStep} />`;
+}
+
+/** @param {{ctx: any, section: any, item: string, onClose: () => void}} props */
+function Detail({ ctx, section, item, onClose }) {
+  if (!item || !section.detail) return null;
+  let tag, name;
+  try {
+    [tag, name] = JSON.parse(item);
+  } catch {
+    return null; // a link broken by hand
+  }
+  const series = ctx.series[section.kind].find((/** @type {any} */ one) => one.tag === tag);
+  if (!series || typeof name !== "string") return null;
+  const title = section.kind === "features" ? name : section.kind === "concepts" ? "Concept test" : "Picture";
+  return html`<${Panel} title=${html`${title} <span class="quiet">${series.layer}</span>`} onClose=${onClose}>
+    <${section.detail} key=${tag} ctx=${ctx} tag=${tag} name=${name} series=${series} />
+  <//>`;
+}

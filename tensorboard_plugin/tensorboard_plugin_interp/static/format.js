@@ -1,0 +1,135 @@
+/** Numbers and sentences as a person reads them. */
+
+const MINUS = "\u2212";
+
+/**
+ * A number with three sensible digits.
+ * @param {number|null|undefined} value
+ * @returns {string}
+ */
+export function number(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 1e7 || size < 1e-4) return value.toExponential(1).replace("-", MINUS);
+  const digits = size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.095 ? 2 : size >= 0.0095 ? 3 : 4;
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", MINUS);
+}
+
+/** @param {number|null|undefined} value @returns {string} with + or − before it */
+export function signed(value) {
+  const text = number(value);
+  return value !== null && value !== undefined && value > 0 ? `+${text}` : text;
+}
+
+/** @param {number|null|undefined} value 0..1 @returns {string} */
+export function percent(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const share = value * 100;
+  return `${share !== 0 && Math.abs(share) < 9.95 ? share.toFixed(1) : share.toFixed(0)} %`;
+}
+
+/** @param {number|null|undefined} value @returns {string} */
+export function pValue(value) {
+  if (value === null || value === undefined) return "–";
+  return value < 0.001 ? "< 0.001" : value.toFixed(value < 0.1 ? 3 : 2);
+}
+
+/** @param {number|null|undefined} value @returns {string} */
+export function whole(value) {
+  return value === null || value === undefined ? "–" : value.toLocaleString("en-US");
+}
+
+/** @param {number|null|undefined} seconds @returns {string} */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 0.095) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return `${Math.round(seconds / 60)} min`;
+}
+
+/** @param {string[]|null|undefined} names @param {number|null|undefined} index @returns {string} */
+export function className(names, index) {
+  if (index === null || index === undefined) return "–";
+  return names?.[index] ?? `class ${index}`;
+}
+
+/** @param {string} run @returns {string} the run as the user named it: records live in its folder `interp` */
+export function runName(run) {
+  if (run === "interp" || run === ".") return "(this folder)";
+  return run.endsWith("/interp") ? run.slice(0, -"/interp".length) : run;
+}
+
+/** @param {any} row @param {number} alpha @returns {boolean} */
+export function isSignificant(row, alpha) {
+  return row.p_holm !== null && row.p_holm !== undefined && row.p_holm < alpha;
+}
+
+/** @param {any} row @param {number} alpha @returns {string} what a test found, in two words */
+export function verdict(row, alpha) {
+  if (row.displacement === null || row.displacement === undefined) return "not tested";
+  if (!isSignificant(row, alpha)) return "no evidence";
+  return row.displacement > 0 ? "raises it" : "lowers it";
+}
+
+/** What is compared with what, in words. @type {Record<string, {label: string, verb: string}>} */
+export const CONTRASTS = {
+  random: { label: "against random pictures", verb: "adding" },
+  relative: { label: "against the other concepts", verb: "putting the other concepts aside for" },
+  paired: { label: "the same pictures with and without", verb: "adding" },
+};
+
+/**
+ * Numbers that are read together, with the same number of decimals: those that the largest needs, one more below 10.
+ * @param {(number|null|undefined)[]} values
+ * @returns {string[]}
+ */
+export function together(values) {
+  const known = values.filter((value) => Number.isFinite(value ?? NaN)).map((value) => Math.abs(/** @type {number} */ (value)));
+  const size = Math.max(...known, 0);
+  if (size >= 1e6 || (size > 0 && size < 0.001)) return values.map(number);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4;
+  return values.map((value) => {
+    if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+    const text = value.toFixed(digits);
+    return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", MINUS);
+  });
+}
+
+/** @param {any} row @param {number} [sign] @returns {string} such as `1.33 [1.10, 1.50]` */
+export function interval(row, sign = 1) {
+  const turn = (/** @type {any} */ value) => (value === null || value === undefined ? value : sign * value);
+  const ends = sign > 0 ? [row.ci_low, row.ci_high] : [row.ci_high, row.ci_low];
+  const [value, low, high] = together([turn(row.displacement), ...ends.map(turn)]);
+  return low === "–" ? value : `${value} [${low}, ${high}]`;
+}
+
+/**
+ * The finding of one test as a sentence.
+ * @param {any} row
+ * @param {number} step
+ * @param {number} alpha
+ * @returns {string}
+ */
+export function conceptSentence(row, step, alpha) {
+  const when = step > 0 ? `At step ${whole(step)}, ` : "";
+  const how = `${CONTRASTS[row.contrast]?.verb ?? "adding"} the concept “${row.concept}”`;
+  const start = when ? when + how : how[0].toUpperCase() + how.slice(1);
+  const known = row.null_low !== null && row.null_high !== null && row.null_low !== undefined;
+  const chance = together([row.null_low, row.null_high]).join(" to ");
+  if (row.displacement === null || row.displacement === undefined) return `${start} could not be tested for “${row.target}”.`;
+  if (isSignificant(row, alpha)) {
+    const what = row.displacement > 0 ? "raises" : "lowers";
+    return `${start} ${what} the logit of “${row.target}” by ${interval(row, Math.sign(row.displacement))}${known ? `; permuted labels give ${chance}` : ""}.`;
+  }
+  return (
+    `${start} changes the logit of “${row.target}” by ${interval(row)}` +
+    `${known ? `; permuted labels give ${chance}` : ""}: no evidence that the decision depends on it.`
+  );
+}
+
+/** @param {number} count @param {string} one @param {string} [many] @returns {string} */
+export function plural(count, one, many = `${one}s`) {
+  return `${whole(count)} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,203 @@
+/**
+ * Data of the tab: asks the back end, keeps answers, drops stale ones. The contract is `http_api.md`.
+ *
+ * @typedef {{kind: string, layer: string, steps: number[]|null, last_step: number, wall_time: number}} Series
+ * @typedef {{image: number, rows: number, columns: number, count: number}} Sheet
+ * @typedef {{kind: string, layer: string, step: number, title: string, data: any, images: string[]}} TabRecord
+ * @typedef {{step: number, data: any, images: string[]}} Entry
+ * @typedef {object} Source where answers come from: TensorBoard, or a report with records inside
+ * @property {(run?: string) => Promise<{runs: Record<string, Record<string, Series>>}>} runs
+ * @property {(run: string, tag: string, step: number) => Promise<TabRecord>} record
+ * @property {(run: string, tag: string) => Promise<{steps: Entry[], unreadable: number}>} series
+ */
+import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
+
+const KEPT = 400; // answers
+const KEPT_PICTURES = 300;
+
+/** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
+export function httpSource() {
+  const base = new URL("../", import.meta.url);
+  const ask = async (/** @type {string} */ route, /** @type {Record<string, any>} */ parameters) => {
+    const url = new URL(route, base);
+    for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, String(value));
+    let response;
+    try {
+      response = await fetch(url);
+    } catch {
+      throw new Error("TensorBoard does not answer. Is it still running?");
+    }
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.error || `TensorBoard answered with error ${response.status}.`);
+    return answer;
+  };
+  const absolute = (/** @type {any} */ entry) => ({
+    ...entry,
+    images: entry.images.map((/** @type {string} */ image) => new URL(image, base).href),
+  });
+  return {
+    runs: (run) => ask("runs", run === undefined ? {} : { run }),
+    record: async (run, tag, step) => absolute(await ask("record", { run, tag, step })),
+    series: async (run, tag) => {
+      const answer = await ask("series", { run, tag });
+      return { ...answer, steps: answer.steps.map(absolute) };
+    },
+  };
+}
+
+/** Keeps answers by name, the most recently used ones; a failed question is forgotten, so that it is asked again. */
+class Cache {
+  /** @param {number} limit */
+  constructor(limit) {
+    this.limit = limit;
+    /** @type {Map<string, {promise: Promise<any>, value?: any}>} */
+    this.entries = new Map();
+  }
+
+  /** @param {string} key @returns {any} what is already there, or undefined */
+  peek(key) {
+    return this.entries.get(key)?.value;
+  }
+
+  /** @param {string} key @param {() => Promise<any>} ask @returns {Promise<any>} */
+  get(key, ask) {
+    let entry = this.entries.get(key);
+    if (!entry) {
+      const promise = ask();
+      entry = { promise };
+      const made = entry;
+      promise.then(
+        (value) => (made.value = value),
+        () => this.entries.delete(key),
+      );
+    }
+    this.entries.delete(key);
+    this.entries.set(key, entry); // last in the map = used last
+    for (const oldest of this.entries.keys()) if (this.entries.size > this.limit) this.entries.delete(oldest);
+    return entry.promise;
+  }
+
+  /** @param {string} prefix */
+  forget(prefix) {
+    for (const key of [...this.entries.keys()]) if (key.startsWith(prefix)) this.entries.delete(key);
+  }
+}
+
+const pictures = new Cache(KEPT_PICTURES);
+
+/** @param {string} url @returns {Promise<HTMLImageElement>} a picture that can be drawn at once */
+export function loadPicture(url) {
+  return pictures.get(url, async () => {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    return image;
+  });
+}
+
+/** The answers of one source. */
+export class Store {
+  /** @param {Source} source */
+  constructor(source) {
+    this.source = source;
+    this.cache = new Cache(KEPT);
+  }
+
+  /** @param {string} run @param {string} tag @param {string|number} what */
+  static key(run, tag, what) {
+    return JSON.stringify([run, tag, what]);
+  }
+
+  /** @param {string} run @param {string} tag @param {number} step @returns {Promise<TabRecord>} */
+  record(run, tag, step) {
+    return this.cache.get(Store.key(run, tag, step), () => this.source.record(run, tag, step));
+  }
+
+  /** @param {string} run @param {string} tag @param {number[]} steps @returns {Promise<{steps: Entry[], unreadable: number}>} */
+  series(run, tag, steps) {
+    return this.cache.get(Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`), () => this.source.series(run, tag));
+  }
+
+  /** Fetch a record and its pictures before they are asked for. @param {string} run @param {string} tag @param {number} step */
+  prefetch(run, tag, step) {
+    this.record(run, tag, step).then(
+      (record) => record.images.forEach((url) => loadPicture(url).catch(() => {})),
+      () => {},
+    );
+  }
+
+  /** Drop what was said about a run, because its files have been replaced. @param {string} run */
+  forget(run) {
+    this.cache.forget(`${JSON.stringify([run]).slice(0, -1)},`);
+  }
+}
+
+/**
+ * Ask for something, and keep showing the answer before until the new one is there.
+ * @template T
+ * @param {string} key what is asked for; "" for nothing
+ * @param {string} group answers of one group may stand in for each other while waiting
+ * @param {T|undefined} ready the answer, if it is known without waiting
+ * @param {() => Promise<T>} ask
+ * @returns {{value: T|undefined, error: string, stale: boolean}}
+ */
+function useAnswer(key, group, ready, ask) {
+  const [state, setState] = useState({ key: "", group: "", value: /** @type {T|undefined} */ (undefined), error: "" });
+  const wanted = useRef(key);
+  wanted.current = key;
+  useEffect(() => {
+    if (!key || state.key === key) return;
+    ask().then(
+      (value) => wanted.current === key && setState({ key, group, value, error: "" }),
+      (error) => wanted.current === key && setState({ key, group, value: undefined, error: error.message }),
+    );
+  }, [key]);
+  if (!key) return { value: undefined, error: "", stale: false };
+  if (state.key === key) return { value: state.value, error: state.error, stale: false };
+  if (ready !== undefined) return { value: ready, error: "", stale: false };
+  return { value: state.group === group ? state.value : undefined, error: "", stale: true };
+}
+
+/** @param {Store} store @param {string} run @param {string} tag @param {number|null} step */
+export function useRecord(store, run, tag, step) {
+  const key = step === null ? "" : Store.key(run, tag, step);
+  const answer = useAnswer(key, Store.key(run, tag, ""), store.cache.peek(key), () => store.record(run, tag, step ?? 0));
+  return { record: answer.value, error: answer.error, stale: answer.stale };
+}
+
+/** @param {Store} store @param {string} run @param {string} tag @param {number[]} steps @returns {Entry[]} */
+export function useSeries(store, run, tag, steps) {
+  const key = steps.length ? Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`) : "";
+  const answer = useAnswer(key, Store.key(run, tag, ""), store.cache.peek(key), () => store.series(run, tag, steps));
+  return answer.value?.steps ?? [];
+}
+
+/**
+ * Load a sheet of a record; the sheet before stays until the new one can be drawn.
+ * @param {{images: string[]}|undefined} record
+ * @param {Sheet|null|undefined} sheet
+ * @returns {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}|undefined} `stale`
+ *   while a newer one is being loaded; without image and cells if it cannot be loaded
+ */
+export function useSheet(record, sheet) {
+  const url = record && sheet ? (record.images[sheet.image] ?? "") : "";
+  const loaded = pictures.peek(url);
+  const { value, error, stale } = useAnswer(url && `${url}#${sheet?.rows}`, "", loaded && { image: loaded, ...cells(sheet) }, async () => ({
+    image: await loadPicture(url),
+    ...cells(sheet),
+  }));
+  if (error) return { image: null, rows: 1, columns: 1, count: 0, stale: false };
+  return value && { ...value, stale };
+}
+
+/** @param {any} sheet */
+function cells(sheet) {
+  return { rows: Math.max(1, sheet.rows), columns: Math.max(1, sheet.columns), count: sheet.count };
+}
+
+/** @param {number[]} steps sorted @param {number} step @returns {number|null} the last step that is not after `step` */
+export function stepAt(steps, step) {
+  let found = null;
+  for (const candidate of steps) if (candidate <= step) found = candidate;
+  return found;
+}

@@ -1,0 +1,105 @@
+/**
+ * What the tab knows of the TensorBoard page around it: theme, reloads, visibility and the address bar.
+ *
+ * TensorBoard shows the tab in an iframe of its own origin. Everything here works without that page, too (in a report
+ * or a test), and then says: light or dark as the browser prefers, never reloaded, always visible, no address.
+ */
+
+const NAME = "interpretability";
+const PREFIX = `p.${NAME}.`;
+
+/** @returns {Window|null} the page around us, if there is one that we may read */
+function host() {
+  try {
+    return window.parent !== window && window.parent.document ? window.parent : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Follow TensorBoard's own theme switch; `prefers-color-scheme` does not follow it.
+ * @param {(dark: boolean) => void} tell called at once and on every change
+ * @returns {() => void} stops following
+ */
+export function followTheme(tell) {
+  const page = host();
+  if (!page) {
+    const query = window.matchMedia("(prefers-color-scheme: dark)");
+    const listen = () => tell(query.matches);
+    query.addEventListener("change", listen);
+    listen();
+    return () => query.removeEventListener("change", listen);
+  }
+  const look = () => tell(page.document.body.classList.contains("dark-mode"));
+  const observer = new MutationObserver(look);
+  observer.observe(page.document.body, { attributes: true, attributeFilter: ["class"] });
+  look();
+  return () => observer.disconnect();
+}
+
+/**
+ * Hear of it when TensorBoard reloads its data (button or timer), through the messages of its experimental plugin API.
+ * @param {() => void} tell
+ * @returns {() => void} stops hearing
+ */
+export function onReload(tell) {
+  const page = host();
+  if (!page) return () => {};
+  const channel = new MessageChannel();
+  channel.port1.onmessage = (event) => {
+    try {
+      if (JSON.parse(event.data).type === "experimental.DataReloaded") tell();
+    } catch {
+      // not a message of this API
+    }
+  };
+  page.postMessage("experimental.bootstrap", "*", [channel.port2]);
+  return () => channel.port1.close();
+}
+
+/** @returns {boolean} false while another tab of TensorBoard is shown: it hides our iframe by giving it no height */
+export function isVisible() {
+  return window.innerHeight > 0 && !document.hidden;
+}
+
+/**
+ * Read what the address bar says about this tab.
+ * @returns {Record<string, string>}
+ */
+export function readLink() {
+  const page = host();
+  if (!page) return {};
+  try {
+    const parts = page.location.hash.slice(1).split("&");
+    return Object.fromEntries(
+      parts
+        .filter((part) => part.startsWith(PREFIX) && part.includes("="))
+        .map((part) => part.slice(PREFIX.length))
+        .map((part) => [part.slice(0, part.indexOf("=")), decodeURIComponent(part.slice(part.indexOf("=") + 1))]),
+    );
+  } catch {
+    return {}; // a link broken by hand
+  }
+}
+
+/**
+ * Write to the address bar what is shown, so that the link can be kept and shared.
+ * @param {Record<string, string>} state empty values are left out
+ */
+export function writeLink(state) {
+  const page = host();
+  if (!page || !isVisible()) return;
+  try {
+    const parts = page.location.hash.slice(1).split("&");
+    if (parts[0] !== NAME) return; // another tab is shown: its address is not ours to change
+    const others = parts.slice(1).filter((part) => part && !part.startsWith(PREFIX));
+    const own = Object.entries(state)
+      .filter(([, value]) => value !== "")
+      .map(([key, value]) => `${PREFIX}${key}=${encodeURIComponent(value)}`);
+    const hash = `#${[NAME, ...others, ...own].join("&")}`;
+    if (hash !== page.location.hash) page.history.replaceState(page.history.state, "", hash);
+  } catch {
+    // no access to the address: the tab works without links
+  }
+}

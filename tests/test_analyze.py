@@ -1,0 +1,166 @@
+"""The one pipeline: what its records hold, and that they agree with the building blocks asked directly."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_interp import Attributions, ConceptTests, Features, NeuronGroups, Probe, analyze, find_groups, open_model, tcav
+from tf_interp.images import to_uint8
+
+COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "scalars"}
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    return open_model(
+        keras.Sequential(
+            [
+                keras.Input((12, 12, 1)),
+                layers.Conv2D(6, 3, activation="relu", name="conv"),
+                layers.GlobalAveragePooling2D(name="pool"),
+                layers.Dense(3, name="dense"),
+            ],
+            name="small",
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def probe():
+    rng = np.random.default_rng(1)
+    return Probe.from_arrays(rng.random((9, 12, 12, 1)), [0, 1, 2] * 3, ["a", "b", "c"])
+
+
+def _cell(record, sheet, index):
+    image = record.images[sheet["image"]]
+    height, width = image.shape[0] // sheet["rows"], image.shape[1] // sheet["columns"]
+    row, column = divmod(index, sheet["columns"])
+    return image[row * height : (row + 1) * height, column * width : (column + 1) * width]
+
+
+def test_every_record_is_complete(model, probe):
+    dots = np.random.default_rng(2).random((8, 12, 12, 1))
+    parts = [
+        Features(2, steps=3),
+        NeuronGroups(2, steps=3),
+        Attributions(pictures=4),
+        ConceptTests({"dots": dots, "same": dots[::-1] ** 2}, dots**3, ["a", 1]),
+    ]
+    records = list(analyze(model, probe, ["conv", "dense"], parts, step=4))
+    assert [(r.kind, r.layer) for r in records] == [
+        (kind, layer) for kind in ("features", "groups", "attribution", "concepts") for layer in ("conv", "dense")
+    ]
+    for record in records:
+        assert set(record.data) >= COMMON
+        assert record.step == 4
+        assert record.data["class_names"] == ["a", "b", "c"]
+        sheets = [value for value in record.data.values() if isinstance(value, dict) and "image" in value]
+        for sheet in sheets:
+            height, width = record.images[sheet["image"]].shape[:2]
+            assert height % sheet["rows"] == 0
+            assert width % sheet["columns"] == 0
+
+
+def test_thumbnails_are_the_probe(model, probe):
+    record = next(analyze(model, probe, ["conv"], [Attributions(pictures=5)]))
+    entry = record.data["probe"]
+    assert entry["labels"] == [0, 1, 2, 0, 1]
+    for index in range(5):
+        np.testing.assert_array_equal(_cell(record, entry["thumbnails"], index), to_uint8(probe.images[index]))
+
+
+def test_predictions_are_the_networks(model, probe):
+    record = next(analyze(model, probe, ["conv"], [Attributions(pictures=9)]))
+    expected = model.model(probe.images).numpy()
+    assert record.data["probe"]["predictions"] == expected.argmax(-1).tolist()
+    for row in record.data["pictures"]:
+        assert row["target"] == expected[row["probe"]].argmax()
+        assert row["logit"] == pytest.approx(expected[row["probe"]].max(), rel=1e-5)
+
+
+def test_attribution_maps_add_up_to_the_total(model, probe):
+    record = next(analyze(model, probe, ["conv"], [Attributions("b", pictures=4)]))
+    assert record.data["target"] == {"index": 1, "name": "b"}
+    for index, row in enumerate(record.data["pictures"]):
+        signed = _cell(record, record.data["positive"], index).astype(float) - _cell(
+            record, record.data["negative"], index
+        )
+        assert signed.sum() / 255 * record.data["scale"] == pytest.approx(
+            row["total"], abs=100 / 255 * record.data["scale"]
+        )
+
+
+def test_groups_are_those_of_find_groups(model, probe):
+    record = next(analyze(model, probe, ["conv"], [NeuronGroups(3, icons=False, seed=2)]))
+    groups = find_groups(model, probe, "conv", 3, seed=2)
+    assert [g["share"] for g in record.data["groups"]] == pytest.approx(groups.shares, rel=1e-5)
+    assert record.data["error"] == pytest.approx(groups.error, rel=1e-5)
+    assert sum(g["share"] for g in record.data["groups"]) <= 1 + 1e-6
+    np.testing.assert_allclose(
+        _cell(record, record.data["maps"], 4 * 3 + 1) / 255 * record.data["map_scale"][1], groups.weights[4, ..., 1],
+        atol=record.data["map_scale"][1] / 255,
+    )  # fmt: skip
+
+
+def test_effects_and_residual_add_up_to_activation_times_gradient(model, probe):
+    record = next(analyze(model, probe, ["conv"], [NeuronGroups(3, icons=False, targets=["c"])]))
+    activations = model.run(probe.images, ["conv"])["conv"].numpy()
+    weights = model.model.get_layer("dense").kernel.numpy()[:, 2]
+    total = (activations.mean((1, 2)) @ weights).mean()
+    assert sum(g["effects"]["c"] for g in record.data["groups"]) + record.data["residual_effects"][
+        "c"
+    ] == pytest.approx(total, rel=1e-4)
+
+
+def test_concept_rows_are_those_of_tcav(model, probe):
+    rng = np.random.default_rng(3)
+    bright, pool = rng.random((10, 12, 12, 1)) ** 0.3, rng.random((20, 12, 12, 1))
+    record = next(analyze(model, probe, ["conv"], [ConceptTests({"bright": bright}, pool, ["a"], permutations=500)]))
+    rows = tcav(
+        model, {"bright": bright}, pool, {"a": (0, probe.images[probe.labels == 0])}, ["conv"], permutations=500
+    ).rows
+    assert len(rows) == len(record.data["tests"]) == 1
+    for key in ("displacement", "score", "effect", "p", "ci_low", "null_high"):
+        assert record.data["tests"][0][key] == pytest.approx(rows[0][key], rel=1e-6)
+    assert record.data["scalars"]["TCAV score/conv/bright to a"] == rows[0]["score"]
+
+
+def test_features_keep_their_units_and_warm_start():
+    from tf_interp import Analysis
+
+    keras.utils.set_random_seed(5)
+    network = keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            keras.layers.Conv2D(6, 3, activation="relu", name="conv"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
+    analysis = Analysis(
+        open_model(network),
+        Probe.from_arrays(np.random.default_rng(0).random((5, 12, 12, 1))),
+        ["conv"],
+        [Features(2, steps=12)],
+    )
+    first, second = (next(analysis.run(step)) for step in (0, 1))
+    assert [u["channel"] for u in first.data["units"]] == [u["channel"] for u in second.data["units"]]
+    assert first.data["settings"]["warm"] is False
+    assert second.data["settings"] | {"warm": True, "steps": 3} == second.data["settings"]
+    assert len(second.data["curve"]) < len(first.data["curve"])
+
+
+def test_mistakes_are_raised_before_the_first_record(model, probe):
+    with pytest.raises(ValueError, match="did you mean"):
+        analyze(model, probe, ["conw"], [Attributions()])
+    with pytest.raises(ValueError, match="at least one layer"):
+        analyze(model, probe, [], [Attributions()])
+    with pytest.raises(ValueError, match="no picture of target"):
+        analyze(
+            model,
+            Probe.from_arrays(probe.images[:1], [0], ["a", "b", "c"]),
+            ["conv"],
+            [ConceptTests({"x": probe.images}, probe.images, ["b"])],
+        )

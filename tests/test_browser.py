@@ -1,0 +1,200 @@
+"""The tab in a real browser, on a real TensorBoard."""
+
+import json
+import pathlib
+import shutil
+import time
+from collections.abc import Iterator
+
+import fake_run
+import pytest
+from browser_checks import (
+    Browser,
+    check_all,
+    check_theme,
+    open_tab,
+    start_browser,
+    start_tensorboard,
+    wait_for_runs,
+    wait_until,
+)
+from playwright.sync_api import sync_playwright
+from test_plugin import HOSTILE
+
+pytestmark = pytest.mark.browser
+RUN = "digits/tagged"
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("logs")
+    fake_run.write_hostile_run(folder, HOSTILE)
+    fake_run.write_run(folder, "digits/clean", fake_run.STEPS[:3], tagged=False)
+    fake_run.write_run(folder, RUN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def servers(logs: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """TensorBoard as most people start it, and behind a prefix with its other loader; started together to save time."""
+    other = logs.parent / f"{logs.name}-other"
+    shutil.copytree(logs / RUN, other / RUN)
+    with (
+        start_tensorboard(logs) as plain,
+        start_tensorboard(other, "--path_prefix=/some/prefix", "--load_fast=false") as prefixed,
+    ):
+        wait_for_runs(plain, 20)
+        wait_for_runs(prefixed, 8)
+        yield plain, prefixed
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = start_browser(playwright)
+        yield browser
+        browser.close()
+
+
+def test_every_section_shows_what_it_should(servers: tuple[str, str], browser: Browser) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        wait_until(lambda: "showing 12 of 40 steps" in tab.text(".top"), "how many steps are missing")
+        check_all(tab, "light-1280")
+        check_theme(tab)
+
+
+def test_behind_a_path_prefix_with_the_other_loader(servers: tuple[str, str], browser: Browser) -> None:
+    with open_tab(browser, servers[1], 1920, 1100) as tab:
+        tab.set_theme(dark=True)
+        check_all(tab, "dark-1920")
+
+
+def test_a_link_leads_back_to_what_was_shown(servers: tuple[str, str], browser: Browser) -> None:
+    with open_tab(browser, servers[0], 900) as tab:
+        tab.frame.get_by_label("Layer").select_option("conv3")
+        tab.section("Features")
+        tab.press("Home")
+        tab.frame.locator(".unit").nth(2).click()
+        tab.wait_for_pictures()
+        name = tab.frame.get_by_role("dialog").locator(".panel-title").inner_text()
+        tab.shoot("light-900-unit")
+        wait_until(lambda: "p.interpretability.item=" in tab.page.url, "the address says what is open")
+        link = tab.page.url.partition("#interpretability")[2]
+    with open_tab(browser, servers[0], 900, link=link) as tab:
+        tab.wait_for_pictures()
+        assert tab.step() == fake_run.STEPS[0]
+        assert tab.frame.get_by_role("dialog").locator(".panel-title").inner_text() == name
+        assert "conv2" not in tab.text()
+        tab.page.keyboard.press("Tab")
+        tab.frame.locator(".panel").press("Escape")
+        assert tab.frame.get_by_role("dialog").count() == 0
+
+
+def test_the_run_can_be_chosen(servers: tuple[str, str], browser: Browser) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        tab.frame.get_by_label("Run", exact=True).select_option(label="digits/clean")
+        wait_until(lambda: tab.step() == fake_run.STEPS[2], "the other run's last step")
+        tab.wait_for_pictures()
+        assert "no evidence" in tab.text(".finding")
+
+
+def test_names_from_data_are_text_and_nothing_else(servers: tuple[str, str], browser: Browser) -> None:
+    names = [payload for payload in HOSTILE if '"' not in payload]
+    with open_tab(browser, servers[0]) as tab:
+        tab.frame.get_by_label("Run", exact=True).select_option(f"{names[1]}/interp")
+        seen = ""
+        for section in ("Overview", "Features", "Groups", "Decisions", "Concepts"):
+            tab.section(section)
+            seen += tab.text(".interp")
+            card = tab.frame.locator(".unit, .map, button.test").first
+            card.click()
+            tab.wait_for_pictures()
+            seen += tab.text(".interp")
+            assert tab.frame.locator("script, iframe, svg[onload], [onerror], [onmouseover], math, title").count() <= 1
+        tab.shoot("hostile")
+        assert tab.frame.locator("script").count() == 1, "TensorBoard's own"
+        found = [payload for payload in HOSTILE if payload in seen]
+        assert len(found) > 10, found
+
+
+def test_scrubbing_is_quick_and_never_blank(servers: tuple[str, str], browser: Browser) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        tab.section("Features")
+        tab.press("Home")
+        start = time.monotonic()
+        for _ in fake_run.STEPS[1:]:
+            tab.frame.get_by_role("slider").press("ArrowRight")
+            assert min(picture["high"] - picture["low"] for picture in tab.pictures()) > 10
+        tab.wait_for_pictures()
+        assert time.monotonic() - start < 6
+        assert tab.step() == fake_run.STEPS[-1]
+
+
+def test_play_runs_over_the_steps_and_stops(servers: tuple[str, str], browser: Browser) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        tab.frame.get_by_role("slider").press("End")
+        tab.frame.get_by_role("slider").press("ArrowLeft")
+        tab.frame.get_by_role("button", name="Play over the steps").click()
+        wait_until(lambda: tab.step() == fake_run.STEPS[-1], "the last step")
+        tab.frame.get_by_role("button", name="Play over the steps").wait_for()
+
+
+def test_new_steps_appear_and_a_hidden_tab_is_quiet(
+    logs: pathlib.Path, servers: tuple[str, str], browser: Browser
+) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        tab.frame.get_by_label("Run", exact=True).select_option(label="digits/clean")
+        wait_until(lambda: tab.step() == 300, "the last step so far")
+        fake_run.write_run(logs, "digits/clean", (400,), tagged=False)
+        wait_until(lambda: tab.step() == 400, "the new step, without a click")
+        tab.frame.get_by_role("slider").press("Home")
+        fake_run.write_run(logs, "digits/clean", (500,), tagged=False)
+        wait_until(lambda: "5 steps" in tab.text(".badges"), "one step more")
+        assert tab.step() == 100, "who looks at an early step stays there"
+        asked: list[str] = []
+        tab.page.on("request", lambda request: asked.append(request.url) if "/runs?" in request.url else None)
+        tab.page.evaluate("() => { document.querySelector('iframe').style.height = '0px'; }")  # as TensorBoard hides it
+        time.sleep(6)
+        assert asked == []
+
+
+def test_without_data_it_says_what_to_do(servers: tuple[str, str], browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.route("**/interpretability/runs*", lambda route: route.fulfill(body=json.dumps({"runs": {}})))
+    page.goto(f"{servers[0]}#interpretability")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("heading", name="See what your network has learned").wait_for()
+    assert "InterpCallback" in frame.locator("pre").inner_text()
+    page.screenshot(path=pathlib.Path(__file__).parent / "screenshots" / "empty.png")
+    page.close()
+
+
+def test_a_server_that_is_gone_is_said_and_waited_for(servers: tuple[str, str], browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.route("**/interpretability/runs*", lambda route: route.abort())
+    page.goto(f"{servers[0]}#interpretability")
+    frame = page.frame_locator("iframe")
+    frame.get_by_text("TensorBoard does not answer").wait_for()
+    page.unroute("**/interpretability/runs*")
+    frame.get_by_role("heading", name="This run").wait_for()
+    assert frame.get_by_text("TensorBoard does not answer").count() == 0
+    page.close()
+
+
+def test_a_record_that_cannot_be_read_leaves_the_others(servers: tuple[str, str], browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    sentence = "the record of step 1200 cannot be read: upgrade tf-interp"
+    page.route(
+        "**/record?*tag=features%2Fconv2*",
+        lambda route: route.fulfill(status=422, body=json.dumps({"error": sentence})),
+    )
+    page.route(
+        "**/record?*tag=groups%2Fconv2*",
+        lambda route: route.fulfill(body=json.dumps({"step": 1, "data": {"groups": 7, "probe": 1}, "images": []})),
+    )
+    page.goto(f"{servers[0]}#interpretability")
+    frame = page.frame_locator("iframe")
+    frame.get_by_text(sentence).wait_for()
+    frame.get_by_text("This record cannot be shown").wait_for()
+    assert frame.get_by_role("heading", name="conv3").count() >= 2
+    page.close()

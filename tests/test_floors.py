@@ -1,0 +1,68 @@
+"""Imports go down only (ARCHITECTURE.md), and the plugin stands alone."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+FLOORS = {
+    "callback": 5, "cli": 5, "demo": 5,
+    "analysis": 4,
+    "features": 3, "groups": 3, "concepts": 3,
+    "attribution": 2, "capture": 2,
+    "models": 1, "records": 1,
+    "directions": 0, "probe": 0, "images": 0,
+}  # fmt: skip
+PUBLIC = "__init__"  # the list of public names: it may name every room, and no room may import it
+SHELLS_MAY_USE_EACH_OTHER = 5
+
+
+def _imports(path: pathlib.Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write it in full"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _room(dotted: str) -> str:
+    return dotted.split(".")[1]
+
+
+SOURCES = sorted(path for path in (ROOT / "tf_interp").rglob("*.py") if path != ROOT / "tf_interp/__init__.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down(path):
+    room = path.relative_to(ROOT / "tf_interp").parts[0].removesuffix(".py")
+    assert room in FLOORS, f"{room} has no floor: give it one in ARCHITECTURE.md and here"
+    for name in _imports(path):
+        if not name.startswith("tf_interp."):
+            continue
+        other = _room(name)
+        allowed = other == room or FLOORS[other] < FLOORS[room] or FLOORS[room] == SHELLS_MAY_USE_EACH_OTHER
+        # probe is made of images: both are floor 0, data types that everyone speaks
+        allowed = allowed or (FLOORS[other], FLOORS[room]) == (0, 0)
+        assert allowed, f"{room} (floor {FLOORS[room]}) imports {name} (floor {FLOORS[other]})"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_records_and_the_shells_know_the_plugin(path):
+    plugin = {name for name in _imports(path) if name.startswith("tensorboard_plugin_interp")}
+    assert all(name.split(".")[1] == "metadata" for name in plugin), f"{path} reaches into the plugin: {plugin}"
+
+
+def test_the_plugin_stands_alone():
+    for path in (ROOT / "tensorboard_plugin").rglob("*.py"):
+        foreign = {name.split(".")[0] for name in _imports(path)} & {"tensorflow", "keras", "tf_interp", "numpy"}
+        assert not foreign, f"{path} imports {foreign}"
+
+
+def test_architecture_names_every_room():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    missing = [room for room in FLOORS if f"`{room}" not in text and f"`{room}.py" not in text]
+    assert not missing

@@ -1,0 +1,233 @@
+"""Pictures at the border: what is let in, what is refused and how it is said, and sheets for records."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_interp.images import (
+    MAX_PIXELS,
+    check_images,
+    check_labels,
+    digest_images,
+    make_sheet,
+    read_folder,
+    read_image,
+    to_uint8,
+)
+
+
+def save(path, color=(255, 128, 0), size=(6, 4), mode="RGB"):
+    Image.new(mode, size, color).save(path)
+    return path
+
+
+# --- check_images -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("images", "shape"),
+    [
+        (np.zeros((2, 4, 5, 3)), (2, 4, 5, 3)),
+        (np.ones((2, 4, 5)), (2, 4, 5, 1)),
+        (np.zeros((1, 4, 5, 7), np.float16), (1, 4, 5, 7)),
+        (np.eye(4, dtype=np.uint8)[None], (1, 4, 4, 1)),
+        (np.eye(4, dtype=bool)[None], (1, 4, 4, 1)),
+        ([[[[0.5]]]], (1, 1, 1, 1)),
+    ],
+)
+def test_good_images_become_float32(images, shape):
+    array = check_images(images)
+    assert array.dtype == np.float32
+    assert array.shape == shape
+    assert np.allclose(array.ravel(), np.ravel(images))
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (np.zeros((4, 5)), ValueError, r"shape \[N,H,W,C\] .*got \[4, 5\]; for a single image pass image\[None\]"),
+        (np.zeros((0, 4, 5, 3)), ValueError, "at least one image"),
+        (np.zeros((1, 2, 3, 4, 5)), ValueError, r"got \[1, 2, 3, 4, 5\]"),
+        (np.full((1, 2, 2, 3), 255, np.uint8), ValueError, "got uint8 values up to 255: divide by 255 first"),
+        (np.full((1, 2, 2, 3), 200.0), ValueError, "from 200 to 200: divide by 255"),
+        (np.full((1, 2, 2, 3), -1.0), ValueError, "from -1 to -1: undo the network's own scaling"),
+        (np.full((1, 2, 2, 3), 1.5), ValueError, "from 1.5 to 1.5: undo the network's own scaling"),
+        (np.array([[[[0, np.nan, np.inf]]]]), ValueError, "hold 2 NaN or infinite values"),
+        (np.array([[["a"]]]), TypeError, "must be an array of floats"),
+        (np.array([[[None]]]), TypeError, "must be an array of floats"),
+        (np.zeros((1, 2, 2, 3), complex), TypeError, "got dtype complex128"),
+        ([np.zeros((2, 2, 3)), np.zeros((3, 2, 3))], ValueError, "^images differ in shape"),
+        (None, TypeError, "must be an array of floats"),
+    ],
+)
+def test_bad_images_are_refused(images, error, message):
+    with pytest.raises(error, match=message):
+        check_images(images)
+
+
+def test_message_uses_the_callers_word():
+    with pytest.raises(ValueError, match=r"^concept 'stripes' must lie in"):
+        check_images(np.full((1, 2, 2, 3), 2.0), "concept 'stripes'")
+
+
+def test_images_are_not_changed_behind_the_callers_back():
+    images = np.full((1, 2, 2, 3), 0.5, np.float32)
+    check_images(images)
+    assert (images == 0.5).all()
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "gif"])
+def test_picture_files(tmp_path, suffix):
+    array = read_image(save(tmp_path / f"a.{suffix}"))
+    assert array.shape == (4, 6, 3)
+    assert array.dtype == np.float32
+    assert np.allclose(array, np.array([255, 128, 0]) / 255, atol=0.03)
+
+
+def test_size_channels_and_odd_modes(tmp_path):
+    path = save(tmp_path / "a.png")
+    assert read_image(path, size=(8, 2)).shape == (8, 2, 3)
+    assert read_image(path, channels=1).shape == (4, 6, 1)
+    for mode, color in (("L", 100), ("1", 1), ("P", 3), ("RGBA", (1, 2, 3, 0))):
+        assert read_image(save(tmp_path / "b.png", color, mode=mode)).shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path, channels):
+    for value in (0, 4000, 30000, 65535):
+        path = save(tmp_path / "a.png", value, mode="I;16")
+        assert np.allclose(read_image(path, channels=channels), value / 65535, atol=1 / 255)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+def test_file_that_is_no_picture(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.png: not a readable picture"):
+        read_image(tmp_path / "a.png")
+
+
+def test_damaged_missing_and_giant_pictures(tmp_path):
+    data = save(tmp_path / "a.png", size=(100, 100)).read_bytes()
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match="not a readable picture"):
+        read_image(tmp_path / "cut.png")
+    with pytest.raises(ValueError, match="not a readable picture"):
+        read_image(tmp_path / "missing.png")
+    save(tmp_path / "bomb.png", 0, (8000, MAX_PIXELS // 8000 + 1), "1")
+    with pytest.raises(ValueError, match="is over 32,000,000 pixels"):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_folder_is_read_in_order_and_tells_what_it_skipped(tmp_path):
+    save(tmp_path / "b.png", (255, 0, 0))
+    save(tmp_path / "a.jpg", (0, 255, 0), (12, 8))
+    (tmp_path / "c.png").write_bytes(b"broken")
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    images, files, skipped = read_folder(tmp_path)
+    assert images.shape == (2, 8, 12, 3)
+    assert [file.name for file in files] == ["a.jpg", "b.png"]
+    assert images[0].mean((0, 1)).argmax() == 1
+    assert [line.split(":")[0] for line in skipped] == ["c.png", "notes.txt"]
+
+
+def test_folder_with_too_few_pictures_says_why(tmp_path):
+    save(tmp_path / "a.png")
+    for index in range(7):
+        (tmp_path / f"{index}.txt").write_text("")
+    with pytest.raises(
+        ValueError, match=r"found 1 readable pictures, need at least 2; skipped 7 files\n  0.txt: not one of"
+    ):
+        read_folder(tmp_path, minimum=2)
+    with pytest.raises(ValueError, match="expected a folder of pictures, found nothing"):
+        read_folder(tmp_path / "none")
+    with pytest.raises(ValueError, match="expected a folder of pictures, found a file"):
+        read_folder(tmp_path / "a.png")
+
+
+# --- uint8 and sheets -------------------------------------------------------------------------------------------------
+
+
+def test_to_uint8_rounds_clips_and_survives_nan():
+    values = np.array([[0, 1, 0.5, 1 / 255, -3, 7, np.nan, np.inf, -np.inf]])
+    assert to_uint8(values).tolist() == [[0, 255, 128, 1, 0, 255, 128, 255, 0]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((4, 5), (4, 5)), ((4, 5, 1), (4, 5)), ((2, 4, 5, 1), (2, 4, 5)), ((4, 5, 3), (4, 5, 3)), ((4, 1), (4, 1))],
+)
+def test_to_uint8_drops_a_single_channel(shape, expected):
+    assert to_uint8(np.zeros(shape)).shape == expected
+
+
+def test_uint8_comes_back_unchanged():
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert np.array_equal(to_uint8(values / 255.0), values)
+
+
+@pytest.mark.parametrize(("channels", "tail"), [((), ()), ((1,), ()), ((3,), (3,)), ((4,), (4,)), ((7,), ())])
+def test_sheet_holds_the_cells_row_by_row(channels, tail):
+    cells = np.stack([np.full((2, 3, *channels), value / 10) for value in range(5)])
+    sheet, about = make_sheet(cells, columns=2)
+    assert about == {"rows": 3, "columns": 2, "count": 5}
+    assert sheet.shape == (6, 6, *tail)
+    assert sheet.dtype == np.uint8
+    for index in range(6):
+        row, column = divmod(index, 2)
+        cell = sheet[row * 2 : row * 2 + 2, column * 3 : column * 3 + 3]
+        assert (cell == (to_uint8(np.float32(index / 10))[()] if index < 5 else 0)).all()
+
+
+def test_sheet_is_about_square_and_its_cells_no_longer_than_asked():
+    assert make_sheet(np.zeros((7, 4, 4)))[1] == {"rows": 3, "columns": 3, "count": 7}
+    assert make_sheet(np.zeros((2, 4, 4)), columns=9)[1] == {"rows": 1, "columns": 2, "count": 2}
+    sheet, _ = make_sheet(np.full((2, 40, 20, 3), 0.5), longest=10)
+    assert sheet.shape == (10, 10, 3)
+    assert (sheet == 128).all()
+    assert make_sheet(np.zeros((1, 4, 4)), longest=10)[0].shape == (4, 4)
+
+
+# --- hashes and labels ------------------------------------------------------------------------------------------------
+
+
+def test_digests_tell_pictures_apart():
+    images = np.random.default_rng(0).random((3, 4, 4, 3)).astype(np.float32)
+    images[2] = images[0]
+    names = digest_images(images)
+    assert names[0] == names[2] != names[1]
+    assert [len(name) for name in names] == [12] * 3
+    assert digest_images(images[::-1]) == names[::-1]
+
+
+@pytest.mark.parametrize("labels", [[2, 0, 1], np.array([[2], [0], [1]]), np.eye(3)[[2, 0, 1]], [2.0, 0.0, 1.0]])
+def test_labels_become_indices(labels):
+    found = check_labels(labels, 3, ["a", "b", "c"])
+    assert found.dtype == np.int64
+    assert found.tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1], r"3 images need as many labels \[N\], got shape \[2\]"),
+        ([0.5, 1, 2], "must be class indices"),
+        (["a", "b", "c"], "must be class indices"),
+        ([0, 1, 3], r"labels run from 0 to 3, but there are 3 class names"),
+        ([-1, 1, 2], "labels run from -1 to 2"),
+    ],
+)
+def test_labels_that_do_not_match_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(labels, 3, ["a", "b", "c"])
+
+
+def test_no_labels_and_no_names():
+    assert check_labels(None, 3, None) is None
+    assert check_labels([0, 1, 99], 3, None).tolist() == [0, 1, 99]
+    with pytest.raises(ValueError, match="class indices from 0 on, the lowest is -1"):
+        check_labels([0, 1, -1], 3, None)

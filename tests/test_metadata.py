@@ -1,0 +1,59 @@
+"""The wire format: what packs unpacks, and nothing else does."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tensorboard_plugin_interp import metadata
+
+HEADER = {
+    "schema": 1,
+    "kind": "features",
+    "layer": "bloc/conv — 2",
+    "step": 7,
+    "title": "t",
+    "data": {"a": [1.5, None]},
+}
+
+
+def test_unpack_returns_what_was_packed() -> None:
+    blobs = metadata.pack(HEADER, [b"one", b"two"])
+    assert all(isinstance(blob, bytes) for blob in blobs)
+    assert metadata.unpack(blobs) == (HEADER, [b"one", b"two"])
+
+
+def test_pack_keeps_the_keys_of_the_format_only() -> None:
+    assert metadata.unpack(metadata.pack(HEADER | {"other": 1}, []))[0] == HEADER
+
+
+@pytest.mark.parametrize("key", metadata.HEADER_KEYS)
+def test_pack_names_a_missing_key(key: str) -> None:
+    with pytest.raises(ValueError, match=f"missing: \\['{key}'\\]"):
+        metadata.pack({name: value for name, value in HEADER.items() if name != key}, [])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_pack_refuses_numbers_that_json_does_not_know(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        metadata.pack(HEADER | {"data": {"value": value}}, [])
+
+
+@pytest.mark.parametrize("blobs", [[], [b""], [b"\xff\xfe"], [b"[]"], [b"{}"], [b"null"], [b'"text"'], [b"\x89PNG"]])
+def test_unpack_says_what_is_no_record(blobs: list[bytes]) -> None:
+    with pytest.raises(ValueError, match="not a tf-interp record"):
+        metadata.unpack(blobs)
+
+
+@pytest.mark.parametrize("schema", [2, 99, "1", None])
+def test_unpack_refuses_another_schema(schema: object) -> None:
+    with pytest.raises(ValueError, match="upgrade tf-interp"):
+        metadata.unpack([json.dumps(HEADER | {"schema": schema}).encode()])
+
+
+def test_needs_the_standard_library_only() -> None:
+    code = "import sys; from tensorboard_plugin_interp import metadata; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "tensorboard_plugin_interp.metadata" in modules
+    assert not {"numpy", "tensorboard", "tensorflow", "tf_interp", "google.protobuf"} & set(modules)

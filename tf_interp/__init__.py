@@ -1,0 +1,80 @@
+"""tf-interp: see what a Keras network has learned, while it trains and afterwards.
+
+Everything public is here; each name is imported when it is first used, so `import tf_interp` costs next to nothing.
+"""
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tf_interp.analysis import Analysis as Analysis
+    from tf_interp.analysis import Attributions as Attributions
+    from tf_interp.analysis import ConceptTests as ConceptTests
+    from tf_interp.analysis import Features as Features
+    from tf_interp.analysis import NeuronGroups as NeuronGroups
+    from tf_interp.analysis import analyze as analyze
+    from tf_interp.attribution import Attribution as Attribution
+    from tf_interp.attribution import attribute as attribute
+    from tf_interp.callback import InterpCallback as InterpCallback
+    from tf_interp.capture import read_activations as read_activations
+    from tf_interp.concepts import ConceptTest as ConceptTest
+    from tf_interp.concepts import tcav as tcav
+    from tf_interp.directions import Directions as Directions
+    from tf_interp.features import Objective as Objective
+    from tf_interp.features import Rendering as Rendering
+    from tf_interp.features import channel as channel
+    from tf_interp.features import direction as direction
+    from tf_interp.features import diversity as diversity
+    from tf_interp.features import neuron as neuron
+    from tf_interp.features import render as render
+    from tf_interp.features import total_variation as total_variation
+    from tf_interp.groups import Groups as Groups
+    from tf_interp.groups import find_groups as find_groups
+    from tf_interp.models import Model as Model
+    from tf_interp.models import open_model as open_model
+    from tf_interp.probe import Probe as Probe
+    from tf_interp.records import Record as Record
+    from tf_interp.records import Writer as Writer
+    from tf_interp.records import read as read
+    from tf_interp.records import write as write
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "tf_interp.analysis": ("Analysis", "Attributions", "ConceptTests", "Features", "NeuronGroups", "analyze"),
+    "tf_interp.attribution": ("Attribution", "attribute"),
+    "tf_interp.callback": ("InterpCallback",),
+    "tf_interp.capture": ("read_activations",),
+    "tf_interp.concepts": ("ConceptTest", "tcav"),
+    "tf_interp.directions": ("Directions",),
+    "tf_interp.features": (
+        "Objective", "Rendering", "channel", "direction", "diversity", "neuron", "render", "total_variation",
+    ),
+    "tf_interp.groups": ("Groups", "find_groups"),
+    "tf_interp.models": ("Model", "open_model"),
+    "tf_interp.probe": ("Probe",),
+    "tf_interp.records": ("Record", "Writer", "read", "write"),
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_NEEDS_TENSORFLOW = frozenset(_HOMES) - {"tf_interp.directions", "tf_interp.probe", "tf_interp.records"}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'tf_interp' has no attribute {name!r}")
+    if _HOME[name] in _NEEDS_TENSORFLOW and importlib.util.find_spec("tensorflow") is None:
+        raise ImportError(
+            "tf-interp needs TensorFlow 2.20 or newer, which is not installed: "
+            "pip install 'tf-interp[cpu]' (no GPU) or 'tf-interp[gpu]', or bring your own"
+        )
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,80 @@
+"""`Attributions`: what pushed a decision, and where in the picture."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
+from tf_interp.attribution import attribute
+
+
+class Attributions(Part):
+    """Attribution of a logit to the positions of each layer, for probe pictures.
+
+    Args:
+        target: class index or name for all pictures; None takes each picture's own prediction.
+        pictures: how many probe pictures, from the first on.
+        method: as in `attribute`.
+
+    Raises:
+        ValueError: if `pictures` is not 1 to 64.
+
+    Example:
+        >>> Attributions(pictures=4).pictures
+        4
+    """
+
+    kind = "attribution"
+
+    def __init__(
+        self, target: int | str | None = None, *, pictures: int = 16, method: str = "gradient_x_input"
+    ) -> None:
+        if not 1 <= pictures <= SHOWN:
+            raise ValueError(f"Attributions shows 1 to {SHOWN} pictures, got {pictures}")
+        self.target, self.pictures, self.method = target, pictures, method
+
+    def check(self, view: View) -> None:
+        """Raise if the target does not exist."""
+        if self.target is not None:
+            view.resolve_target(self.target)
+
+    def make(self, view: View) -> Iterator[Draft]:
+        """Yield one draft per layer."""
+        images = view.probe.images[: self.pictures]
+        logits = view.logits[: len(images)]
+        fixed = None if self.target is None else view.resolve_target(self.target)
+        targets = logits.argmax(-1) if fixed is None else np.full(len(images), fixed)
+        for layer in view.layers:
+            found = attribute(view.model, images, [int(t) for t in targets], layer=layer, method=self.method)
+            maps = found.positions()  # [N,h,w]
+            scale = float(np.abs(maps).max())
+            shown = maps / (scale or 1.0)
+            album = Album()
+            entry = view.describe_probe(album, len(images))
+            rows = [
+                {
+                    "probe": index,
+                    "target": targets[index],
+                    "logit": logits[index, targets[index]],
+                    "total": maps[index].sum(),
+                    "top": [
+                        {"target": other, "logit": logits[index, other]}
+                        for other in np.argsort(-logits[index], kind="stable")[:3]
+                    ],
+                }
+                for index in range(len(images))
+            ]
+            data = {
+                "target": None if fixed is None else {"index": fixed, "name": view.class_name(fixed)},
+                "method": self.method,
+                "pictures": rows,
+                "positive": album.add(np.maximum(shown, 0)),
+                "negative": album.add(np.maximum(-shown, 0)),
+                "scale": scale,
+                "probe": entry,
+            }
+            whose = "each picture's own class" if fixed is None else view.class_name(fixed)
+            yield Draft(
+                self.kind, layer, f"What {layer} contributes to {whose}", data, album,
+                {"method": self.method, "pictures": len(images)}, list(found.notes),
+            )  # fmt: skip

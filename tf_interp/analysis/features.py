@@ -1,0 +1,115 @@
+"""`Features`: what single channels detect, drawn, beside the probe pictures that excite them most."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tf_interp.analysis.drawing import Drawing
+from tf_interp.analysis.part import Album, Draft, Part, View
+from tf_interp.capture import read_activations
+from tf_interp.directions import Directions
+from tf_interp.features import Objective
+
+
+class Features(Part):
+    """Feature visualization of channels of each layer.
+
+    The same units are drawn at every step, each from its last picture on, so that a unit's pictures can be compared.
+
+    Args:
+        units: how many channels (those that differ most between the probe pictures at the first step), or which.
+        steps: optimization steps for the first picture.
+        warm_steps: steps for each later one; None takes a quarter of `steps`.
+        at: "channel" excites it everywhere (a texture); "neuron" at the central position only (one receptive field).
+        penalty: objective to subtract, such as `0.01 * l1()` for networks trained on a black ground.
+        size: side of the pictures in pixels; None takes the network's own.
+        examples: how many probe pictures to name beside each unit.
+        seed: of the initial pictures and the transforms.
+
+    Raises:
+        ValueError: if a number is below 1.
+
+    Example:
+        >>> Features(units=[0, 3], steps=64).units
+        [0, 3]
+    """
+
+    kind = "features"
+
+    def __init__(
+        self,
+        units: int | Sequence[int] = 8,
+        steps: int = 256,
+        *,
+        warm_steps: int | None = None,
+        at: str = "channel",
+        penalty: Objective | None = None,
+        size: int | None = None,
+        examples: int = 4,
+        seed: int = 0,
+    ) -> None:
+        self.units = units if isinstance(units, int) else [int(unit) for unit in units]
+        if not self.units or (isinstance(self.units, int) and self.units < 1):
+            raise ValueError(f"Features needs at least one unit, got units={units!r}")
+        self.examples = examples
+        self.drawing = Drawing(steps, warm_steps, at, penalty, size, seed)
+
+    def check(self, view: View) -> None:
+        """Raise if a listed channel does not exist in a layer."""
+        for layer in view.layers:
+            if not isinstance(self.units, int):
+                Directions.from_channels(layer, self.units, view.model.layers[layer][-1])
+
+    def make(self, view: View) -> Iterator[Draft]:
+        """Yield one draft per layer."""
+        for layer in view.layers:
+            levels = self._measure(view, layer)
+            memory = view.memory.setdefault(layer, {})
+            if "units" not in memory:
+                memory["units"] = self._choose(levels)
+            units, last = memory["units"], memory.get("rendering")
+            directions = Directions.from_channels(layer, units, levels.shape[1])
+            rendering = memory["rendering"] = self.drawing.draw(view.model, directions, last)
+            album = Album()
+            entry = view.describe_probe(album)
+            shown = levels[: entry["thumbnails"]["count"]]
+            rows = [
+                {
+                    "channel": unit,
+                    "name": directions.names[row],
+                    "picture": row,
+                    "activation": rendering.activations[row],
+                    "probe_mean": levels[:, unit].mean(),
+                    "probe_max": levels[:, unit].max(),
+                    "status": rendering.status[row],
+                    "examples": [
+                        {"probe": index, "activation": shown[index, unit]}
+                        for index in np.argsort(-shown[:, unit], kind="stable")[: self.examples]
+                    ],
+                }
+                for row, unit in enumerate(units)
+            ]
+            data = {
+                "units": rows,
+                "pictures": album.add(rendering.images),
+                "probe": entry,
+                "curve": rendering.losses.mean(1),
+            }
+            settings = {
+                "steps": self.drawing.count_steps(last is not None),
+                "warm": last is not None,
+                "at": self.drawing.at,
+                "seed": self.drawing.seed,
+            }
+            yield Draft(self.kind, layer, f"What {len(units)} channels of {layer} detect", data, album, settings)
+
+    def _measure(self, view: View, layer: str) -> np.ndarray:
+        """Return how far each probe picture excites each channel [N,C]: the quantity that the pictures are made for."""
+        activations = read_activations(view.model, view.probe.images, [layer])[layer]
+        flat = activations.reshape(len(activations), -1, activations.shape[-1])
+        return flat.mean(1) if self.drawing.at == "channel" else flat.max(1)
+
+    def _choose(self, levels: np.ndarray) -> list[int]:
+        if not isinstance(self.units, int):
+            return self.units
+        return sorted(int(unit) for unit in np.argsort(-levels.std(0), kind="stable")[: self.units])

@@ -1,0 +1,133 @@
+"""`NeuronGroups`: neurons that fire together, where, what they detect and what they contribute to a decision."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tf_interp.analysis.drawing import Drawing
+from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
+from tf_interp.attribution import attribute
+from tf_interp.features import Objective
+from tf_interp.groups import find_groups
+
+
+class NeuronGroups(Part):
+    """Non-negative factorization of a layer's activations on the probe, with maps, icons and effects.
+
+    Groups keep their number and colour over training: each step starts from the last factors.
+
+    Args:
+        k: number of groups.
+        targets: class indices or names whose logit is attributed to the groups; None takes the (at most 4) most
+            frequent labels of the probe.
+        icons: whether to draw each group by feature visualization.
+        steps: optimization steps for the first icon.
+        warm_steps: steps for each later one; None takes a quarter of `steps`.
+        at: "channel" or "neuron", as in `Features`.
+        penalty: objective to subtract, as in `Features`.
+        seed: of the factorization and of the icons.
+
+    Raises:
+        ValueError: if `k` or `steps` is below 1.
+
+    Example:
+        >>> NeuronGroups(4, icons=False).k
+        4
+    """
+
+    kind = "groups"
+
+    def __init__(
+        self,
+        k: int = 6,
+        *,
+        targets: Sequence[int | str] | None = None,
+        icons: bool = True,
+        steps: int = 128,
+        warm_steps: int | None = None,
+        at: str = "channel",
+        penalty: Objective | None = None,
+        seed: int = 0,
+    ) -> None:
+        if k < 1:
+            raise ValueError(f"NeuronGroups needs at least one group, got k={k}")
+        self.k, self.targets, self.icons, self.seed = k, targets, icons, seed
+        self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed)
+
+    def check(self, view: View) -> None:
+        """Raise if a target does not exist, or a layer has fewer channels than groups."""
+        for target in self.targets or ():
+            view.resolve_target(target)
+        for layer in view.layers:
+            channels = view.model.layers[layer][-1]
+            if channels is not None and self.k > channels:
+                raise ValueError(f"layer {layer!r} has {channels} channels, fewer than the {self.k} groups asked for")
+
+    def make(self, view: View) -> Iterator[Draft]:
+        """Yield one draft per layer."""
+        for layer in view.layers:
+            memory = view.memory.setdefault(layer, {})
+            groups = find_groups(view.model, view.probe, layer, self.k, seed=self.seed, init=memory.get("groups"))
+            memory["groups"] = groups
+            effects, residual = self._effects(view, groups)
+            album = Album()
+            entry = view.describe_probe(album, min(SHOWN, len(groups.weights)))
+            icons = self._draw(view, groups, memory, album) if self.icons else None
+            maps, scale = self._map(groups.weights[: entry["thumbnails"]["count"]], groups.weights)
+            rows = [
+                {
+                    "name": groups.names[index],
+                    "share": groups.shares[index],
+                    "icon": index if icons else None,
+                    "channels": [
+                        {"channel": channel, "weight": groups.vectors[index, channel]}
+                        for channel in np.argsort(-groups.vectors[index], kind="stable")[:5]
+                    ],
+                    "effects": {name: values[index] for name, values in effects.items()},
+                }
+                for index in range(self.k)
+            ]
+            data = {
+                "groups": rows,
+                "error": groups.error,
+                "residual_effects": residual,
+                "icons": icons,
+                "maps": album.add(maps, columns=self.k),
+                "map_scale": scale,
+                "probe": entry,
+            }
+            scalars = {
+                f"group share/{layer}/{name}": share for name, share in zip(groups.names, groups.shares, strict=True)
+            }
+            yield Draft(
+                self.kind, layer, f"{self.k} groups of neurons in {layer}", data, album,
+                {"k": self.k, "seed": self.seed, "images": len(view.probe)}, list(groups.notes), scalars,
+            )  # fmt: skip
+
+    def _effects(self, view: View, groups) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+        """Mean attribution of each target's logit to the groups, and to what they leave out."""
+        effects, residual = {}, {}
+        for target in self._targets(view):
+            found = attribute(view.model, view.probe.images, target, layer=groups.layer, along=groups)
+            name = view.class_name(target)
+            effects[name] = found.values.mean(0)
+            residual[name] = float((found.totals - found.values.sum(-1)).mean())
+        return effects, residual
+
+    def _targets(self, view: View) -> list[int]:
+        if self.targets is not None:
+            return [view.resolve_target(target) for target in self.targets]
+        labels = view.probe.labels if view.probe.labels is not None else view.logits.argmax(-1)
+        values, counts = np.unique(labels, return_counts=True)
+        return sorted(int(value) for value in values[np.argsort(-counts, kind="stable")][:4])
+
+    def _draw(self, view: View, groups, memory: dict, album: Album) -> dict[str, int]:
+        memory["rendering"] = self.drawing.draw(view.model, groups, memory.get("rendering"))
+        return album.add(memory["rendering"].images)
+
+    @staticmethod
+    def _map(weights: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return maps [M*k,h,w] in [0,1], picture by picture, and the value of each group that 1 stands for."""
+        scale = whole.max((0, 1, 2))
+        maps = weights / np.where(scale > 0, scale, 1)
+        return maps.transpose(0, 3, 1, 2).reshape(-1, *maps.shape[1:3]), scale

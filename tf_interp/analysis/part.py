@@ -1,0 +1,115 @@
+"""What the parts of an analysis share: what they see (`View`), hand over (`Draft`), and their pictures (`Album`)."""
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tf_interp.capture import read_activations
+from tf_interp.images import make_sheet
+from tf_interp.models import Model
+from tf_interp.probe import Probe
+
+SHOWN = 64  # most probe pictures that a record carries as thumbnails
+THUMBNAIL = 96  # pixels of their longer side
+
+
+@dataclasses.dataclass(eq=False)
+class View:
+    """What a part sees at one step.
+
+    Args:
+        model: the network.
+        probe: the pictures to look at it with.
+        layers: full layer paths.
+        memory: kept for this part from step to step (last pictures, chosen units), empty at the first.
+    """
+
+    model: Model
+    probe: Probe
+    layers: Sequence[str]
+    memory: dict[Any, Any]
+
+    @functools.cached_property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names by class index: the model's, else the probe's."""
+        return self.model.class_names or self.probe.class_names
+
+    @functools.cached_property
+    def logits(self) -> np.ndarray:
+        """Logits of the probe pictures, float32 [N,K]."""
+        output = read_activations(self.model, self.probe.images, ["output"])["output"]
+        return output.reshape(len(output), -1)
+
+    def resolve_target(self, target: int | str) -> int:
+        """Return the class index of a target given by index or by a class name of the model or the probe."""
+        names = self.class_names or ()
+        return self.model.resolve_target(names.index(target) if target in names else target)
+
+    def class_name(self, index: int) -> str:
+        """Return how a person calls a class."""
+        names = self.class_names
+        return names[index] if names is not None and 0 <= index < len(names) else f"class {index}"
+
+    def describe_probe(self, album: "Album", limit: int = SHOWN) -> dict[str, Any]:
+        """Return the `probe` entry of a record, its thumbnails added to the album."""
+        probe, shown = self.probe, min(limit, len(self.probe))
+        return {
+            "count": len(probe),
+            "ids": list(probe.ids[:shown]),
+            "labels": None if probe.labels is None else probe.labels[:shown],
+            "predictions": self.logits[:shown].argmax(-1) if self.logits.shape[1] > 1 else None,
+            "thumbnails": album.add(probe.images[:shown], longest=THUMBNAIL),
+        }
+
+
+class Album:
+    """The pictures of one record, in the order in which its data numbers them."""
+
+    def __init__(self) -> None:
+        self.images: list[np.ndarray] = []
+
+    def add(self, pictures: np.ndarray, columns: int | None = None, longest: int | None = None) -> dict[str, int]:
+        """Add pictures in [0,1] as one sheet and return its description.
+
+        Args:
+            pictures: float [N,h,w] or [N,h,w,C].
+            columns: cells per row; None makes the sheet about square.
+            longest: shrink cells whose longer side is above this many pixels.
+
+        Returns:
+            `{"image", "rows", "columns", "count"}`.
+        """
+        sheet, shape = make_sheet(pictures, columns, longest)
+        self.images.append(sheet)
+        return {"image": len(self.images) - 1, **shape}
+
+
+@dataclasses.dataclass(eq=False)
+class Draft:
+    """A record without the entries that every record has; `Analysis` completes it."""
+
+    kind: str
+    layer: str
+    title: str
+    data: dict[str, Any]
+    album: Album
+    settings: dict[str, Any]
+    notes: list[str] = dataclasses.field(default_factory=list)
+    scalars: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+class Part(abc.ABC):
+    """One part of an analysis. It has no state of its own: what it must remember lives in `View.memory`."""
+
+    kind: ClassVar[str]
+
+    def check(self, view: View) -> None:  # noqa: B027  a part without settings has nothing to check
+        """Raise a ValueError or TypeError on a mistake in the settings, before any costly work."""
+
+    @abc.abstractmethod
+    def make(self, view: View) -> Iterator[Draft]:
+        """Yield the drafts of one step."""

@@ -1,0 +1,206 @@
+"""Activations of all sets and gradients of all targets: one forward and one backward pass for all layers."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.models import Model
+
+POOLINGS = ("mean", "flat")
+_FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """How a target's logit changes with each layer, on the target's images.
+
+    Args:
+        gradients: layer -> float32 [q,d], gradient of the logit; summed over positions under "mean" pooling, so that
+            `gradients @ delta` is the first-order change when every position moves by `delta`.
+        predicted: share of the images that the network gives to this class; None where the target is a function.
+    """
+
+    gradients: dict[str, tf.Tensor]
+    predicted: float | None
+
+
+def activations(
+    model: Model, layers: Sequence[str], blocks: Sequence[np.ndarray], pooling: str, batch_size: int
+) -> dict[str, tf.Tensor]:
+    """Return the pooled activations of many images, one forward pass for all layers.
+
+    Args:
+        model: the network.
+        layers: paths of layers.
+        blocks: arrays [n_i, ...] of images, one after the other.
+        pooling: "mean" over positions (all axes but the first and the last), or "flat".
+        batch_size: images at a time; the last batch is filled up, so that one compiled function serves all.
+
+    Returns:
+        Layer -> float32 [sum of n_i, d].
+    """
+    key = ("concepts.activations", tuple(layers), pooling, batch_size, blocks[0].shape[1:], blocks[0].dtype.str)
+
+    def build() -> Any:
+        spec = tf.TensorSpec((batch_size, *blocks[0].shape[1:]), blocks[0].dtype)
+
+        @tf.function(input_signature=[spec], autograph=False)
+        def step(images):
+            got = model.run(images, list(layers))
+            return {layer: _pool(got[layer], pooling, tf.reduce_mean) for layer in layers}
+
+        return step
+
+    step = model.cached(key, build)
+    parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
+    for batch, used in batches(blocks, batch_size):
+        for layer, value in step(batch).items():
+            parts[layer].append(value[:used])
+    return {layer: tf.concat(values, 0) for layer, values in parts.items()}
+
+
+def sensitivities(
+    model: Model,
+    layers: Sequence[str],
+    targets: Sequence[tuple[int | Callable[[tf.Tensor], tf.Tensor], np.ndarray]],
+    pooling: str,
+    batch_size: int,
+) -> list[Sensitivity]:
+    """Return the gradients of each target on its images, one backward pass for all layers and class targets.
+
+    Args:
+        model: the network.
+        layers: paths of layers.
+        targets: `(class index or function outputs -> [N], images)`.
+        pooling: as in `activations`.
+        batch_size: as in `activations`.
+
+    Returns:
+        A `Sensitivity` per target, in order.
+
+    Raises:
+        ValueError: if the target does not depend on a layer.
+    """
+    found: list[Sensitivity | None] = [None] * len(targets)
+    classes = [number for number, (target, _) in enumerate(targets) if not callable(target)]
+    jobs = ([classes] if classes else []) + [[number] for number in range(len(targets)) if number not in classes]
+    for job in jobs:
+        first = targets[job[0]][0]
+        score = first if callable(first) else None
+        blocks = [targets[number][1] for number in job]
+        sizes = [len(block) for block in blocks]
+        step = _sensitivity_step(model, tuple(layers), score, pooling, batch_size, blocks[0])
+        classes_of = [0 if callable(targets[number][0]) else targets[number][0] for number in job]
+        index = np.repeat(np.array(classes_of, np.int32), sizes)
+        parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
+        hits, done = [], 0
+        for batch, used in batches(blocks, batch_size):
+            wanted = np.zeros(batch_size, np.int32)
+            wanted[:used] = index[done : done + used]
+            gradients, best = step(batch, tf.constant(wanted))
+            for layer, value in gradients.items():
+                parts[layer].append(value[:used])
+            hits.append(best.numpy()[:used] == wanted[:used])
+            done += used
+        joined = {layer: tf.split(tf.concat(values, 0), sizes) for layer, values in parts.items()}
+        correct = np.split(np.concatenate(hits), np.cumsum(sizes)[:-1])
+        for place, number in enumerate(job):
+            own = {layer: joined[layer][place] for layer in layers}
+            found[number] = Sensitivity(own, None if score else float(correct[place].mean()))
+    return [item for item in found if item is not None]
+
+
+def _sensitivity_step(
+    model: Model, layers: tuple[str, ...], score: Callable | None, pooling: str, batch_size: int, example: np.ndarray
+) -> Any:
+    """Return the compiled function `(images [b,...], class [b]) -> (layer -> [b,d], predicted class [b])`."""
+    key = ("concepts.sensitivities", layers, score, pooling, batch_size, example.shape[1:], example.dtype.str)
+
+    def build() -> Any:
+        spec = tf.TensorSpec((batch_size, *example.shape[1:]), example.dtype)
+
+        @tf.function(input_signature=[spec, tf.TensorSpec((batch_size,), tf.int32)], autograph=False)
+        def step(images, index):
+            with tf.GradientTape(persistent=True) as tape:
+                if images.dtype.is_floating:
+                    tape.watch(images)
+                got = model.run(images, [*layers, "output"])
+                value = _score(got["output"], index, score)
+            scale = max(_scale(got[name]) for name in layers)
+            seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
+            gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
+            for name in [name for name, gradient in gradients.items() if gradient is None]:
+                # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
+                with tf.GradientTape() as own:
+                    own.watch(got[name])
+                    value = _score(model.run(images, ["output"], {name: got[name]})["output"], index, score)
+                gradients[name] = own.gradient(value, got[name], seed)
+                if gradients[name] is None:
+                    raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
+            output = got["output"]
+            best = tf.argmax(output, -1, tf.int32) if output.shape.rank == 2 else tf.fill(tf.shape(index), -1)
+            return {name: _pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}, best
+
+        return step
+
+    return model.cached(key, build)
+
+
+def _score(output: tf.Tensor, index: tf.Tensor, score: Callable | None) -> tf.Tensor:
+    """Return the target's value for each image, [b]."""
+    if score is None:
+        if output.shape.rank == 1:
+            return output
+        if output.shape.rank != 2:
+            raise ValueError(
+                f"the model's output has shape {output.shape}, a class index needs [N, classes]: "
+                "give a function outputs -> [N] as target"
+            )
+        return tf.gather(output, index, axis=1, batch_dims=1)
+    value = tf.convert_to_tensor(score(output))
+    if value.shape.rank != 1:
+        raise ValueError(f"a target function must return one number for each image, shape [N], got {value.shape}")
+    return value
+
+
+def _scale(activation: tf.Tensor) -> float:
+    return _FLOAT16_SCALE if activation.dtype == tf.float16 else 1.0
+
+
+def _pool(value: tf.Tensor, pooling: str, reduce: Callable) -> tf.Tensor:
+    """Return float32 [b,d]: one row for each image, summed or averaged in float32 whatever the network's type."""
+    value = tf.cast(value, tf.float32)
+    if value.shape.rank == 1:
+        return value[:, None]
+    if pooling == "flat":
+        return tf.reshape(value, (tf.shape(value)[0], -1))
+    return reduce(value, axis=list(range(1, value.shape.rank - 1)))
+
+
+def batches(blocks: Sequence[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield batches of one size over several arrays, as if they were one.
+
+    Args:
+        blocks: arrays [n_i,...].
+        size: images in a batch; the last one is filled up with copies of its first image.
+
+    Yields:
+        `(batch [size,...], how many of its images are real)`.
+    """
+    batch = np.zeros((size, *blocks[0].shape[1:]), blocks[0].dtype)
+    used = 0
+    for block in blocks:
+        start = 0
+        while start < len(block):
+            taken = min(size - used, len(block) - start)
+            batch[used : used + taken] = block[start : start + taken]
+            used, start = used + taken, start + taken
+            if used == size:
+                yield batch.copy(), used
+                used = 0
+    if used:
+        batch[used:] = batch[:1]  # real values: a made-up image could give NaN
+        yield batch.copy(), used

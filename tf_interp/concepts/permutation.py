@@ -1,0 +1,304 @@
+"""Who is compared with whom, and what the numbers would be if the labels meant nothing.
+
+The statistic is linear in the images: the mean projection of the concept's images minus that of the contrast's. So
+every relabeling and every resample is a row of weights, and all of them together one matrix product. The rows depend
+on the sizes and the seed only: they are made once and kept.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.concepts.cav import balance
+
+_CHUNK = 2**24  # weights turned to float32 at once: 64 MB
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """Two sides of a comparison: `concept` images first, then `contrast` images.
+
+    Args:
+        concept: number of concept images, n.
+        contrast: number of contrast images, m; equal to n where they are paired.
+        paired: whether contrast image i is concept image i without the concept.
+        groups: a number for each image (n+m of them; n where paired), equal where images share a source, or None.
+    """
+
+    concept: int
+    contrast: int
+    paired: bool = False
+    groups: tuple[int, ...] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of rows that the weights speak of: n+m images, or n differences where paired."""
+        return self.concept if self.paired else self.concept + self.contrast
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Which rows are concept images, bool [count]."""
+        return np.arange(self.count) < self.concept
+
+    @property
+    def signs(self) -> np.ndarray:
+        """+1 for each concept image, -1 for each contrast image, int8 [n+m]."""
+        return np.repeat(np.array([1, -1], np.int8), [self.concept, self.contrast])
+
+    def label(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return targets and weights of the true labels, float32 [1,n+m], for a fit."""
+        return balance(self.signs[None])
+
+    def test(self, projections: np.ndarray, permutations: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the displacement and what it is under relabelings.
+
+        Args:
+            projections: float32 [n+m,T], of each image on T gradients.
+            permutations: number of relabelings, B.
+            seed: for the draw.
+
+        Returns:
+            `(displacement [T], null [B,T])`, float32.
+        """
+        sides = projections[: self.concept] - projections[self.concept :] if self.paired else projections
+        true = np.ones((1, self.count), np.uint8) if self.paired else self.labels.astype(np.uint8)[None]
+        null = displacements(self, relabelings(self, permutations, seed), sides)
+        return displacements(self, true, sides)[0], null
+
+    def resample(self, bootstraps: int, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return bootstrap weights of all images, and targets and weights for refits.
+
+        Args:
+            bootstraps: number of resamples, B.
+            seed: for the draw.
+
+        Returns:
+            Three float32 tensors [B,n+m]; the first times the projections is the displacement of each resample.
+        """
+        return _resample(self, bootstraps, seed)
+
+    def leave_out(self, projections: np.ndarray) -> np.ndarray:
+        """Return how much of the displacement is owed to each concept image: with it minus without it.
+
+        Args:
+            projections: float32 [n+m], of each image on a gradient.
+
+        Returns:
+            float32 array [n].
+        """
+        own = projections[: self.concept] - (projections[self.concept :] if self.paired else 0)
+        return (own - own.mean()) / (self.concept - 1)
+
+
+@functools.lru_cache(maxsize=32)
+def _resample(design: Design, bootstraps: int, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    drawn = resamples(design, bootstraps, seed)
+    spread = np.concatenate([drawn, -drawn], 1) if design.paired else drawn
+    return tf.constant(spread), *balance(spread)
+
+
+@functools.lru_cache(maxsize=32)
+def relabelings(design: Design, permutations: int, seed: int) -> np.ndarray:
+    """Return random relabelings that the null hypothesis calls as likely as the true one.
+
+    Unpaired, the labels are shuffled among the images; images of one group keep one label together, and where a group
+    has images on both sides its labels are shuffled within the group. Paired, each difference (or group of
+    differences) keeps or flips its sign.
+
+    Args:
+        design: the comparison.
+        permutations: how many, B.
+        seed: for the draw.
+
+    Returns:
+        uint8 array [B, design.count]: 1 = labeled as concept (or sign kept), 0 = contrast (or sign flipped). Shared: do
+        not change it.
+
+    Source: Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005, ch. 3.
+    """
+    random = np.random.default_rng((seed, 1))
+    if design.paired:
+        units = np.arange(design.count) if design.groups is None else np.unique(design.groups, return_inverse=True)[1]
+        return random.integers(0, 2, (permutations, units.max() + 1), np.uint8)[:, units]
+    if design.groups is None:
+        return _shuffled(random, permutations, design.labels)
+    masks = np.zeros((permutations, design.count), np.uint8)
+    _, units = np.unique(design.groups, return_inverse=True)
+    sizes = np.bincount(units)
+    share = np.bincount(units, design.labels) / sizes
+    for unit in np.flatnonzero((share > 0) & (share < 1)):  # on both sides: a stratum of its own
+        rows = np.flatnonzero(units == unit)
+        masks[:, rows] = _shuffled(random, permutations, design.labels[rows])
+    pure = np.flatnonzero((share == 0) | (share == 1))
+    if len(pure):
+        drawn = np.zeros((permutations, len(sizes)), np.uint8)
+        drawn[:, pure] = _shuffled(random, permutations, share[pure] == 1)
+        whole = np.isin(units, pure)
+        masks[:, whole] = drawn[:, units[whole]]
+    return masks
+
+
+def _shuffled(random: np.random.Generator, rows: int, labels: np.ndarray) -> np.ndarray:
+    """Return uint8 [rows, len(labels)], each row a shuffle of `labels`."""
+    ones = int(labels.sum())
+    masks = np.zeros((rows, len(labels)), np.uint8)
+    if 0 < ones < len(labels):
+        keys = random.random((rows, len(labels)), np.float32)
+        np.put_along_axis(masks, np.argpartition(keys, ones, axis=1)[:, :ones], 1, axis=1)
+    else:
+        masks[:] = labels
+    return masks
+
+
+def displacements(design: Design, masks: np.ndarray, projections: tf.Tensor) -> np.ndarray:
+    """Return the statistic under each relabeling: one matrix product.
+
+    Args:
+        design: the comparison.
+        masks: uint8 [B, design.count], as `relabelings` returns them.
+        projections: float32 [design.count, T], of each image (or difference) on T gradients.
+
+    Returns:
+        float32 array [B, T]: mean over the rows called concept minus mean over the others (or signed mean).
+    """
+    step = max(1, _CHUNK // design.count)
+    move = _flip if design.paired else _swap
+    chunks = [move(masks[start : start + step], projections) for start in range(0, len(masks), step)]
+    return np.concatenate([chunk.numpy() for chunk in chunks])
+
+
+_DRAWN = [tf.TensorSpec((None, None), tf.uint8), tf.TensorSpec((None, None), tf.float32)]
+
+
+@tf.function(input_signature=_DRAWN, autograph=False)
+def _flip(masks: tf.Tensor, projections: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(2 * tf.cast(masks, tf.float32) - 1, projections) / tf.cast(tf.shape(projections)[0], tf.float32)
+
+
+@tf.function(input_signature=_DRAWN, autograph=False)
+def _swap(masks: tf.Tensor, projections: tf.Tensor) -> tf.Tensor:
+    mask = tf.cast(masks, tf.float32)
+    sums, ones = tf.matmul(mask, projections), tf.reduce_sum(mask, 1, keepdims=True)
+    others = tf.cast(tf.shape(projections)[0], tf.float32) - ones
+    return sums / ones - (tf.reduce_sum(projections, 0) - sums) / others
+
+
+@functools.lru_cache(maxsize=32)
+def resamples(design: Design, bootstraps: int, seed: int) -> np.ndarray:
+    """Return bootstrap weights: each side drawn again with replacement, whole groups at a time.
+
+    Args:
+        design: the comparison.
+        bootstraps: how many, B.
+        seed: for the draw.
+
+    Returns:
+        float32 array [B, design.count]; a row times the images is a resampled difference. Shared: do not change it.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 8 and 13.
+    """
+    if design.groups is None and not design.paired:
+        first = draws(design.concept, bootstraps, seed, stream=2)
+        second = draws(design.contrast, bootstraps, seed, stream=3)
+        return np.concatenate([first, -second], 1)
+    if design.groups is None:
+        return draws(design.count, bootstraps, seed, stream=2)
+    _, units = np.unique(design.groups, return_inverse=True)
+    counts = draws(units.max() + 1, bootstraps, seed, stream=2)[:, units]
+    if design.paired:
+        return counts / counts.sum(1, keepdims=True)
+    sides = []
+    for side in (design.labels, ~design.labels):
+        weights = counts * side
+        empty = weights.sum(1) == 0  # no group of this side was drawn: keep the side as it is
+        weights[empty] = side
+        sides.append(weights / weights.sum(1, keepdims=True))
+    return (sides[0] - sides[1]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=64)
+def draws(count: int, bootstraps: int, seed: int, stream: int = 0) -> np.ndarray:
+    """Return how often each of `count` images is drawn, divided by `count`.
+
+    Args:
+        count: number of images.
+        bootstraps: how many resamples, B.
+        seed: for the draw.
+        stream: another number gives an independent draw.
+
+    Returns:
+        float32 array [B, count], rows sum to 1. Shared: do not change it.
+    """
+    random = np.random.default_rng((seed, 4, stream))
+    drawn = random.integers(0, count, (bootstraps, count)) + np.arange(bootstraps)[:, None] * count
+    counts = np.bincount(drawn.ravel(), minlength=bootstraps * count).reshape(bootstraps, count)
+    return (counts / count).astype(np.float32)
+
+
+def p_values(observed: np.ndarray, null: np.ndarray, tolerance: np.ndarray | float = 0.0) -> np.ndarray:
+    """Return two-sided p values by counting: (1 + how many are at least as large) / (1 + B).
+
+    Args:
+        observed: float [T].
+        null: float [B, T], the same statistic under the null.
+        tolerance: what rounding may have changed, so that equal numbers count as equal.
+
+    Returns:
+        float64 array [T] in (0, 1].
+
+    Source: Phipson and Smyth, Permutation P-values Should Never Be Zero, 2010.
+
+    Example:
+        >>> p_values(np.array([2.0]), np.array([[1.0], [-3.0], [0.5]])).tolist()
+        [0.5]
+    """
+    larger = (np.abs(null) >= np.abs(observed) - tolerance).sum(0)
+    return (1.0 + larger) / (1.0 + len(null))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p values adjusted so that no claim of the family is false with the stated confidence.
+
+    Args:
+        p: float [F] in [0, 1]; NaN is a test that could not be made: it counts in the family and stays NaN.
+
+    Returns:
+        float64 array [F].
+
+    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
+
+    Example:
+        >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+        [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, np.float64)
+    order = np.argsort(np.where(np.isnan(p), 1.0, p), kind="stable")
+    steps = np.where(np.isnan(p), 1.0, p)[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return np.where(np.isnan(p), np.nan, adjusted)
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Return p values adjusted for the expected share of false ones among the claims (for screening).
+
+    Args:
+        p: float [F] in [0, 1]; NaN as in `holm`.
+
+    Returns:
+        float64 array [F].
+
+    Source: Benjamini and Hochberg, Controlling the False Discovery Rate, 1995.
+
+    Example:
+        >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+        [0.03, 0.04, 0.04]
+    """
+    p = np.asarray(p, np.float64)
+    order = np.argsort(np.where(np.isnan(p), 1.0, p), kind="stable")
+    steps = np.where(np.isnan(p), 1.0, p)[order] * len(p) / np.arange(1, len(p) + 1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return np.where(np.isnan(p), np.nan, adjusted)

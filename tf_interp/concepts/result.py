@@ -1,0 +1,227 @@
+"""`ConceptTest`: the answer, one row for each layer, target, concept and contrast."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_interp.concepts.permutation import Design
+from tf_interp.concepts.trend import Trend
+from tf_interp.directions import Directions
+
+FLAGS = {
+    "SMALL_N": "fewer than 30 images on a side, so intervals are wide",
+    "SMALL_POOL": "fewer than 60 random images, so specificity could not be computed",
+    "POOL_REUSED": "the random sets share images, because the pool is too small for disjoint ones",
+    "OVERLAP": "images were in several sets",
+    "LOW_ACCURACY": "the layer does not tell concept from contrast better than shuffled labels",
+    "UNSTABLE": "two halves of the images give different concept vectors (mean cosine below .5)",
+    "D_MUCH_LARGER": "the layer has over ten times as many dimensions as there are images",
+    "GRAD_ZERO": "on over a tenth of the target images the logit does not depend on the layer at all",
+    "GRAD_CONSTANT": "the gradient is the same on all target images, so the score can only be 0 or 1",
+    "TIES": "on over a twentieth of the target images the concept changes nothing; they count half in the score",
+    "CLASS_NOT_PREDICTED": "the network gives under half of the target images to this class",
+    "OPTIMISTIC_P": "the published test calls most meaningless concepts significant: its p is far too small",
+    "NON_FINITE": "activations or gradients held NaN or infinite values, so nothing could be computed",
+}
+_NO_STAR = {"GRAD_ZERO", "GRAD_CONSTANT", "NON_FINITE", "OPTIMISTIC_P"}
+_PREFERRED = ("paired", "random", "continuous", "relative")  # which of a concept's vectors stands for it
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ConceptTest:
+    """What `tcav` found.
+
+    Read a row in this order: `displacement` (does the logit move between contrast and concept images, with interval
+    and permutation p), then whether the contrast is "random", "relative" or "paired", then `specificity` (is the
+    alignment more than any pattern of the pool would have). Significance is not importance: `effect` leads.
+
+    Args:
+        rows: a dictionary for each layer x target x concept x contrast; numbers that could not be computed are None.
+        family: number of tests that `p_holm` and `p_bh` are corrected for.
+        settings: what was asked for.
+        alpha: level of the claims, .05.
+        vectors: `(layer, concept, contrast)` -> unit vector [d].
+        notes: plain sentences on images that were left out, and on the method.
+        designs: `(concept, contrast)` -> how images were compared.
+        projections: `(layer, concept, contrast)` -> float32 [n+m,T], images on the mean gradient of each target.
+        state: what `add_concepts` continues from.
+    """
+
+    rows: list[dict[str, Any]]
+    family: int
+    settings: dict[str, Any]
+    alpha: float
+    vectors: Mapping[tuple[str, str, str], np.ndarray]
+    notes: list[str]
+    designs: Mapping[tuple[str, str], Design | Trend] = dataclasses.field(default_factory=dict, repr=False)
+    projections: Mapping[tuple[str, str, str], np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
+    state: Any = dataclasses.field(default=None, repr=False)
+
+    def to_dataframe(self) -> Any:
+        """Return the rows as a pandas DataFrame.
+
+        Returns:
+            A DataFrame, one row for each test; lists joined by spaces.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise ImportError("to_dataframe() needs pandas: pip install pandas (or tf-interp[plot])") from error
+        return pandas.DataFrame([{name: _flat(value) for name, value in row.items()} for row in self.rows])
+
+    def find(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Return the rows that have the given values, e.g. `find(concept="striped", contrast="random")`.
+
+        Args:
+            **wanted: column -> value.
+
+        Returns:
+            Rows, in order.
+
+        Raises:
+            ValueError: if there is no such column.
+        """
+        for name in wanted:
+            if self.rows and name not in self.rows[0]:
+                raise ValueError(f"no column {name!r}; there are {list(self.rows[0])}")
+        return [row for row in self.rows if all(row[key] == value for key, value in wanted.items())]
+
+    def claims(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row is significant after Holm's correction, and nothing forbids the claim.
+
+        Args:
+            row: one of `rows`.
+
+        Returns:
+            True for a star.
+        """
+        return row["p_holm"] is not None and row["p_holm"] <= self.alpha and not _NO_STAR & set(row["flags"])
+
+    def directions(self, layer: str, concepts: Sequence[str] | None = None, contrast: str | None = None) -> Directions:
+        """Return concept vectors for the renderer, attribution and ablation.
+
+        Args:
+            layer: a tested layer.
+            concepts: which; None for all.
+            contrast: which of a concept's vectors; None takes "paired" where there is one, else "random".
+
+        Returns:
+            Directions with a row of unit length for each concept.
+
+        Raises:
+            ValueError: if the layer, a concept or the contrast was not tested, or pooling was "flat".
+        """
+        if self.settings["pooling"] != "mean":
+            raise ValueError('directions are vectors of channels: run tcav with pooling="mean", not "flat"')
+        path, names, vectors = self._choose(layer, concepts, contrast)
+        return Directions(path, vectors, names, "concepts")
+
+    def entanglement(self, layer: str, contrast: str | None = None) -> tuple[list[str], np.ndarray]:
+        """Return how alike the vectors of different concepts are; entangled concepts cannot be told apart.
+
+        Args:
+            layer: a tested layer.
+            contrast: as in `directions`.
+
+        Returns:
+            `(K names, cosines [K,K])`.
+
+        Source: Nicolson et al., Explaining Explainability: Recommendations for Effective Use of Concept Activation
+        Vectors, 2024.
+        """
+        _, names, vectors = self._choose(layer, None, contrast)
+        return names, vectors @ vectors.T
+
+    def _choose(
+        self, layer: str, concepts: Sequence[str] | None, contrast: str | None
+    ) -> tuple[str, list[str], np.ndarray]:
+        """Return the layer's path, names and one vector [K,d] for each concept."""
+        paths = [path for path in self.settings["layers"] if path == layer or path.endswith("/" + layer)]
+        path = paths[0] if paths else layer
+        there = list(dict.fromkeys(name for _, name, _ in self.vectors))
+        names = there if concepts is None else list(concepts)
+        found = []
+        for name in names:
+            kinds = [kind for other, concept, kind in self.vectors if other == path and concept == name]
+            wanted = [kind for kind in ((contrast,) if contrast else _PREFERRED) if kind in kinds]
+            if not wanted:
+                raise ValueError(
+                    f"no vector of concept {name!r} in layer {layer!r} with contrast {contrast or 'any'!r}; tested "
+                    f"were layers {self.settings['layers']}, concepts {there}, contrasts {kinds}"
+                )
+            found.append(self.vectors[path, name, wanted[0]])
+        return path, names, np.stack(found)
+
+    def influence(self, layer: str, target: str, concept: str, contrast: str) -> np.ndarray:
+        """Return how much of a displacement is owed to each concept image: with it minus without it.
+
+        An image whose influence is near the whole displacement carries the finding alone: look at it.
+
+        Args:
+            layer: full path of a tested layer.
+            target: name of a target.
+            concept: name of a concept.
+            contrast: as in the rows ("relative to X" where each pair was tested).
+
+        Returns:
+            float32 [n], in logits, in the order of the concept's images without duplicates.
+
+        Raises:
+            ValueError: if that was not tested.
+        """
+        targets = list(self.settings["targets"])
+        if (layer, concept, contrast) not in self.projections or target not in targets:
+            raise ValueError(
+                f"not tested: {(layer, target, concept, contrast)}; there are targets {targets} and "
+                f"(layer, concept, contrast) {list(self.projections)[:12]}"
+            )
+        projections = self.projections[layer, concept, contrast][:, targets.index(target)]
+        return self.designs[concept, contrast].leave_out(projections)
+
+    def explain(self) -> list[str]:
+        """Return two plain sentences for each finding, the largest effects first.
+
+        Returns:
+            One text for each row.
+        """
+        from tf_interp.concepts.explain import explain_row
+
+        ordered = sorted(self.rows, key=lambda row: -abs(row["effect"] or 0))
+        return [explain_row(row, self.claims(row), self.family) for row in ordered]
+
+    def plot(self, target: str | None = None, contrast: str | None = None, ax: Any = None) -> Any:
+        """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.
+
+        Args:
+            target: which; None for the first.
+            contrast: which; None for the first that was tested.
+            ax: matplotlib axes to draw on; None makes new ones.
+
+        Returns:
+            The axes; nothing is shown.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+            ValueError: if that was not tested.
+        """
+        from tf_interp.concepts.plot import plot_rows
+
+        first = self.rows[0]
+        wanted = {"target": target or first["target"], "contrast": contrast or first["contrast"]}
+        rows = self.find(**wanted)
+        if not rows:
+            raise ValueError(
+                f"not tested: {wanted}; there are targets {list(self.settings['targets'])} and contrasts "
+                f"{sorted({row['contrast'] for row in self.rows})}"
+            )
+        return plot_rows(rows, [self.claims(row) for row in rows], self.family, self.alpha, ax)
+
+
+def _flat(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, list) else value

@@ -1,0 +1,336 @@
+"""`tcav`: does a decision depend on a human concept? Three questions, three numbers, honest statistics."""
+
+import dataclasses
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.concepts import permutation
+from tf_interp.concepts.cav import get_fit
+from tf_interp.concepts.compare import Compared, Options, compare, leave_blank
+from tf_interp.concepts.contrast import Contrast, declare_contrasts
+from tf_interp.concepts.measure import POOLINGS, Sensitivity, activations, sensitivities
+from tf_interp.concepts.quality import NULLS
+from tf_interp.concepts.reference import NOTE, run_reference
+from tf_interp.concepts.result import ConceptTest
+from tf_interp.concepts.sets import Sets, Target, gather_sets
+from tf_interp.concepts.specificity import SMALLEST, Patterns
+from tf_interp.models import Model
+
+METHODS = ("displacement", "kim2018")
+_ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
+_ESTIMATOR_NULLS = 19
+
+
+def tcav(
+    model: Model,
+    concepts: Mapping[str, Any],
+    random: Any,
+    targets: Mapping[Any, Any],
+    layers: str | Sequence[str],
+    *,
+    paired: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Sequence[Any]] | None = None,
+    relative: str = "union",
+    hierarchy: Mapping[str, Sequence[str]] | None = None,
+    method: str = "displacement",
+    cav: Any = "mean",
+    pooling: str = "mean",
+    permutations: int = 10_000,
+    bootstraps: int = 1000,
+    runs: int = 20,
+    seed: int = 0,
+    batch_size: int = 32,
+    alpha: float = 0.05,
+) -> ConceptTest:
+    """Test which concepts the decisions of a network depend on.
+
+    For each layer, target and concept there is a row for each contrast: "random" (concept images against the random
+    pool), "relative" (against the union of the other concepts, with two or more) and "paired" (against the same images
+    without the concept). Each row answers whether the target's logit moves between contrast and concept images
+    (`displacement`, with an exact permutation test), how well gradient and concept vector agree (`effect`, `score`),
+    and whether that is more than arbitrary patterns of the pool would show (`specificity`).
+
+    Args:
+        model: the network.
+        concepts: name -> images float [N,H,W,C] in [0,1], or `Concept`; 5 or more of each, better 50.
+        random: images or `Concept` of a random pool, 60 or more for specificity; None if every concept is paired.
+        targets: class name or index -> images of the class; or any name -> (class name, index or function
+            outputs -> [N], images).
+        layers: layer names, or one name.
+        paired: concept name -> the same images without the concept, in the same order.
+        groups: concept name or "random" -> N labels, equal where images share a source; these are permuted together.
+        relative: "union" compares each concept with the union of its siblings, "pairs" with each of them, "none" not.
+        hierarchy: parent -> names of concepts or parents; a parent is tested as the union of these, and siblings are
+            the children of one parent.
+        method: "displacement", or "kim2018" for the published test, whose p values are optimistic.
+        cav: kind of the concept vector, for `effect`, `score` and accuracy: "mean", "ridge", "logistic", "hinge", or a
+            scikit-learn linear classifier. `displacement` and its p do not depend on it.
+        pooling: "mean" over positions (a vector of channels), or "flat".
+        permutations: number of relabelings.
+        bootstraps: number of resamples for the intervals.
+        runs: number of random sets of method "kim2018".
+        seed: for all draws; the same seed gives the same numbers.
+        batch_size: images at a time; changes nothing but memory and speed.
+        alpha: level of the claims.
+
+    Returns:
+        The test.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if a name is unknown, images do not fit, or too few remain without duplicates.
+
+    Source: Kim et al., Interpretability Beyond Feature Attribution (TCAV), 2018; the tests are permutation tests of
+    the displacement, because the paper's t-test over runs with one concept set is not calibrated.
+
+    Example:
+        >>> tcav(model, {"striped": stripes}, photos, {"zebra": zebras}, "block5").rows[0]["score"]  # doctest: +SKIP
+        0.93
+    """
+    names = [layers] if isinstance(layers, str) else list(layers)
+    paths = list(dict.fromkeys(model.resolve(name) for name in names))
+    asked = _Asked(
+        dict(concepts) if isinstance(concepts, Mapping) else concepts,
+        random, targets, paths, paired, groups, relative, hierarchy,
+        method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha,
+    )  # fmt: skip
+    return _run(model, asked, None)
+
+
+def add_concepts(
+    test: ConceptTest,
+    model: Model,
+    concepts: Mapping[str, Any],
+    *,
+    paired: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Sequence[Any]] | None = None,
+) -> ConceptTest:
+    """Return a test with more concepts; only their images run through the network.
+
+    All tests are declared anew, so corrections count the larger family, and relative contrasts have more siblings.
+
+    Args:
+        test: what `tcav` returned.
+        model: the same network with the same weights.
+        concepts: name -> images, with new names.
+        paired: as in `tcav`, of the new concepts.
+        groups: as in `tcav`, of the new concepts.
+
+    Returns:
+        The larger test.
+
+    Raises:
+        ValueError: if a name is taken, or the network's weights have changed.
+    """
+    known: _Known = test.state
+    if taken := sorted(set(concepts) & set(known.asked.concepts)):
+        raise ValueError(f"concepts {taken} were tested already: choose other names")
+    if known.weights != model.digest():
+        raise ValueError(
+            "the network's weights have changed since the test, so its numbers do not hold: run tcav again"
+        )
+    asked = dataclasses.replace(
+        known.asked,
+        concepts={**known.asked.concepts, **concepts},
+        paired={**(known.asked.paired or {}), **(paired or {})},
+        groups={**(known.asked.groups or {}), **(groups or {})},
+    )
+    return _run(model, asked, known)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Asked:
+    """The arguments of `tcav`."""
+
+    concepts: Mapping[str, Any]
+    random: Any
+    targets: Mapping[Any, Any]
+    paths: list[str]
+    paired: Mapping[str, Any] | None
+    groups: Mapping[str, Sequence[Any]] | None
+    relative: str
+    hierarchy: Mapping[str, Sequence[str]] | None
+    method: str
+    cav: Any
+    pooling: str
+    permutations: int
+    bootstraps: int
+    runs: int
+    seed: int
+    batch_size: int
+    alpha: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Known:
+    """What a later test of the same network need not compute again."""
+
+    asked: _Asked
+    weights: str
+    digests: list[str]
+    values: dict[str, tf.Tensor]
+    slopes: list[Sensitivity]
+
+
+def _run(model: Model, asked: _Asked, known: _Known | None) -> ConceptTest:
+    _check_options(asked)
+    fit = get_fit(asked.cav, asked.seed)
+    sets = gather_sets(model, asked.concepts, asked.random, asked.targets, asked.paired, asked.groups)
+    if asked.method == "kim2018":
+        _check_reference(sets, asked)
+    contrasts = declare_contrasts(sets, asked.relative, asked.hierarchy)
+
+    values = _activate(model, asked, sets, known)
+    if known is None:
+        scores = [(target.score, target.images) for target in sets.targets]
+        slopes = sensitivities(model, asked.paths, scores, asked.pooling, asked.batch_size)
+    else:
+        slopes = known.slopes
+    known = _Known(asked, model.digest() if known is None else known.weights, sets.digests, values, slopes)
+    settings = _settings(asked, sets)
+    if asked.method == "kim2018":
+        return _run_reference(asked, sets, known, settings)
+
+    fitted = isinstance(asked.cav, str)
+    options = Options(
+        asked.permutations,
+        asked.bootstraps,
+        asked.bootstraps if fitted else min(asked.bootstraps, _ESTIMATOR_REFITS),
+        NULLS if fitted else _ESTIMATOR_NULLS,
+        asked.seed,
+        fit,
+    )
+    rows: list[dict[str, Any]] = []
+    vectors, projections = {}, {}
+    for path in asked.paths:
+        answers = _test_layer(values[path], [slope.gradients[path] for slope in slopes], sets, contrasts, options)
+        for contrast, answer in zip(contrasts, answers, strict=True):
+            vectors[(path, *contrast.key)] = answer.vector
+            projections[(path, *contrast.key)] = answer.projections
+        for number, (target, slope) in enumerate(zip(sets.targets, slopes, strict=True)):
+            for contrast, answer in zip(contrasts, answers, strict=True):
+                head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
+                against = {"against": list(contrast.names) or None}
+                rows.append(_finish({**head, **against, **answer.numbers[number]}, target, slope))
+    _correct(rows)
+    designs = {contrast.key: contrast.design for contrast in contrasts}
+    return ConceptTest(rows, len(rows), settings, asked.alpha, vectors, list(sets.notes), designs, projections, known)
+
+
+def _test_layer(
+    values: tf.Tensor, gradients: list[tf.Tensor], sets: Sets, contrasts: Sequence[Contrast], options: Options
+) -> list[Compared]:
+    """Return what each comparison finds in one layer."""
+    if not all(bool(tf.reduce_all(tf.math.is_finite(item))) for item in [values, *gradients]):
+        return [leave_blank(contrast, gradients, int(values.shape[1])) for contrast in contrasts]
+    patterns = None
+    if sets.pool is not None and len(sets.pool) >= SMALLEST:
+        patterns = Patterns(tf.gather(values, sets.pool), options.fit, options.seed)
+    return [compare(contrast, values, gradients, patterns, options) for contrast in contrasts]
+
+
+def _activate(model: Model, asked: _Asked, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
+    """Return layer -> activations of all rows; images that were run before are not run again."""
+    if known is None:
+        return activations(model, asked.paths, sets.blocks, asked.pooling, asked.batch_size)
+    place = {digest: number for number, digest in enumerate(known.digests)}
+    fresh = np.array([digest not in place for digest in sets.digests])
+    blocks, start = [], 0
+    for block in sets.blocks:
+        chosen = fresh[start : start + len(block)]
+        start += len(block)
+        if chosen.any():
+            blocks.append(block[chosen])
+    if not blocks:
+        return {path: tf.gather(known.values[path], [place[digest] for digest in sets.digests]) for path in asked.paths}
+    new = activations(model, asked.paths, blocks, asked.pooling, asked.batch_size)
+    numbers = np.cumsum(fresh) - 1 + len(known.digests)
+    order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
+    return {path: tf.gather(tf.concat([known.values[path], new[path]], 0), order) for path in asked.paths}
+
+
+def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
+    rows: list[dict[str, Any]] = []
+    vectors = {}
+    for path in asked.paths:
+        table, found = run_reference(path, known.values[path], known.slopes, sets, asked.runs, asked.seed)
+        vectors.update({(path, name, "random"): vector for name, vector in found.items()})
+        for target, slope, answers in zip(sets.targets, known.slopes, table, strict=True):
+            for name, answer in zip(sets.concepts, answers, strict=True):
+                head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
+                rows.append(_finish({**head, **answer}, target, slope))
+    _correct(rows)
+    return ConceptTest(rows, len(rows), settings, asked.alpha, vectors, [*sets.notes, NOTE], state=known)
+
+
+def _check_reference(sets: Sets, asked: _Asked) -> None:
+    if sets.pool is None:
+        raise ValueError('method "kim2018" needs random images, also where concepts are paired')
+    if sets.values:
+        raise ValueError(f'method "kim2018" cannot test concepts that come in degrees: {sorted(sets.values)}')
+    if not isinstance(asked.runs, numbers.Integral) or asked.runs < 2:
+        raise ValueError(f"runs must be an integer of at least 2, got {asked.runs!r}")
+
+
+def _settings(asked: _Asked, sets: Sets) -> dict[str, Any]:
+    settings = {
+        "method": asked.method,
+        "cav": asked.cav if isinstance(asked.cav, str) else repr(asked.cav),
+        "pooling": asked.pooling,
+        "permutations": asked.permutations,
+        "bootstraps": asked.bootstraps,
+        "seed": asked.seed,
+        "alpha": asked.alpha,
+        "layers": asked.paths,
+        "concepts": {name: len(found) for name, found in sets.concepts.items()},
+        "paired": sorted(sets.paired),
+        "relative": asked.relative,
+        "hierarchy": {name: list(children) for name, children in (asked.hierarchy or {}).items()},
+        "random": None if sets.pool is None else len(sets.pool),
+        "targets": {target.name: len(target.images) for target in sets.targets},
+        "grouped": sets.groups is not None,
+    }
+    if asked.method == "kim2018":
+        settings |= {"cav": "hinge by stochastic gradient descent, alpha .01", "runs": asked.runs, "permutations": 0}
+    return settings
+
+
+def _check_options(asked: _Asked) -> None:
+    if not asked.paths:
+        raise ValueError("layers is empty: give at least one layer name")
+    for name, value, known in (("pooling", asked.pooling, POOLINGS), ("method", asked.method, METHODS)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {list(known)}, got {value!r}")
+    for name, number, least in (
+        ("permutations", asked.permutations, 99),
+        ("bootstraps", asked.bootstraps, 20),
+        ("batch_size", asked.batch_size, 1),
+    ):
+        if not isinstance(number, numbers.Integral) or number < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
+    if not 0 < asked.alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, got {asked.alpha}")
+
+
+def _finish(row: dict[str, Any], target: Target, slope: Sensitivity) -> dict[str, Any]:
+    """Add what belongs to the target, and put the flags last."""
+    flags = row.pop("flags")
+    if row["concept"] in target.overlap and "OVERLAP" not in flags:
+        flags = [*flags, "OVERLAP"]
+    if slope.predicted is not None and slope.predicted < 0.5:
+        flags = [*flags, "CLASS_NOT_PREDICTED"]
+    if row["specificity"] is None and "NON_FINITE" not in flags:
+        flags = [*flags, "SMALL_POOL"]
+    return {**row, "predicted": slope.predicted, "flags": flags}
+
+
+def _correct(rows: list[dict[str, Any]]) -> None:
+    """Add p values corrected over the whole declared family."""
+    p = np.array([np.nan if row["p"] is None else row["p"] for row in rows])
+    for name, adjusted in (("p_holm", permutation.holm(p)), ("p_bh", permutation.benjamini_hochberg(p))):
+        for row, value in zip(rows, adjusted, strict=True):
+            row[name] = None if np.isnan(value) else float(value)

@@ -1,0 +1,232 @@
+"""`Program`: the compiled steps of one structure of objective on one model; numbers and pictures come in as tensors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.features import redirect
+from tf_interp.features.objective import Objective
+from tf_interp.features.optimizers import SGD, Adam
+from tf_interp.features.param import Param
+from tf_interp.features.transforms import Transform, apply
+from tf_interp.models.model import Model
+
+
+class _Missing(Exception):
+    """The objective asked for a layer that was not fetched."""
+
+
+class _Lookup:
+    """What an objective sees, see `objective.Lookup`."""
+
+    def __init__(
+        self, pictures: Any, layers: Mapping[str, Any], look: Callable[[Any], Mapping[str, Any]], step: Any, count: int
+    ) -> None:
+        self.step, self.count = step, count
+        self._pictures, self._layers, self._look = pictures, layers, look
+        self._others: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+
+    def __call__(self, layer: str, of: Any = None) -> Any:
+        if layer == "input":
+            return self._pictures if of is None else of
+        if layer not in self._layers:
+            raise _Missing(layer)
+        if of is None:
+            return self._layers[layer]
+        if id(of) not in self._others:
+            self._others[id(of)] = (of, self._look(of))
+        return self._others[id(of)][1][layer]
+
+    def each(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+        def own(x: Any) -> Any:
+            return tf.reshape(x, tf.concat([[-1, self.count], tf.shape(x)[1:]], 0))
+
+        def one(items: Any) -> Any:
+            pictures, layers, mine = items
+            pictures.set_shape(self._pictures.shape)
+            for key, value in layers.items():
+                value.set_shape(self._layers[key].shape)
+            return tf.cast(function(_Lookup(pictures, layers, self._look, self.step, self.count), **mine), tf.float32)
+
+        items = tf.nest.map_structure(own, (self._pictures, dict(self._layers), dict(values)))
+        return tf.repeat(tf.map_fn(one, items, fn_output_signature=tf.float32), self.count)
+
+
+class Program:
+    """Compiled functions for one structure of objective; the number of pictures is free.
+
+    Args:
+        model: the network.
+        objective: one of that structure.
+        param: parameterization.
+        transforms: in order.
+        optimizer: pure optimizer.
+        shape: (h, w, C) of a picture without alpha.
+        size: (height, width) that the network sees.
+        count: pictures that belong to one objective.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        objective: Objective,
+        param: Param,
+        transforms: Sequence[Transform],
+        optimizer: Adam | SGD,
+        shape: tuple[int, int, int],
+        size: tuple[int, int],
+        count: int,
+    ) -> None:
+        self.model, self.objective, self.param, self.transforms, self.optimizer = (
+            model,
+            objective,
+            param,
+            transforms,
+            optimizer,
+        )
+        self.shape, self.size, self.count = shape, size, count
+        self.layer_shapes: dict[str, tuple] = {}  # as seen while tracing
+        self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
+        self._functions: dict[str, Any] = {}
+
+    def image(self, variables: list) -> Any:
+        """Return the clean pictures [N,h,w,C]."""
+        return self._function("image", lambda variables: self.param.image(variables, self.shape), (variables,))
+
+    def measure(self, variables: list, values: list, step: Any) -> Any:
+        """Return the rewards [N] of the clean pictures, without penalties."""
+        return self._function("measure", self._measure, (variables, values, step))
+
+    def step(
+        self, variables: list, slots: list, values: list, step: Any, seed: Any, rate: Any, silent: Any = None
+    ) -> tuple:
+        """Return what one step makes of the pictures.
+
+        Args:
+            variables: as `Param.variables` made them.
+            slots: as the optimizer made them.
+            values: numbers of the objective's terms.
+            step: int32 scalar, steps done so far.
+            seed: int32 scalar.
+            rate: float32 scalar, learning rate.
+            silent: bool [N], pictures that get redirected gradients; None is the faster program without.
+
+        Returns:
+            `(variables, slots, step + 1, values, force)`; values [N] is the objective before the step, force [N] the
+            largest gradient that reaches the network's input.
+        """
+        if silent is None:
+            return self._function("step", self._step, (variables, slots, values, step, seed, rate))
+        return self._function("redirected", self._step, (variables, slots, values, step, seed, rate, silent))
+
+    def traces(self) -> int:
+        """Return how often anything was traced."""
+        return sum(function.experimental_get_tracing_count() for function in self._functions.values())
+
+    def _function(self, name: str, function: Callable[..., Any], arguments: tuple) -> Any:
+        if name not in self._functions:
+            self._functions[name] = tf.function(
+                function, input_signature=tf.nest.map_structure(self._spec, arguments), autograph=False
+            )
+        return self._functions[name](*arguments)
+
+    def _spec(self, x: Any) -> tf.TensorSpec:
+        free = len(x.shape) and not self.param.shared
+        return tf.TensorSpec((None, *x.shape[1:]) if free else x.shape, x.dtype)
+
+    def _measure(self, variables: list, values: list, step: Any) -> Any:
+        pictures = self.param.image(variables, self.shape)
+        only = any(term.neutral is None for term in self.objective.terms())
+        return self._evaluate(pictures, self._flatten, values, step, rewards_only=only)[0]
+
+    def _step(
+        self, variables: list, slots: list, values: list, step: Any, seed: Any, rate: Any, silent: Any = None
+    ) -> tuple:
+        number = tf.cast(step, tf.float32)
+
+        def loss_of(variables: list) -> tuple:
+            pictures = self.param.image(variables, self.shape)
+            value, seen = self._evaluate(pictures, transform, values, number)
+            return -tf.reduce_sum(value), value, seen
+
+        def transform(pictures: Any) -> Any:
+            return apply(self.transforms, pictures, tf.stack([seed, step]), self.size)
+
+        if silent is None:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                loss, value, seen = loss_of(variables)
+            *gradients, push = tape.gradient(loss, [*variables, seen])
+        else:
+            with redirect.forward():
+                loss, value, seen = loss_of(variables)
+            *gradients, push = redirect.gradients(loss, [*variables, seen], silent)
+        if any(gradient is None for gradient in gradients):
+            raise ValueError(
+                f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
+            )
+        force = tf.ones_like(value) if push is None else tf.reduce_max(tf.abs(push), [1, 2, 3])
+        variables, slots = self.optimizer.update(variables, slots, gradients, rate, number)
+        return variables, slots, step + 1, value, force
+
+    def _evaluate(
+        self, pictures: Any, transform: Callable, values: list, step: Any, rewards_only: bool = False
+    ) -> tuple:
+        def look(images: Any) -> Mapping[str, Any]:
+            return self._run(transform(images))
+
+        seen = transform(pictures)
+        while True:
+            try:
+                lookup = _Lookup(pictures, self._run(seen), look, step, self.count)
+                value = self.objective.evaluate(lookup, iter(values), rewards_only)
+                return tf.broadcast_to(value, tf.shape(pictures)[:1]), seen
+            except _Missing as missing:  # found out by asking: run again with it, while tracing only
+                self._fetch.add(missing.args[0])
+
+    def _run(self, seen: Any) -> dict[str, Any]:
+        if not self._fetch:
+            return {}
+        layers = {name: _as_grid(value, name) for name, value in self.model.run(seen, sorted(self._fetch)).items()}
+        self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
+        return layers
+
+    def _flatten(self, pictures: Any) -> Any:
+        """Return pictures as the network sees them without a random transform; alpha on grey."""
+        if pictures.shape[-1] > self.shape[2]:
+            pictures = pictures[..., -1:] * pictures[..., :-1] + (1 - pictures[..., -1:]) * 0.5
+        return apply((), pictures, np.zeros(2, np.int32), self.size)
+
+
+def prepare(objectives: Sequence[Objective], model: Model, count: int) -> list[dict[str, Any]]:
+    """Return the numbers of objectives of one structure as tensors.
+
+    Args:
+        objectives: of one structure.
+        model: resolves names of classes.
+        count: pictures per objective.
+
+    Returns:
+        For each term of the structure, name -> tensor [len(objectives) * count, ...].
+    """
+    stacks = []
+    for terms in zip(*(item.terms() for item in objectives), strict=True):
+        rows = [{**t.values, **{k: np.int32(model.resolve_target(v)) for k, v in t.targets.items()}} for t in terms]
+        stacks.append({key: tf.constant(np.repeat(np.stack([row[key] for row in rows]), count, 0)) for key in rows[0]})
+    return stacks
+
+
+def _as_grid(a: Any, name: str) -> Any:
+    """Return an activation as float32 [N,h,w,C]: dense layers 1 x 1, tokens L x 1, volumes slice below slice."""
+    a = tf.cast(a, tf.float32)
+    if a.shape.rank == 4:
+        return a
+    if a.shape.rank is None or a.shape.rank < 2:
+        raise ValueError(f"layer {name!r} gives a tensor of shape {a.shape}; expected [N,C], [N,L,C] or [N,h,w,C]")
+    if a.shape.rank == 2:
+        return a[:, None, None, :]
+    if a.shape.rank == 3:
+        return a[:, :, None, :]
+    return tf.reshape(a, [tf.shape(a)[0], -1, a.shape[-2], a.shape[-1]])

@@ -1,0 +1,112 @@
+"""`Rendering`: rendered pictures, how they came about, and what is needed to go on from them."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_interp.features.param import Param
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class State:
+    """What an optimization needs to go on: the variables, the optimizer's slots and the step.
+
+    Args:
+        param: the parameterization.
+        shape: (h, w, C) of a picture without alpha.
+        variables: float32 arrays; the first axis is the picture, unless the parameterization is shared.
+        slots: the optimizer's float32 arrays.
+        step: optimization steps done so far.
+    """
+
+    param: Param
+    shape: tuple[int, int, int]
+    variables: tuple[np.ndarray, ...]
+    slots: tuple[np.ndarray, ...]
+    step: int
+
+    def rows(self, rows: np.ndarray) -> "State":
+        """Return the state of some of the pictures; of all where they share variables.
+
+        Args:
+            rows: int [M], indices of pictures.
+        """
+        if self.param.shared:
+            return self
+        variables, slots = tuple(v[rows] for v in self.variables), tuple(s[rows] for s in self.slots)
+        return dataclasses.replace(self, variables=variables, slots=slots)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rendering:
+    """Rendered pictures and how they came about.
+
+    Args:
+        images: float32 [N,h,w,C] in [0,1]; with alpha one channel more.
+        activations: float32 [N], the reward of each clean picture, penalties left out.
+        losses: float32 [steps,N], minus the objective of the transformed pictures before each step; NaN where a step
+            was not done.
+        status: N times "ok", or a sentence on what is wrong with a picture.
+        names: N strings, the objectives.
+        snapshots: step -> float32 images at that step.
+        state: to go on from with `render(..., init=this)`.
+        seed: the seed of the call.
+        seeds: N seeds that the pictures came from; a picture that was tried again has another one.
+        seconds: wall time.
+    """
+
+    images: np.ndarray
+    activations: np.ndarray
+    losses: np.ndarray
+    status: tuple[str, ...]
+    names: tuple[str, ...]
+    snapshots: dict[int, np.ndarray]
+    state: State
+    seed: int
+    seeds: tuple[int, ...]
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def gather(parts: Sequence[Rendering], where: Sequence[tuple[int, int]]) -> Rendering:
+    """Return one rendering of pictures that come from several.
+
+    Args:
+        parts: renderings of equal settings.
+        where: for each picture of the result, (index of the part, index of the picture in it).
+
+    Returns:
+        The rendering; whatever is not per picture comes from the first part that is used.
+    """
+    used = sorted({part for part, _ in where})
+    first = parts[used[0]]
+    if len(used) == 1 and [row for _, row in where] == list(range(len(first))):
+        return first
+
+    def pick(get: Callable[[Rendering], Any]) -> np.ndarray:
+        sources = {part: get(parts[part]) for part in used}
+        return np.stack([sources[part][row] for part, row in where])
+
+    def pick_all(get: Callable[[Rendering], Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
+        return tuple(pick(lambda part, i=i: get(part)[i]) for i in range(len(get(first))))  # type: ignore[misc]
+
+    kept = [step for step in first.snapshots if all(step in parts[part].snapshots for part in used)]
+    return dataclasses.replace(
+        first,
+        images=pick(lambda part: part.images),
+        activations=pick(lambda part: part.activations),
+        losses=pick(lambda part: part.losses.T).T,
+        status=tuple(parts[part].status[row] for part, row in where),
+        names=tuple(parts[part].names[row] for part, row in where),
+        snapshots={step: pick(lambda part, step=step: part.snapshots[step]) for step in kept},  # type: ignore[misc]
+        state=dataclasses.replace(
+            first.state,
+            variables=pick_all(lambda part: part.state.variables),
+            slots=pick_all(lambda part: part.state.slots),
+        ),
+        seeds=tuple(parts[part].seeds[row] for part, row in where),
+    )

@@ -1,0 +1,240 @@
+"""Random transforms of the pictures in each step, so that what is found is a feature and not a high-frequency pattern.
+
+A transform is any function `(images [N,h,w,C], seed int32 [2]) -> images`; one draw serves the whole batch. Neighbors
+in the list that are `Geometric` become one affine warp (bilinear, one operation); the last warp also fits the picture
+to the network's input size. This module knows no model, objective or parameterization.
+Source: Lucid, `optvis.transform`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Transform = Callable[[Any, Any], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometric:
+    """A random affine map about the center of the picture."""
+
+    def draw(self, seed: Any) -> Any:
+        """Return a matrix [3,3] from output to input positions, in pixels from the center, x before y."""
+        raise NotImplementedError
+
+    def __call__(self, images: Any, seed: Any) -> Any:
+        """Return the pictures under one draw."""
+        return warp(images, self.draw(seed), (images.shape[1], images.shape[2]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Jitter(Geometric):
+    """Move by a whole number of pixels, `size + 1` possible ones along each axis."""
+
+    size: int
+
+    def draw(self, seed):  # noqa: D102
+        offset = tf.random.stateless_uniform([2], seed, 0, self.size + 1, tf.int32) - self.size // 2
+        x, y = tf.unstack(tf.cast(offset, tf.float32))
+        return tf.stack([tf.stack([1.0, 0.0, x]), tf.stack([0.0, 1.0, y]), tf.constant([0.0, 0.0, 1.0])])
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale(Geometric):
+    """Enlarge by one of the given factors."""
+
+    factors: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", _numbers("scale factors", self.factors))
+        if min(self.factors) <= 0:
+            raise ValueError(f"scale factors must be above 0, got {min(self.factors)}")
+
+    def draw(self, seed):  # noqa: D102
+        factor = _one_of(self.factors, seed)
+        return tf.linalg.diag(tf.stack([1 / factor, 1 / factor, tf.constant(1.0)]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rotate(Geometric):
+    """Rotate by one of the given angles, in degrees."""
+
+    angles: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "angles", _numbers("angles", self.angles))
+
+    def draw(self, seed):  # noqa: D102
+        angle = _one_of(self.angles, seed) * (math.pi / 180)
+        c, s = tf.cos(angle), tf.sin(angle)
+        return tf.stack([tf.stack([c, -s, 0.0]), tf.stack([s, c, 0.0]), tf.constant([0.0, 0.0, 1.0])])
+
+
+@dataclasses.dataclass(frozen=True)
+class Pad:
+    """Add a frame. Without it pictures already lie on mid-grey; this is for other surroundings.
+
+    Args:
+        width: of the frame, in pixels.
+        mode: "constant", "reflect", or "uniform" (another grey each step).
+        value: of a constant frame.
+    """
+
+    width: int
+    mode: str = "constant"
+    value: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("constant", "reflect", "uniform"):
+            raise ValueError(f"the mode of Pad must be 'constant', 'reflect' or 'uniform', got {self.mode!r}")
+
+    def __call__(self, images: Any, seed: Any) -> Any:
+        """Return pictures [N, h + 2 width, w + 2 width, C]."""
+        frame = [[0, 0], [self.width, self.width], [self.width, self.width], [0, 0]]
+        if self.mode == "reflect":
+            return tf.pad(images, frame, "REFLECT")
+        value = tf.random.stateless_uniform([], seed) if self.mode == "uniform" else self.value
+        return tf.pad(images, frame, constant_values=value)
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalizeGradient:
+    """Leave pictures alone; divide each picture's gradient by its L2 norm."""
+
+    def __call__(self, images: Any, seed: Any) -> Any:
+        """Return the same images."""
+
+        @tf.custom_gradient
+        def identity(x: Any) -> Any:
+            def gradient(g: Any) -> Any:
+                return g / (tf.norm(tf.reshape(g, [tf.shape(g)[0], -1]), axis=1)[:, None, None, None] + 1e-12)
+
+            return x, gradient
+
+        return identity(images)
+
+
+@dataclasses.dataclass(frozen=True)
+class CollapseAlpha:
+    """Put pictures with alpha on a random smooth background, another one each step.
+
+    Args:
+        contrast: standard deviation of the background's noise before the sigmoid.
+    """
+
+    contrast: float = 1.0
+
+    def __call__(self, images: Any, seed: Any) -> Any:
+        """Return pictures [N,h,w,C] of images [N,h,w,C+1]."""
+        height, width, channels = images.shape[1], images.shape[2], images.shape[3] - 1
+        raw = tf.zeros([1, height, width, channels])
+        for octave, cell in enumerate((4, 16, 64)):
+            size = [1, max(1, height // cell), max(1, width // cell), channels]
+            raw += tf.image.resize(
+                tf.random.stateless_normal(size, seed + tf.constant([0, octave << 20])), (height, width)
+            )
+        background = tf.sigmoid(self.contrast * raw)
+        return images[..., -1:] * images[..., :-1] + (1 - images[..., -1:]) * background
+
+
+def standard(size: tuple[int, int]) -> tuple[Transform, ...]:
+    """Return Lucid's standard transforms; below 128 pixels the jitter shrinks with the picture.
+
+    Jitter 8, scale 0.90 to 1.10 in steps of 0.02, rotate -10 to 10 degrees (half as often 0), jitter 4.
+
+    Args:
+        size: (height, width) of the pictures.
+
+    Returns:
+        A tuple of transforms.
+    """
+    ratio = min(1.0, max(size) / 128)
+    scales = tuple(1 + (i - 5) / 50 for i in range(11))
+    angles = (*range(-10, 11), *[0] * 5)
+    return Jitter(max(1, round(8 * ratio))), Scale(scales), Rotate(angles), Jitter(max(1, round(4 * ratio)))
+
+
+def strong(size: tuple[int, int]) -> tuple[Transform, ...]:
+    """Return the strongest set of Lucid's tutorial, for deep layers: scale 0.80 to 1.19, more jitter.
+
+    Args:
+        size: (height, width) of the pictures.
+
+    Returns:
+        A tuple of transforms.
+    """
+    ratio = min(1.0, max(size) / 128)
+    scales = tuple(1 + i / 100 for i in range(-20, 20))
+    angles = (*range(-10, 11), *range(-5, 6), *(angle for _ in range(10) for angle in range(-2, 3)))
+    return Jitter(max(1, round(8 * ratio))), Scale(scales), Rotate(angles), Jitter(max(1, round(2 * ratio)))
+
+
+def apply(transforms: Sequence[Transform], images: Any, seed: Any, size: tuple[int, int]) -> Any:
+    """Return the pictures, transformed, in the size that the network wants.
+
+    Args:
+        transforms: in order.
+        images: [N,h,w,C] in [0,1].
+        seed: int32 [2]; the same seed is the same transform.
+        size: (height, width) of the result; pictures of another size are enlarged or shrunk to fit.
+
+    Returns:
+        float32 tensor [N,height,width,C].
+    """
+    zoom = max(images.shape[1] / size[0], images.shape[2] / size[1])  # padding later does not count
+    matrix = None
+    for index, transform in enumerate(transforms):
+        own = seed + tf.constant([0, (index + 1) << 24])
+        if isinstance(transform, Geometric):
+            drawn = transform.draw(own)
+            # what comes first acts on the input side, so it is the last factor on the way back from output to input
+            matrix = drawn if matrix is None else tf.matmul(matrix, drawn)
+            continue
+        if matrix is not None:
+            images, matrix = warp(images, matrix, (images.shape[1], images.shape[2])), None
+        images = transform(images, own)
+    if matrix is None and tuple(images.shape[1:3]) == tuple(size):
+        return images
+    return warp(images, tf.eye(3) if matrix is None else matrix, size, zoom)
+
+
+def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> Any:
+    """Return pictures under an affine map, bilinear, filled with grey outside.
+
+    Args:
+        images: [N,h,w,C].
+        matrix: [3,3] from output to input positions, in input pixels from the center, x before y.
+        size: (height, width) of the result.
+        zoom: input pixels per pixel of the result, before the map.
+
+    Returns:
+        float32 tensor [N,height,width,C].
+    """
+    height, width = images.shape[1], images.shape[2]
+    out_x, out_y = (size[1] - 1) / 2, (size[0] - 1) / 2
+    centered = tf.constant([[zoom, 0, -zoom * out_x], [0, zoom, -zoom * out_y], [0, 0, 1]], tf.float32)
+    back = tf.constant([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]], tf.float32)
+    flat = tf.reshape(tf.matmul(back, tf.matmul(matrix, centered)), [1, 9])[:, :8]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=flat,
+        output_shape=size,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+        fill_value=0.5,
+    )
+
+
+def _one_of(values: Sequence[float], seed: Any) -> Any:
+    index = tf.random.stateless_uniform([], seed, 0, len(values), tf.int32)
+    return tf.gather(tf.constant(values, tf.float32), index)
+
+
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    array = np.atleast_1d(np.asarray(values, np.float32))
+    if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be a list of finite numbers, got {values!r}")
+    return tuple(float(value) for value in array)

@@ -1,0 +1,243 @@
+"""Pictures at the border of the library: check arrays, read folders, make uint8 sheets.
+
+An image batch is plain float32 [N,H,W,C] in [0,1], everywhere. Only a model's `preprocess` knows another range.
+"""
+
+import hashlib
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 32_000_000  # a larger file is refused: it is a decompression bomb or a mistake
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+
+
+def check_images(images: Any, name: str = "images") -> np.ndarray:
+    """Return `images` as float32 [N,H,W,C] in [0,1], or say what is wrong with them.
+
+    Args:
+        images: array-like [N,H,W,C] or [N,H,W] (grey), floats in [0,1].
+        name: how the caller calls them, for the message.
+
+    Returns:
+        float32 array [N,H,W,C].
+
+    Raises:
+        TypeError: if they are not numbers.
+        ValueError: if the shape, the range or a value is not what is expected.
+
+    Example:
+        >>> check_images(np.zeros((2, 8, 8))).shape
+        (2, 8, 8, 1)
+    """
+    try:
+        array = np.asarray(images)
+    except ValueError as error:  # a list of pictures of several sizes
+        raise ValueError(f"{name} differ in shape: they must form one array [N,H,W,C] ({error})") from error
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of floats [N,H,W,C] in [0,1], got dtype {array.dtype}")
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or 0 in array.shape:
+        raise ValueError(
+            f"{name} must have shape [N,H,W,C] with at least one image, got {list(array.shape)}"
+            + ("; for a single image pass image[None]" if array.ndim == 2 else "")
+        )
+    if array.dtype.kind in "iu" and array.max() > 1:
+        raise ValueError(
+            f"{name} must be floats in [0,1], got {array.dtype} values up to {array.max()}: divide by 255 first "
+            "and give the network's own range as preprocess"
+        )
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} hold {int((~np.isfinite(array)).sum())} NaN or infinite values")
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 1:
+        hint = "divide by 255" if low >= 0 and high > 2 else "undo the network's own scaling"
+        raise ValueError(
+            f"{name} must lie in [0,1], got values from {low:.4g} to {high:.4g}: {hint} and give the network's range "
+            "as preprocess (open_model(..., preprocess=...) or InterpCallback(..., preprocess=...))"
+        )
+    return array
+
+
+def read_image(path: str | pathlib.Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
+    """Return one picture file as float32 [H,W,channels] in [0,1].
+
+    Args:
+        path: a PNG, JPEG, WebP, BMP or GIF file.
+        size: (height, width) to resize to, bilinear; None keeps the file's own.
+        channels: 3 for RGB, 1 for grey.
+
+    Returns:
+        float32 array [H,W,channels].
+
+    Raises:
+        ValueError: if the file is not such a picture, is damaged, or has more than 32 million pixels.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            if file.width * file.height > MAX_PIXELS:
+                raise ValueError(f"{path}: {file.width}x{file.height} is over {MAX_PIXELS:,} pixels")
+            picture: Image.Image = file
+            if file.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255 instead of scaling it
+                picture = Image.fromarray((np.asarray(file) // 257).astype(np.uint8))
+            picture = picture.convert("L" if channels == 1 else "RGB")
+            if size is not None:
+                picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+            array = np.asarray(picture, np.float32) / 255.0
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError) as error:
+        raise ValueError(f"{path}: not a readable picture ({error})") from error
+    return array.reshape(*array.shape[:2], channels)
+
+
+def read_folder(
+    path: str | pathlib.Path, size: tuple[int, int] | None = None, channels: int = 3, minimum: int = 1
+) -> tuple[np.ndarray, list[pathlib.Path], list[str]]:
+    """Return all pictures of one folder (not of its sub-folders), in the order of their names.
+
+    Args:
+        path: the folder.
+        size: (height, width); None takes the first picture's size for all.
+        channels: 3 for RGB, 1 for grey.
+        minimum: fewest readable pictures to accept.
+
+    Returns:
+        `(images, files, skipped)`: float32 [N,H,W,channels] in [0,1], N paths, and a line for each skipped file.
+
+    Raises:
+        ValueError: if it is not a folder, or fewer than `minimum` pictures are readable; the message has the counts.
+    """
+    folder = pathlib.Path(path)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: expected a folder of pictures, found {'a file' if folder.exists() else 'nothing'}")
+    images, files, skipped = [], [], []
+    for file in sorted(folder.iterdir()):
+        if file.name.startswith(".") or file.is_dir():
+            continue
+        if file.suffix.lower() not in SUFFIXES:
+            skipped.append(f"{file.name}: not one of {', '.join(SUFFIXES)}")
+            continue
+        try:
+            image = read_image(file, size, channels)
+        except ValueError as error:
+            skipped.append(f"{file.name}: {error}")
+            continue
+        size = size or (image.shape[0], image.shape[1])
+        images.append(image)
+        files.append(file)
+    if len(images) < minimum:
+        listed = "".join(f"\n  {line}" for line in skipped[:5]) + ("\n  ..." if len(skipped) > 5 else "")
+        raise ValueError(
+            f"{folder}: found {len(images)} readable pictures, need at least {minimum}; "
+            f"skipped {len(skipped)} files{listed}"
+        )
+    return np.stack(images), files, skipped
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Return pictures in [0,1] as uint8, rounded; a last axis of size 1 is dropped.
+
+    Args:
+        images: floats [...,H,W], [...,H,W,1], [...,H,W,3] or [...,H,W,4]; values outside [0,1] are clipped.
+
+    Returns:
+        uint8 array of the same shape, without a last axis of 1.
+    """
+    array = _quantize(images)
+    return array[..., 0] if array.ndim >= 3 and array.shape[-1] == 1 else array
+
+
+def _quantize(images: np.ndarray) -> np.ndarray:
+    array = np.nan_to_num(np.asarray(images, np.float32), nan=0.5, posinf=1.0, neginf=0.0)
+    return (np.clip(array, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def make_sheet(images: np.ndarray, columns: int | None = None, longest: int | None = None) -> tuple[np.ndarray, dict]:
+    """Return N pictures as cells of one uint8 picture, row by row, and the sheet's description for a record.
+
+    Args:
+        images: float [N,h,w] or [N,h,w,C] in [0,1]; C other than 1, 3 and 4 is shown as the mean over channels.
+        columns: cells per row; None makes the sheet about square.
+        longest: shrink cells whose longer side is above this many pixels.
+
+    Returns:
+        `(sheet, {"rows", "columns", "count"})`; the caller adds the index of the picture as "image".
+
+    Example:
+        >>> make_sheet(np.zeros((3, 4, 4)), columns=2)[0].shape
+        (8, 8)
+    """
+    if images.ndim == 4 and images.shape[-1] not in (3, 4):
+        images = images.mean(-1)
+    cells = _quantize(images)
+    if longest is not None and max(cells.shape[1:3]) > longest:
+        ratio = longest / max(cells.shape[1:3])
+        size = (max(1, round(cells.shape[2] * ratio)), max(1, round(cells.shape[1] * ratio)))
+        cells = np.stack([np.asarray(Image.fromarray(c).resize(size, Image.Resampling.LANCZOS)) for c in cells])
+    count, height, width = cells.shape[:3]
+    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / columns)
+    padded = np.zeros((rows * columns, *cells.shape[1:]), np.uint8)
+    padded[:count] = cells
+    grid = padded.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    return grid.reshape(rows * height, columns * width, *cells.shape[3:]), {
+        "rows": rows,
+        "columns": columns,
+        "count": count,
+    }
+
+
+def digest_images(images: np.ndarray) -> list[str]:
+    """Return a short hash of each picture, to name it and to find duplicates.
+
+    Args:
+        images: float32 [N,H,W,C].
+
+    Returns:
+        N hexadecimal strings of 12 characters.
+    """
+    return [hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=6).hexdigest() for image in images]
+
+
+def check_labels(
+    labels: Sequence[int] | np.ndarray | None, count: int, class_names: Sequence[str] | None
+) -> np.ndarray | None:
+    """Return labels as int64 [N], or say how they do not match.
+
+    Args:
+        labels: N class indices, or one-hot [N,K], or None.
+        count: number of images.
+        class_names: names by class index, if known.
+
+    Returns:
+        int64 array [N], or None.
+
+    Raises:
+        ValueError: if their number, type or range does not match.
+    """
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    elif array.ndim == 2:
+        array = array.argmax(-1)
+    if array.ndim != 1 or len(array) != count:
+        raise ValueError(f"{count} images need as many labels [N], got shape {list(np.asarray(labels).shape)}")
+    if array.dtype.kind not in "iub" and not (array.dtype.kind == "f" and np.array_equal(array, array.round())):
+        raise ValueError(f"labels must be class indices (integers), got dtype {array.dtype}")
+    array = array.astype(np.int64)
+    if class_names is None and array.size and array.min() < 0:
+        raise ValueError(f"labels must be class indices from 0 on, the lowest is {array.min()}")
+    if class_names is not None and (array.min() < 0 or array.max() >= len(class_names)):
+        raise ValueError(
+            f"labels run from {array.min()} to {array.max()}, but there are {len(class_names)} class names, "
+            f"0..{len(class_names) - 1}"
+        )
+    return array

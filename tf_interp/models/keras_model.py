@@ -1,0 +1,385 @@
+"""`KerasModel`: a live Keras model of any kind, read through taps."""
+
+import contextlib
+import functools
+import hashlib
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.models.inputs import Preprocess
+from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
+
+_TAPPING = threading.RLock()  # taps are attributes of the caller's model: one thread at a time
+
+
+@contextlib.contextmanager
+def _tapped(layers: Iterable[Any], around: Callable[[Any, Callable[[], Any]], Any]) -> Iterator[None]:
+    """While open, a call of a layer in this thread returns `around(layer, call)`, where `call()` is what it would.
+
+    A tap is an instance attribute `call`, which `Operation.__call__` reads; `__call__` itself cannot be set on an
+    instance. It goes into `__dict__` directly, so that Keras's attribute tracking does not see it.
+    """
+    owner = threading.get_ident()  # another thread may train the same model meanwhile: its calls pass untouched
+
+    def tap(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        def tapped(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != owner:
+                return call(*args, **kwargs)
+            return around(layer, functools.partial(call, *args, **kwargs))
+
+        return tapped
+
+    with _TAPPING, contextlib.ExitStack() as undo:
+        for layer in layers:
+            name = "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
+            if name in layer.__dict__:  # a tap of an outer `_tapped`, or the user's own: put it back afterwards
+                undo.callback(layer.__dict__.__setitem__, name, layer.__dict__[name])
+            else:
+                undo.callback(layer.__dict__.pop, name)
+            layer.__dict__[name] = tap(layer, getattr(layer, name))
+        yield
+
+
+class _Spot(NamedTuple):
+    """Where a named activation arises: tensor number `leaf` of call number `call` of a layer."""
+
+    layer: Any
+    call: int
+    leaf: int
+    shape: tuple[int | None, ...]
+
+
+class _Call(NamedTuple):
+    """One call of a layer while tracing."""
+
+    path: str
+    layer: Any
+    number: int
+    output: Any
+
+
+class _Found(NamedTuple):
+    """What one trace of the network showed."""
+
+    spots: dict[str, _Spot]
+    outputs: dict[str, tuple[int | None, ...]]  # "output", "output:1", ... -> shape of the logits
+    aliases: dict[str, str]  # "output:<name>" -> one of `outputs`
+    undone: frozenset[str]  # outputs that end in a softmax or sigmoid
+    unreadable: dict[str, str]  # path -> why
+    first: Any  # the innermost layer that was called first
+
+
+class KerasModel(Model):
+    """A live Keras model: functional, sequential, subclassed, nested; weights are read when a function runs.
+
+    Layers are found by one symbolic trace at the first use of `layers`, and named by the chain of layers that were
+    being called, e.g. "backbone/block2/conv2". A model that was never called needs `input` for that, or a first `run`.
+
+    Args:
+        model: the Keras model; it is left as found (no copy, no new nodes, no changed state).
+        preprocess: from images in [0,1] to what the model wants, or None.
+        class_names: names by class index, or None.
+        input: shape of one image (H, W, C), or a sample batch, or a dict or list of these; None takes the model's own.
+
+    Raises:
+        ValueError: if Keras does not run on TensorFlow.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        preprocess: Preprocess | None = None,
+        class_names: Sequence[str] | None = None,
+        input: Any = None,
+    ) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                f"Keras runs on {keras.backend.backend()!r}, but gradients are taken by TensorFlow: set the "
+                'environment variable KERAS_BACKEND="tensorflow" before keras is imported'
+            )
+        super().__init__(model.name, preprocess, class_names)
+        self.model = model
+        self._set_structure(_to_specs(_own_input(model), batched=True))
+        if input is not None:
+            specs = keras.tree.flatten(_to_specs(input, batched=False))
+            if self._specs is not None and len(specs) != len(self._specs):
+                raise ValueError(
+                    f"{model.name!r} takes {len(self._specs)} inputs, {list(self._specs)}; input describes {len(specs)}"
+                )
+            self._set_structure(
+                _to_specs(input, batched=False)
+                if self._specs is None
+                else keras.tree.pack_sequence_as(self._structure, specs)
+            )
+
+    @property
+    def layers(self) -> dict[str, tuple]:
+        """Path of each layer -> shape of its output without the batch axis, in the order of the calls; and "output"."""
+        found = self._found
+        return {**{path: spot.shape for path, spot in found.spots.items()}, **found.outputs}
+
+    def _undone(self) -> Collection[str]:
+        return self._found.undone
+
+    def _first_scale(self) -> float:
+        first = self._found.first
+        return float(np.max(np.abs(first.scale))) if isinstance(first, keras.layers.Rescaling) else 1.0
+
+    def digest(self) -> str:
+        """Return a short hash of the weights as they are now: 12 hexadecimal characters, to name caches with."""
+        digest = hashlib.blake2b(digest_size=6)
+        for weight in self.model.weights:
+            value = weight.numpy()
+            digest.update(f"{value.dtype}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
+    def inspect(self) -> list[LayerRow]:
+        """Return one row per entry of `layers`, in the same order, for a table."""
+        found = self._found
+        rows = [
+            LayerRow(path, type(spot.layer).__name__, spot.shape, _count_parameters(spot.layer))
+            for path, spot in found.spots.items()
+        ]
+        return rows + [
+            LayerRow(path, "logits" if path in found.undone else "output", shape, 0)
+            for path, shape in found.outputs.items()
+        ]
+
+    def _near(self, name: str) -> str | None:
+        found = self._found
+        for path, why in found.unreadable.items():
+            if path == name or path.endswith("/" + name):
+                raise ValueError(f"layer {path!r} cannot be read: {why}")
+        return found.aliases.get(name)
+
+    def _learn(self, images: Any) -> None:
+        self._set_structure(_to_specs(images, batched=True))
+
+    def _set_structure(self, structure: Any) -> None:
+        """Keep how the model takes its inputs: a spec, or a dict or list of specs; None if not known yet."""
+        self._structure = structure
+        self._specs = None if structure is None else _name_specs(structure)
+
+    @property
+    def _found(self) -> _Found:
+        return self.cached("layers", self._discover)
+
+    def _call(
+        self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Callable[[Any, Callable[[], Any]], Any]
+    ) -> Any:
+        """Call the model in the current graph, return its outputs; no state of the model changes."""
+        packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
+        with _tapped(layers, around), keras.StatelessScope():
+            return self.model(packed, training=False)
+
+    def _forward(
+        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        found = self._found
+        graph = next(iter(inputs.values())).graph
+        places: dict[tuple[int, int], dict[int, str]] = defaultdict(dict)
+        for name in {*fetch, *given} - set(found.outputs):
+            spot = found.spots[name]
+            places[id(spot.layer), spot.call][spot.leaf] = name
+        layers = {id(spot.layer): spot.layer for name, spot in found.spots.items() if name in {*fetch, *given}}
+        calls: Counter[int] = Counter()
+        got: dict[str, tf.Tensor] = {}
+
+        def around(layer: Any, call: Callable[[], Any]) -> Any:
+            place = places.get((id(layer), calls[id(layer)]), {})
+            calls[id(layer)] += 1
+            output = call()
+            leaves = keras.tree.flatten(output)
+            for leaf, name in place.items():
+                if leaves[leaf].graph is not graph:
+                    raise ValueError(f"layer {name!r} cannot be read: {_ELSEWHERE}")
+                if name in given:
+                    leaves[leaf] = tf.cast(given[name], leaves[leaf].dtype)
+                got[name] = leaves[leaf]
+            return keras.tree.pack_sequence_as(output, leaves) if place else output
+
+        outputs = keras.tree.flatten(self._call(inputs, layers.values(), around))
+        for name, output in zip(found.outputs, outputs, strict=True):
+            if name in fetch:
+                logits = behind_head(output, [got[path] for path in given])
+                if logits is None and name in found.undone and given:
+                    raise no_way_to_logits(next(iter(given)))
+                got[name] = tf.cast(output if logits is None else logits, tf.float32)
+        missing = [name for name in fetch if name not in got]
+        if missing:
+            raise ValueError(
+                f"layer {missing[0]!r} was not called in this forward pass, though it was when layers were listed"
+            )
+        return got
+
+    def _discover(self) -> _Found:
+        """Find the layers by tracing the model once, for any number of images if it allows that, else for one."""
+        if self._specs is None:
+            raise ValueError(
+                f"{self.name!r} was never called, so its layers are not known yet: open_model(model, input=(height, "
+                "width, channels)), or call run(images, [...]) once"
+            )
+        with tf.init_scope():  # we may be inside somebody's tf.function
+            try:
+                return self._trace_layers(None)
+            except Exception as error:  # whatever a user's layer raises
+                try:
+                    found = self._trace_layers(1)
+                except Exception:
+                    shapes = {name: list(spec.shape) for name, spec in self._specs.items()}
+                    raise ValueError(
+                        f"{self.name!r} could not be called on inputs of shape {shapes}: {error}"
+                    ) from error
+                self._any_batch = False
+                return found
+
+    def _trace(self, batch: int | None, layers: Iterable[Any], around: Callable[[Any, Callable[[], Any]], Any]) -> Any:
+        specs = {
+            name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype) for name, spec in (self._specs or {}).items()
+        }
+        kept: list[Any] = []
+
+        @tf.function(autograph=False)
+        def forward(inputs: dict[str, tf.Tensor]) -> None:
+            kept[:] = [inputs, self._call({name: inputs[name] for name in specs}, layers, around)]
+
+        concrete = forward.get_concrete_function(specs)
+        return concrete.graph, kept[1]
+
+    def _trace_layers(self, batch: int | None) -> _Found:
+        walked = dict(_walk(self.model, ""))
+        if not all(getattr(layer, "built", True) for layer in (self.model, *walked.values())):
+            self._trace(batch, [], lambda layer, call: call())  # builds it, which may add layers
+            walked = dict(_walk(self.model, ""))
+        stack: list[str] = []
+        calls: list[_Call] = []
+        counts: Counter[int] = Counter()
+
+        def around(layer: Any, call: Callable[[], Any]) -> Any:
+            number = counts[id(layer)]
+            counts[id(layer)] += 1
+            stack.append(layer.name)
+            try:
+                output = call()
+            finally:
+                path = "/".join(stack)
+                stack.pop()
+            calls.append(_Call(path, layer, number, output))
+            return output
+
+        graph, outputs = self._trace(batch, walked.values(), around)
+        return _name_calls(self.model, walked, calls, graph, outputs)
+
+
+_ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
+
+
+def _walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """Yield path and object of every layer and operation below `layer`, each object once."""
+    seen = {id(layer)} if seen is None else seen
+    children = layer.layers if isinstance(layer, keras.Sequential) else list(getattr(layer, "operations", ()))
+    if isinstance(layer, keras.Layer):
+        children = [*children, *layer._flatten_layers(include_self=False, recursive=False)]
+    for child in children:
+        if id(child) not in seen and not isinstance(child, keras.layers.InputLayer):
+            seen.add(id(child))
+            yield prefix + child.name, child
+            yield from _walk(child, f"{prefix}{child.name}/", seen)
+
+
+def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: Any, output: Any) -> _Found:
+    """Turn the calls of one trace into names."""
+    readable, unreadable, called = [], {}, set()
+    for path, layer, number, result in calls:
+        called.add(id(layer))
+        leaves = [
+            (leaf, tensor) for leaf, tensor in enumerate(keras.tree.flatten(result)) if isinstance(tensor, tf.Tensor)
+        ]
+        if leaves and all(tensor.graph is graph for _, tensor in leaves):
+            readable.append((path, layer, number, leaves))
+        else:
+            unreadable[path] = _ELSEWHERE if leaves else "it returns no tensor"
+    # a recurrent layer calls its cell once outside of its loop too, to see what it returns: that call tells nothing
+    readable = [item for item in readable if item[0] not in unreadable]
+    repeats = Counter(path for path, *_ in readable)
+    for path, layer in walked.items():
+        if id(layer) not in called and not repeats[path]:
+            unreadable[path] = "it is not called in a forward pass, or only in a tf.function that was traced before"
+    repeats["output"] += 1  # the name of the logits; a layer called "output" becomes "output@0"
+    numbers: Counter[str] = Counter()
+    spots: dict[str, _Spot] = {}
+    for path, layer, number, leaves in readable:
+        name = path if repeats[path] == 1 else f"{path}@{numbers[path]}"
+        numbers[path] += 1
+        for leaf, tensor in leaves:
+            spots[f"{name}:{leaf}" if leaf else name] = _Spot(layer, number, leaf, _shape(tensor))
+    outputs = keras.tree.flatten(output)
+    names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
+    heads = [behind_head(tensor) for tensor in outputs]
+    labels = sorted(output) if isinstance(output, Mapping) else getattr(model, "output_names", ())
+    return _Found(
+        spots,
+        {name: _shape(tensor) for name, tensor in zip(names, outputs, strict=True)},
+        {f"output:{label}": name for label, name in zip(labels, names, strict=False)},
+        frozenset(name for name, head in zip(names, heads, strict=True) if head is not None),
+        unreadable,
+        calls[0].layer if calls else None,
+    )
+
+
+def _shape(tensor: tf.Tensor) -> tuple[int | None, ...]:
+    return tuple(tensor.shape[1:]) if tensor.shape.rank else ()
+
+
+def _count_parameters(layer: Any) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in getattr(layer, "weights", ()))
+
+
+def _own_input(model: Any) -> Any:
+    """Return what a model knows about its input: Keras tensors, or shapes with batch axis, or None."""
+    if hasattr(model, "operations"):  # functional
+        return model.input
+    return (model.get_build_config() or {}).get("input_shape") if model.built else None
+
+
+def _to_specs(source: Any, batched: bool) -> Any:
+    """Return a structure of specs, any batch, from a structure of shapes, arrays or Keras tensors.
+
+    Args:
+        source: shapes, arrays [N,...], Keras tensors, or a dict or list of them, or None.
+        batched: whether shapes begin with the batch axis.
+    """
+    if source is None:
+        return None
+    if isinstance(source, Mapping):
+        return {name: _to_specs(item, batched) for name, item in source.items()}
+    if (
+        isinstance(source, list | tuple)
+        and source
+        and all(item is None or isinstance(item, int | np.integer) for item in source)
+    ):
+        return tf.TensorSpec([None, *(source[1:] if batched or source[0] is None else source)], tf.float32)
+    if isinstance(source, list | tuple):
+        return [_to_specs(item, batched) for item in source]
+    if not hasattr(source, "shape") or not hasattr(source, "dtype"):
+        raise TypeError(f"input must be a shape (H, W, C) or a sample batch [N,H,W,C], got {source!r}")
+    dtype = tf.as_dtype(source.dtype)
+    return tf.TensorSpec(
+        [None, *source.shape[1:]], tf.float32 if dtype == tf.float64 else dtype, getattr(source, "name", None)
+    )
+
+
+def _name_specs(structure: Any) -> dict[str, tf.TensorSpec]:
+    """Return input name -> spec, in the flat order of `structure`."""
+    specs = keras.tree.flatten(structure)
+    names = sorted(structure) if isinstance(structure, Mapping) else [spec.name for spec in specs]
+    if len(names) != len(specs) or None in names or len(set(names)) != len(names):
+        names = ["images"] if len(specs) == 1 else [f"input_{index}" for index in range(len(specs))]
+    return {name: tf.TensorSpec(spec.shape, spec.dtype) for name, spec in zip(names, specs, strict=True)}

@@ -1,0 +1,325 @@
+"""`Model`: the one door to a network. All activations and gradients come through `Model.run`."""
+
+import difflib
+import threading
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
+
+
+class LayerRow(NamedTuple):
+    """One line of `Model.inspect`.
+
+    Args:
+        path: name of the layer, as `Model.layers` has it.
+        kind: class of the Keras layer, or type of the operation in a SavedModel.
+        shape: shape of its output without the batch axis.
+        parameters: how many weights it holds.
+    """
+
+    path: str
+    kind: str
+    shape: tuple[int | None, ...]
+    parameters: int
+
+
+class Model:
+    """A network whose layers can be read and replaced, whatever it was built with.
+
+    `run` is differentiable under `tf.GradientTape` and may be called inside `tf.function`. Two kinds exist:
+    `KerasModel` (live weights) and `GraphModel` (a SavedModel, weights as saved). Make one with `open_model`.
+
+    `"output"` always names the logits: where the network ends in a softmax or sigmoid, its input is taken (`notes`
+    says so). Of several outputs `"output"` is the first, the others are `"output:1"`, ...; an output that has a name
+    answers to `"output:<name>"` too. A layer that is called several times is listed as `path@0`, `path@1`, ...; further
+    tensors of a layer that returns several are `path:1`, `path:2`, ...
+
+    Args:
+        name: what to call the network in records.
+        preprocess: from images in [0,1] to what the network wants; made of TensorFlow or Keras operations. A
+            `preprocess_input` of keras.applications is recognized, and gets the 0..255 that it expects.
+        class_names: names by class index, or None.
+    """
+
+    def __init__(self, name: str, preprocess: Preprocess | None, class_names: Sequence[str] | None) -> None:
+        self.name = name
+        if preprocess is not None and not callable(preprocess):
+            raise TypeError(f"preprocess must be a function of a batch of images, got {type(preprocess).__name__}")
+        if isinstance(class_names, str):
+            raise TypeError(f"class_names must be a list of names, got the string {class_names!r}")
+        self.preprocess = from_unit_range(preprocess)
+        self.class_names = None if class_names is None else tuple(str(item) for item in class_names)
+        self._functions: dict[Hashable, Any] = {}
+        self._lock = threading.RLock()
+        self._specs: dict[str, tf.TensorSpec] | None = None  # name -> what the network takes; None if not known yet
+        self._any_batch = True  # whether the network can be built for a number of images that is not known yet
+
+    @property
+    def layers(self) -> dict[str, tuple]:
+        """Path of each layer -> shape of its output without the batch axis, in the order of the calls; and "output"."""
+        raise NotImplementedError
+
+    @property
+    def notes(self) -> list[str]:
+        """Plain sentences on what a person should know about this network ("softmax undone, using logits")."""
+        notes = [f"softmax or sigmoid undone: {name!r} is its input, the logits" for name in sorted(self._undone())]
+        count = self.layers["output"][-1] if self.layers["output"] else 1
+        if (
+            self.class_names is not None
+            and count is not None
+            and len(self.class_names) not in (count, 2 * (count == 1))
+        ):
+            notes.append(f"{len(self.class_names)} class names for {count} logits")
+        return notes + range_notes(self.preprocess, self.input_shape, self._first_scale())
+
+    @property
+    def logits_undone(self) -> bool:
+        """Whether the network ends in a softmax or sigmoid, behind which "output" looks."""
+        return "output" in self._undone()
+
+    def digest(self) -> str:
+        """Return a short hash of the weights as they are now: 12 hexadecimal characters, to name caches with."""
+        raise NotImplementedError
+
+    def inspect(self) -> list[LayerRow]:
+        """Return one row per entry of `layers`, in the same order, for a table."""
+        raise NotImplementedError
+
+    def _learn(self, images: Any) -> None:
+        """Find out from a first batch (preprocessed) what the network takes, where that was not known before."""
+
+    def _forward(
+        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Build the network in the current graph, return path -> tensor for each path of `fetch`."""
+        raise NotImplementedError
+
+    def _undone(self) -> Collection[str]:
+        """Return which outputs end in a softmax or sigmoid."""
+        raise NotImplementedError
+
+    def _first_scale(self) -> float:
+        """Return the constant that the network multiplies its input with first, or 1."""
+        raise NotImplementedError
+
+    def _near(self, name: str) -> str | None:
+        """Return a path for a name that is not in `layers`, or None; raise ValueError if it says why there is none."""
+        return None
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of one image as the network takes it, (H, W, C) with None where free; None if not known yet.
+
+        For a network with several inputs: dict name -> shape.
+        """
+        if self._specs is None:
+            return None
+        shapes = {name: tuple(spec.shape[1:]) for name, spec in self._specs.items()}
+        return next(iter(shapes.values())) if len(shapes) == 1 else shapes
+
+    def run(self, images: Any, fetch: Sequence[str], given: Mapping[str, Any] | None = None) -> dict[str, tf.Tensor]:
+        """Run the network on images and return the named activations.
+
+        Inside a `tf.function` the network is built in place, and what is not needed is not computed. Called eagerly it
+        goes through a compiled function that is kept per (fetch, given, shape of an image). Then the results are
+        outputs of one function: for a derivative with respect to a layer, give that layer.
+
+        Args:
+            images: float32 [N,H,W,C] in [0,1]; a dict or list of arrays for a network with several inputs.
+            fetch: layer names; "output" is the logits.
+            given: layer name -> activation [N,...] to put in its place ("run from the middle"); it takes the layer's
+                type. Always together with images, though only their number may matter then.
+
+        Returns:
+            Name -> tensor [N,...] in the layer's own type, for each name of `fetch`; outputs as float32.
+
+        Raises:
+            TypeError: if images are not floats, or `fetch` is a single string.
+            ValueError: if a name does not exist (the message lists near ones) or is ambiguous, or a shape does not fit.
+
+        Example:
+            >>> model.run(images, ["conv2", "output"])["conv2"].shape  # doctest: +SKIP
+            TensorShape([8, 14, 14, 32])
+        """
+        if isinstance(fetch, str):
+            raise TypeError(f"fetch must be a list of layer names, got the string {fetch!r}: write [{fetch!r}]")
+        images = take_images(images, None if self._specs is None else len(self._specs))
+        if self._specs is None:
+            self._learn(self._preprocessed(images))
+        paths = {name: self.resolve(name) for name in fetch}
+        values = dict(sorted(self._take_given(*item) for item in (given or {}).items()))
+        wanted = tuple(dict.fromkeys(paths.values()))
+        if not tf.executing_eagerly():
+            got = self._build(images, wanted, values)
+        elif tf.config.functions_run_eagerly():
+            raise ValueError(
+                "networks are read through graphs, but tf.config.run_functions_eagerly(True) is on: switch it off"
+            )
+        else:
+            spec = tf.nest.map_structure(self._open_batch, (images, values))
+            form = tuple(images) if isinstance(images, Mapping) else type(images)
+            key = ("run", wanted, form, tuple(values), tuple(tf.nest.flatten(spec)))
+            got = self.cached(key, lambda: self._compile(wanted, spec))(images, values)
+        return {name: got[path] for name, path in paths.items()}
+
+    def _take_given(self, name: str, value: Any) -> tuple[str, tf.Tensor]:
+        """Return path and tensor of a given activation, or say that it does not fit."""
+        path = self.resolve(name)
+        if path == "output" or path.startswith("output:"):
+            raise ValueError(f"{name!r} cannot be given: it is the end of the network; give a layer")
+        value, shape = tf.convert_to_tensor(value), self.layers[path]
+        if value.shape.rank == 0 or not value.shape[1:].is_compatible_with(shape):
+            raise ValueError(
+                f"the activation given for {name!r} has shape {list(value.shape)}, the layer's is {['N', *shape]}"
+            )
+        return path, value
+
+    def _open_batch(self, value: tf.Tensor) -> tf.TensorSpec:
+        shape = [None, *value.shape[1:]] if self._any_batch and value.shape.rank else value.shape
+        return tf.TensorSpec(shape, value.dtype)
+
+    def _compile(self, fetch: tuple[str, ...], spec: Any) -> Any:
+        return tf.function(
+            lambda images, given: self._build(images, fetch, given), input_signature=spec, autograph=False
+        )
+
+    def _preprocessed(self, images: Any) -> Any:
+        return images if self.preprocess is None else self.preprocess(images)
+
+    @tf.autograph.experimental.do_not_convert
+    def _build(self, images: Any, fetch: Sequence[str], given: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Build preprocessing and network in the current graph."""
+        specs = self._specs or {}
+        named = name_inputs(self._preprocessed(images), list(specs))
+        inputs = {
+            name: fit_input(value, specs[name], name if len(specs) > 1 else "images") for name, value in named.items()
+        }
+        return self._forward(inputs, fetch, given)
+
+    def resolve(self, name: str) -> str:
+        """Return the full path of a layer given by its path or a unique suffix of it.
+
+        Args:
+            name: path, or its last parts, e.g. "conv2" for "backbone/block2/conv2".
+
+        Returns:
+            The path as `layers` has it.
+
+        Raises:
+            ValueError: if there is no such layer, or several; the message lists what there is.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"a layer is named by a string, got {name!r} of type {type(name).__name__}")
+        layers = self.layers
+        if name in layers:
+            return name
+        matches = [path for path in layers if path.endswith("/" + name)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise ValueError(f"layer name {name!r} is ambiguous, it fits {matches}: write one of them in full")
+        calls = [path for path in layers if f"/{path}".rpartition("@")[0].endswith("/" + name)]
+        if calls:
+            raise ValueError(f"layer {name!r} is called {len(calls)} times: choose one of {calls}")
+        path = self._near(name)
+        if path is not None:
+            return path
+        raise ValueError(f"{self.name!r} has no layer {name!r}; {_did_you_mean(name, list(layers), 'it has')}")
+
+    def cached(self, key: Hashable, build: Callable[[], Any]) -> Any:
+        """Return what `build` made for `key` on this model, building it once.
+
+        This is where compiled `tf.function`s live: one per (purpose, layers, shape), with unit indices as tensors.
+
+        Args:
+            key: what the function depends on, besides its arguments.
+            build: called without arguments the first time; other threads wait for it.
+
+        Returns:
+            The cached object.
+        """
+        with self._lock:
+            if key not in self._functions:
+                self._functions[key] = build()
+            return self._functions[key]
+
+    def resolve_target(self, target: Any) -> Any:
+        """Return the class index of a target given by index or class name; a callable is returned as it is.
+
+        Args:
+            target: class index, a name of `class_names`, or a callable from the logits [N,K] to one number each [N].
+
+        Returns:
+            The index into the last axis of the logits, or the callable.
+
+        Raises:
+            TypeError: if it is something else.
+            ValueError: if the name is unknown or the index outside the logits.
+        """
+        if callable(target):
+            return target
+        names = self.class_names or ()
+        if isinstance(target, str):
+            if target not in names:
+                known = (
+                    _did_you_mean(target, list(names), "known names:")
+                    if names
+                    else "the model has no class_names: give an index"
+                )
+                raise ValueError(f"no class {target!r}; {known}")
+            index = names.index(target)
+        elif isinstance(target, int | np.integer) and not isinstance(target, bool):
+            index = int(target)
+        else:
+            raise TypeError(
+                f"a target is a class index, a class name, or a callable from logits [N,K] to [N]; got {target!r} "
+                f"of type {type(target).__name__}"
+            )
+        count = self.layers["output"][-1] if self.layers["output"] else 1
+        if count is not None and not 0 <= index < count:
+            hint = (
+                "; with one logit, index 0 is the second class, and lambda y: -y[:, 0] the first" if count == 1 else ""
+            )
+            raise ValueError(f"class index {index} is outside the {count} logits (0..{count - 1}){hint}")
+        return index
+
+
+def behind_head(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> tf.Tensor | None:
+    """Return the logits from which a softmax or sigmoid at the very end of a graph computes `output`.
+
+    Args:
+        output: what the network returns.
+        stop: tensors behind which not to look.
+
+    Returns:
+        The input of the last Softmax, LogSoftmax or Sigmoid operation, or None if the network does not end in one.
+    """
+    tensor = output
+    while not any(tensor is item for item in stop):
+        operation = tensor.op
+        if operation.type in ("Softmax", "LogSoftmax", "Sigmoid"):
+            return operation.inputs[0]
+        if operation.type not in ("Identity", "IdentityN", "Cast", "EnsureShape") or not operation.inputs:
+            return None
+        tensor = operation.inputs[tensor.value_index]
+    return None
+
+
+def no_way_to_logits(name: str) -> ValueError:
+    """Return the error for a given layer behind the logits."""
+    return ValueError(
+        f'layer {name!r} holds what the softmax or sigmoid makes of the logits: "output" (the logits) does not depend '
+        "on it; give a layer before it, or fetch another one"
+    )
+
+
+def _did_you_mean(name: str, known: list[str], otherwise: str) -> str:
+    short = {path.rsplit("/", 1)[-1]: path for path in known}
+    near = difflib.get_close_matches(name, known, 4, 0.5) or [
+        short[key] for key in difflib.get_close_matches(name, list(short), 4, 0.5)
+    ]
+    return f"did you mean {near}?" if near else f"{otherwise} {known[:12]}{' ...' if len(known) > 12 else ''}"
