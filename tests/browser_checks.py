@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from playwright.sync_api import Browser, Frame, Locator, Page, Playwright
+from playwright.sync_api import BrowserContext, Frame, Locator, Page, Playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -33,7 +33,7 @@ ARGUMENTS = [
 ]
 SCREENSHOTS = pathlib.Path(__file__).parent / "screenshots"
 SENTENCE = re.compile(
-    r"(At step [\d,]+, )?\w.* the concept “.+” (raises|lowers|changes) the logit of “.+” by −?[\d.]+ \[.+, .+\]"
+    r"(At step [\d,]+, )?\w.*the concept “.+”.* (raises|lowers|changes) the logit of “.+” by −?[\d.]+ \[.+, .+\]"
 )
 
 
@@ -80,9 +80,12 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = 10) -> No
         time.sleep(0.03)
 
 
-def start_browser(playwright: Playwright) -> Browser:
-    """Start Chromium as the machine has it."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+@contextlib.contextmanager
+def start_browser(playwright: Playwright) -> Iterator[BrowserContext]:
+    """Start Chromium as the machine has it, with one cache for all pages."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser.new_context()
+    browser.close()
 
 
 @dataclasses.dataclass
@@ -155,9 +158,10 @@ class Tab:
 
 
 @contextlib.contextmanager
-def open_tab(browser: Browser, url: str, width: int = 1280, height: int = 1000, link: str = "") -> Iterator[Tab]:
+def open_tab(browser: BrowserContext, url: str, width: int = 1280, height: int = 1000, link: str = "") -> Iterator[Tab]:
     """Open the tab of a running TensorBoard, and fail afterwards if the page had any error."""
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": height})
     page.set_default_timeout(8000)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"pageerror: {error}"))
@@ -245,7 +249,7 @@ def check_decisions(tab: Tab) -> None:
     assert sum(picture["color"] > 60 for picture in maps) > 0.6 * len(maps)
     assert "blue pushes toward the target" in tab.text()
     assert re.search("[✓✗]", tab.text())
-    assert re.search(r"logit of .+ −?[\d.]+", tab.text())
+    assert re.search(r"logit of .+\s+−?[\d.]+", tab.text())
     tab.frame.locator(".map").first.click()
     tab.wait_for_pictures()
     assert re.search(r"target\s.*logit\s", tab.frame.get_by_role("dialog").inner_text(), re.DOTALL)

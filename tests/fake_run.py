@@ -330,7 +330,7 @@ def _test(rng: np.random.Generator, target: str, concept: str, contrast: str, tr
         "n_concept": 40,
         "n_contrast": 96,
         "n_target": 24,
-        "flags": ["few target pictures: 24"] if target == "8" else [],
+        "flags": ["SMALL_N", "FLAG_OF_A_LATER_VERSION"] if target == "8" else [],
     }
 
 

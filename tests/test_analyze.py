@@ -152,6 +152,33 @@ def test_features_keep_their_units_and_warm_start():
     assert len(second.data["curve"]) < len(first.data["curve"])
 
 
+@pytest.mark.parametrize(("policy", "tolerance"), [("mixed_float16", 0.02), ("mixed_bfloat16", 0.2)])
+def test_half_precision_networks_give_finite_numbers_near_those_of_single(policy, tolerance, probe):
+    def build(dtype):
+        keras.utils.set_random_seed(5)
+        layers = keras.layers
+        return open_model(
+            keras.Sequential(
+                [
+                    keras.Input((12, 12, 1)),
+                    layers.Conv2D(6, 3, activation="relu", name="conv", dtype=dtype),
+                    layers.GlobalAveragePooling2D(name="pool", dtype=dtype),
+                    layers.Dense(3, name="dense", dtype="float32"),
+                ]
+            )
+        )
+
+    bright = np.random.default_rng(2).random((8, 12, 12, 1)) ** 0.3
+    parts = [Features([1, 2], steps=3), NeuronGroups(2, steps=3), Attributions(pictures=4)]
+    parts.append(ConceptTests({"bright": bright}, 1 - bright, ["a"], permutations=200))
+    half, single = (list(analyze(build(dtype), probe, ["conv"], parts)) for dtype in (policy, "float32"))
+    assert half[1].data["error"] == pytest.approx(single[1].data["error"], abs=0.02)
+    assert half[2].data["pictures"][0]["total"] == pytest.approx(single[2].data["pictures"][0]["total"], rel=tolerance)
+    got, expected = (records[3].data["tests"][0]["displacement"] for records in (half, single))
+    assert got == pytest.approx(expected, rel=tolerance)
+    assert all(unit["activation"] is not None for unit in half[0].data["units"])
+
+
 def test_mistakes_are_raised_before_the_first_record(model, probe):
     with pytest.raises(ValueError, match="did you mean"):
         analyze(model, probe, ["conw"], [Attributions()])

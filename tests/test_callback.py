@@ -202,7 +202,9 @@ def test_what_was_written_survives_another_callback_that_raises(tmp_path):
         _fit([watch, Bomb()], model)
     assert [record.step for record in read(tmp_path)] == [0, 3, 6]
     model.save(tmp_path / "after.keras")
-    _fit([], model)
+    _fit([watch], model)
+    _fit([_watch(tmp_path, parts=[NeuronGroups(2, icons=False)])], model)
+    assert [record.step for record in read(tmp_path)][-1] == 6 + 9 + 9
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda callback: pickle.loads(pickle.dumps(callback))])  # noqa: S301

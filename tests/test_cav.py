@@ -129,7 +129,7 @@ def test_any_linear_classifier_is_fitted_and_left_alone(estimator):
 
 
 def test_projections_are_cosines():
-    problem, x, signed = make_problem(width=7)
+    problem, _, signed = make_problem(width=7)
     direction = np.eye(7, dtype=np.float32)[:, :2]
     for kind in ("mean", LinearSVC()):
         found = get_fit(kind)(problem, *balance(signed[None]))

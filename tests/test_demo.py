@@ -1,15 +1,12 @@
 """The demo tells a true story, reproducibly, and the tab shows it to a person."""
 
+import re
+
 import numpy as np
 import pytest
+from browser_checks import check_all, check_theme, open_tab, start_tensorboard, wait_for_runs
 
 from tf_interp import cli, demo, read
-
-
-@pytest.fixture(scope="session")
-def finding(tmp_path_factory):
-    """One run of the demo, shared with the browser test."""
-    return demo.run_demo(tmp_path_factory.mktemp("demo") / "logs", seed=0)
 
 
 def test_validation_pictures_are_clean_and_training_pictures_planted():
@@ -64,8 +61,48 @@ def test_the_paragraph_quotes_the_numbers(finding):
     assert f"{finding.fooled:.0%}" in text
 
 
+def test_same_seed_same_numbers(finding, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "EPOCHS", 1)
+    first, second = (vars(demo.run_demo(tmp_path / name, seed=1)) for name in ("a", "b"))
+    for key in first.keys() - {"log_dir", "seconds"}:
+        assert first[key] == second[key], key
+    assert first["first"] != finding.first, "another seed, and yet the same network"
+
+
 def test_the_command_refuses_a_folder_in_use(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
     (tmp_path / "something").write_text("")
     assert cli.main(["demo", "--out", str(tmp_path)]) == 2
     assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.browser
+def test_the_tab_shows_the_story(finding, browser):
+    with start_tensorboard(finding.log_dir) as url:
+        wait_for_runs(url, 8)
+        with open_tab(browser, url, 1440, 1000) as tab:
+            tab.frame.get_by_label("Layer").select_option(demo.LAYER)
+            tab.section("Overview")
+            text = tab.text(".finding")
+            assert re.search(r"the concept “tag” raises the logit of “3” by [\d.]+ \[", text), text
+            assert tab.step() == demo.EPOCHS * 41
+            check_all(tab, "demo-light")
+            check_theme(tab)
+            tab.set_theme(dark=True)
+            tab.section("Concepts")
+            tab.shoot("demo-dark-concepts")
+            rows = {re.split(r"\s", row)[0]: row for row in tab.frame.locator("button.test").all_inner_texts()}
+            assert "raises it" in rows["tag"]
+            assert "raises it" not in rows["mark"]
+
+
+@pytest.mark.browser
+def test_scores_stand_beside_loss_and_accuracy(finding, browser):
+    with start_tensorboard(finding.log_dir) as url:
+        wait_for_runs(url, 8)
+        page = browser.new_page()
+        for name in ("epoch_accuracy", "interp/concept effect", "interp/TCAV score", "interp/group share"):
+            page.goto("about:blank")
+            page.goto(f"{url}#scalars&tagFilter={name}")
+            page.get_by_text(f"tag: {name}").first.wait_for(timeout=20_000)
+        page.close()

@@ -10,7 +10,7 @@ import tensorflow as tf
 from networks import SIZE, fill, pictures
 
 from tf_interp.models import KerasModel, open_model
-from tf_interp.models.keras_model import _tapped
+from tf_interp.models.taps import tapped
 
 L = keras.layers
 
@@ -252,8 +252,8 @@ def test_nested_taps_put_back_what_was_there():
     own = layer.call
     layer.call = lambda inputs: own(inputs) + 1.0  # the user's own patch
     mine = layer.__dict__["call"]
-    with _tapped([layer], lambda _, call: call() * 2.0):
-        with _tapped([layer], lambda _, call: call() * 10.0):
+    with tapped([layer], lambda _, call: call() * 2.0):
+        with tapped([layer], lambda _, call: call() * 10.0):
             both = layer(np.ones((1, 3), np.float32))
         one = layer(np.ones((1, 3), np.float32))
     assert layer.__dict__["call"] is mine
@@ -266,7 +266,7 @@ def test_another_thread_passes_by_a_tap():
     images = np.ones((1, 3), np.float32)
     got = []
     layer(images)
-    with _tapped([layer], lambda _, call: call() * 0.0):
+    with tapped([layer], lambda _, call: call() * 0.0):
         thread = threading.Thread(target=lambda: got.append(layer(images).numpy()))
         thread.start()
         thread.join(30)
@@ -382,3 +382,74 @@ def test_mirrored_strategy():
     model = KerasModel(network.model)
     got = model.run(network.images, ["conv"])["conv"]
     np.testing.assert_allclose(got, network.before(network.images), rtol=1e-5)
+    assert len(model.digest()) == 12
+
+
+def test_lists_of_pictures_and_of_inputs():
+    model = KerasModel(chain(L.Flatten(name="flat")))
+    images = pictures()
+    expected = images.reshape(4, -1)
+    for form in (list(images), list(tf.constant(images)), [images], images.tolist()):
+        np.testing.assert_allclose(model.run(form, ["flat"])["flat"], expected, rtol=1e-6)
+    inside = tf.function(lambda x: model.run(tf.unstack(x), ["flat"])["flat"], autograph=False)
+    np.testing.assert_array_equal(inside(images), expected)
+
+
+def test_a_users_tf_function_with_autograph():
+    network = networks.functional()
+    model = KerasModel(network.model)
+
+    @tf.function
+    def step(images):
+        return model.run(images, ["conv"])["conv"]
+
+    np.testing.assert_allclose(step(tf.constant(network.images)), network.before(network.images), rtol=1e-5)
+
+
+def test_a_layer_with_an_attribute_called_operations():
+    class Odd(L.Layer):
+        operations = ("add", "multiply")
+
+        def call(self, inputs):
+            return inputs + 1.0
+
+    assert list(KerasModel(chain(Odd(name="odd"))).layers) == ["odd", "output"]
+
+
+def test_a_name_that_fits_calls_of_several_layers_is_ambiguous():
+    class Twice(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.block, self.conv = Inner(name="block"), L.Conv2D(3, 1, name="conv")
+
+        def call(self, inputs):
+            return self.block(self.conv(self.conv(inputs)))
+
+    class Inner(L.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.conv = L.Conv2D(3, 1, name="conv")
+
+        def call(self, inputs):
+            return self.conv(inputs)
+
+    model = open_model(Twice(), input=SIZE)
+    with pytest.raises(ValueError, match=r"ambiguous, it fits \['conv@0', 'conv@1', 'block/conv'\]"):
+        model.resolve("conv")
+
+
+def test_one_thread_taps_at_a_time():
+    layer = L.Dense(2)
+    entered = threading.Event()
+
+    def other():
+        with tapped([layer], lambda _, call: call()):
+            entered.set()
+
+    thread = threading.Thread(target=other)
+    with tapped([layer], lambda _, call: call()):
+        thread.start()
+        assert not entered.wait(0.3)
+    thread.join(30)
+    assert entered.is_set()
+    assert "call" not in layer.__dict__

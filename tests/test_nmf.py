@@ -45,9 +45,10 @@ def test_error_is_as_good_as_scikit_learn(k, noise):
     assert nmf(matrix, k).error <= 1.01 * reference.reconstruction_err_ / np.linalg.norm(matrix) + 0.01
 
 
-def test_result_is_what_it_says():
+@pytest.mark.parametrize("iterations", [1, 200])
+def test_result_is_what_it_says(iterations):
     matrix, _ = random_matrix(noise=0.5)
-    result = nmf(matrix, 5)
+    result = nmf(matrix, 5, iterations=iterations)
     weights, vectors = result.weights.numpy(), result.vectors.numpy()
     assert weights.shape == (400, 5)
     assert vectors.shape == (5, 30)
@@ -102,6 +103,11 @@ def test_warm_start_from_empty_factors_recovers():
     init = nmf(matrix, 4).vectors.numpy() * [[1], [1], [0], [0]]
     assert nmf(matrix, 4, init=init, iterations=500).error < 0.02
     assert nmf(matrix, 4, init=np.zeros_like(init), iterations=500).error < 0.05
+
+
+def test_factor_that_is_crowded_out_for_a_while_comes_back():
+    matrix = np.array([[0.35, 0], [0.36, 0.39], [0.19, 0.23]])
+    assert nmf(matrix, 2, init=[[0.5, 0], [0.8, 0]]).error < 0.01  # at first the second factor has nothing to explain
 
 
 # --- degenerate data --------------------------------------------------------------------------------------------------

@@ -132,6 +132,8 @@ def test_corrections_by_hand():
     np.testing.assert_allclose(permutation.holm(p), [0.08, 0.04, np.nan, 0.06])
     np.testing.assert_allclose(permutation.benjamini_hochberg(p), [0.16 / 3, 0.04, np.nan, 0.04])
     np.testing.assert_allclose(permutation.holm(np.array([0.6, 0.7])), [1.0, 1.0])
+    np.testing.assert_allclose(permutation.holm(np.array([0.01, 0.02]), family=10), [0.1, 0.18])
+    np.testing.assert_allclose(permutation.benjamini_hochberg(np.array([0.01, 0.02]), family=10), [0.1, 0.1])
 
 
 def test_global_random_state_is_untouched():

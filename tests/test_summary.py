@@ -222,6 +222,17 @@ def test_steps_of_a_tag_must_increase(tmp_path):
     assert [(record.layer, record.step) for record in read(tmp_path)] == [("conv", 5), ("other", 5), ("conv", 6)]
 
 
+def test_a_writer_left_behind_can_be_taken_over(tmp_path):
+    stale = Writer(tmp_path)
+    stale.add(make_record(1))
+    with Writer(tmp_path, take_over=True) as writer:
+        writer.add(make_record(2))
+        assert stale.path is None
+        with pytest.raises(ValueError, match="already open in another Writer"):
+            stale.add(make_record(3))
+    assert [record.step for record in read(tmp_path)] == [1, 2]
+
+
 def test_one_live_writer_per_folder(tmp_path):
     with Writer(tmp_path / "run"):
         with pytest.raises(ValueError, match="already open in another Writer"):

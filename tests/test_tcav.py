@@ -4,61 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from concept_networks import FAST, HEAD, find, make_curved, make_linear, noise, tinted
 
 from tf_interp.concepts import FLAGS, Concept, tcav
-from tf_interp.models import KerasModel
-
-FAST = {"permutations": 199, "bootstraps": 50}
-
-
-def make_linear(head, preprocess=None, class_names=None):
-    """Images [N,4,4,3] -> "features" (the identity, 1x1) -> mean over positions -> logits = mean color @ head."""
-    model = keras.Sequential(
-        [
-            keras.Input((4, 4, 3)),
-            keras.layers.Conv2D(3, 1, use_bias=False, name="features"),
-            keras.layers.GlobalAveragePooling2D(name="pool"),
-            keras.layers.Dense(np.shape(head)[1], use_bias=False, name="logits"),
-        ]
-    )
-    model.get_layer("features").set_weights([np.eye(3, dtype=np.float32)[None, None]])
-    model.get_layer("logits").set_weights([np.asarray(head, np.float32)])
-    return KerasModel(model, preprocess, class_names)
-
-
-def make_curved(seed=0, units=4, classes=3, dtype=None):
-    """A small network with ReLUs, so that gradients differ between images."""
-    keras.utils.set_random_seed(seed)
-    return KerasModel(
-        keras.Sequential(
-            [
-                keras.Input((6, 6, 3)),
-                keras.layers.Conv2D(units, 3, activation="relu", name="early", dtype=dtype),
-                keras.layers.Conv2D(units + 2, 3, activation="relu", name="late", dtype=dtype),
-                keras.layers.Flatten(name="flat", dtype=dtype),
-                keras.layers.Dense(classes, name="logits", dtype=dtype),
-            ]
-        )
-    )
-
-
-def noise(count, seed, size=4, low=0.2, high=0.8):
-    return np.random.default_rng(seed).uniform(low, high, (count, size, size, 3)).astype(np.float32)
-
-
-def tinted(images, channel, amount=0.2):
-    images = images.copy()
-    images[..., channel] += amount
-    return images
-
-
-def find(result, **wanted):
-    rows = [row for row in result.rows if all(row[key] == value for key, value in wanted.items())]
-    assert len(rows) == 1, (wanted, len(rows))
-    return rows[0]
-
-
-HEAD = [[2.0, -1.0], [0.5, 3.0], [0.0, 0.25]]
+from tf_interp.models import KerasModel, open_model
 
 
 def test_displacement_is_the_logit_difference_of_a_linear_network():
@@ -413,3 +362,48 @@ def test_compiled_in_tensorflow():
     assert len(functions) == 2
     assert all(isinstance(item, tf.types.experimental.PolymorphicFunction) for item in functions)
     assert [item.experimental_get_tracing_count() for item in functions] == [1, 1]
+
+
+def test_a_saved_model_gives_the_same_numbers(tmp_path):
+    live = make_curved(units=8)
+    live.model.export(tmp_path / "exported", verbose=False)
+    saved = open_model(str(tmp_path / "exported"))
+    args = ({"a": tinted(noise(20, 1, 6), 0)}, noise(61, 3, 6), {"1": noise(17, 4, 6)}, ["early", "late"])
+    one, other = tcav(live, *args, **FAST), tcav(saved, *args, **FAST)
+    for first, second in zip(one.rows, other.rows, strict=True):
+        assert second["layer"] == first["layer"]
+        for key in ("displacement", "effect", "score", "p", "specificity", "cav_auc", "predicted"):
+            assert second[key] == pytest.approx(first[key], abs=1e-5), key
+
+
+def test_a_table_is_tested_like_pictures():
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(8, activation="tanh", name="hidden"),
+            keras.layers.Dense(2, name="logits"),
+        ]
+    )
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(300, 6)).astype(np.float32)
+    job = np.where(rows[:, 2] > 0.5, "sailor", "other")
+    hidden, logits = network.get_layer("hidden"), network.get_layer("logits")
+    hidden.set_weights([np.eye(6, 8, dtype=np.float32), np.zeros(8, np.float32)])
+    weights = np.zeros((8, 2), np.float32)
+    weights[2] = [2.0, -2.0]  # the first logit is about column 2 only
+    logits.set_weights([weights, np.zeros(2, np.float32)])
+    concepts = {
+        "sailor": Concept.from_labels(rows[:150], job[:150], "sailor"),
+        "column 4": Concept.from_values(rows[:150], rows[:150, 4]),
+    }
+    result = tcav(KerasModel(network), concepts, rows[150:250], {"0": rows[250:]}, "hidden", permutations=999)
+    sailor, column = result.rows
+    assert sailor["p"] == 1 / 1000
+    assert sailor["effect"] > 0.8
+    assert sailor["specificity"] > 0.95
+    assert sailor["displacement"] == pytest.approx(
+        2 * (np.tanh(concepts["sailor"].images[:, 2]).mean() - np.tanh(rows[150:250, 2]).mean()), rel=1e-4
+    )
+    assert abs(column["effect"]) < 0.3
+    assert column["cav_correlation"] > 0.5

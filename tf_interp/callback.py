@@ -95,7 +95,7 @@ class InterpCallback(keras.callbacks.Callback):
                 model = open_model(self.model, preprocess=self.preprocess, class_names=names, input=sample)
             self._analysis = Analysis(model, self.probe, self.layers, self.parts)
             self._last_step = -1
-        self._writer = Writer(self.log_dir)
+        self._writer = Writer(self.log_dir, take_over=True)  # Keras skips on_train_end after an error or Ctrl-C
         self._strikes = 0
         self._warned: set[str] = set()
         self._own_seconds = 0.0

@@ -134,9 +134,10 @@ def _inspect(options: argparse.Namespace) -> None:
     )
     for note in model.notes:
         console.print(f"note: {note}")
-    spatial = [path for path, shape in model.layers.items() if len(shape) == 3 and (shape[0] is None or shape[0] > 1)]
+    spatial = [row for row in rows if len(row.shape) == 3 and (row.shape[0] is None or row.shape[0] > 1)]
+    joined = [row for row in spatial if row.kind.startswith(("Add", "Concat", "ReLU", "Relu", "Activation", "Conv"))]
     if spatial:
-        chosen = spatial[int(len(spatial) * 0.75)]
+        chosen = (joined or spatial)[int(len(joined or spatial) * 0.75)].path
         console.print("\nNext, with a folder of pictures:")
         console.print(
             f"  tf-interp analyze {options.model} --probe PICTURES --layer {chosen} --logdir logs/{model.name}",

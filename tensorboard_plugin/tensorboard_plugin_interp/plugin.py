@@ -4,6 +4,7 @@ The routes are a contract, written in `http_api.md`. Nothing is computed on requ
 from a request or from data.
 """
 
+import concurrent.futures
 import functools
 import json
 import pathlib
@@ -29,6 +30,7 @@ MIME_TYPES = {
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 PICTURE_SECONDS = 86_400  # pictures are never rewritten under one address: it holds the time of writing
 PICTURE_HEADERS = [("Content-Security-Policy", "default-src 'none'; sandbox")]
+READERS = 32  # threads that read the steps of one series
 ALL_STEPS = 1_000_000  # how many steps to ask for: all that TensorBoard has kept
 # What the two data providers raise when a file or a step vanishes between two questions.
 VANISHED = (errors.NotFoundError, LookupError, TypeError, ValueError)
@@ -90,15 +92,18 @@ class InterpPlugin(base_plugin.TBPlugin):
     def _series(self, request: wrappers.Request) -> wrappers.Response:
         run, tag = _text(request, "run"), _text(request, "tag")
         found = self._one(request, run, tag)
-        steps, unreadable = [], 0
-        for datum in found:
+
+        def read(datum: provider.BlobSequenceDatum) -> dict[str, Any] | None:
             try:
                 data = self._header(request, datum)["data"]
             except _Problem:  # one bad step must not hide the others
-                unreadable += 1
-            else:
-                steps.append({"step": datum.step, "data": data, "images": _addresses(run, tag, datum)})
-        return _json(request, {"steps": steps, "unreadable": unreadable})
+                return None
+            return {"step": datum.step, "data": data, "images": _addresses(run, tag, datum)}
+
+        # The data server takes 40 ms to begin with each blob, however small, but serves many at once.
+        with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
+            steps = [entry for entry in readers.map(read, found) if entry is not None]
+        return _json(request, {"steps": steps, "unreadable": len(found) - len(steps)})
 
     def _image(self, request: wrappers.Request) -> wrappers.Response:
         step, index = _integer(request, "step"), _integer(request, "index")

@@ -72,7 +72,7 @@ class Analysis:
                     "seconds": round(time.perf_counter() - started, 3),
                     "epoch": epoch,
                     "ordinal": self._written[tag],
-                    "notes": draft.notes,
+                    "notes": [*self.model.notes, *draft.notes],
                     "scalars": draft.scalars,
                     **draft.data,
                 }

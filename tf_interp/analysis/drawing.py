@@ -7,7 +7,7 @@ from tf_interp.directions import Directions
 from tf_interp.features import Objective, Rendering, direction, direction_neuron, render
 from tf_interp.models import Model
 
-_OBJECTIVES = {"channel": direction, "neuron": direction_neuron}
+_OBJECTIVES: dict[str, Any] = {"channel": direction, "neuron": direction_neuron}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 KINDS = ("mean", "ridge", "logistic", "hinge")
 _CHUNK = 2**24  # numbers in one batch of linear systems: 64 MB
-_LOGISTIC_STEPS = 12
+_LOGISTIC_STEPS = 8
 _HINGE_STEPS = 20
 
 
@@ -46,6 +46,9 @@ class Vectors:
     basis: tf.Tensor
     lengths: tf.Tensor
     scores: tf.Tensor
+
+    def __getitem__(self, rows: slice) -> "Vectors":
+        return Vectors(self.weights[rows], self.basis, self.lengths[rows], self.scores[rows])
 
     def project(self, directions: Any) -> tf.Tensor:
         """Return the cosine of each vector with unit directions [d,T], float32 [L,T]."""
@@ -211,12 +214,16 @@ def _solve_hinge(gram: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, penalt
 
     Source: Chapelle, Training a Support Vector Machine in the Primal, 2007, section 4.
     """
-    mixture, bias = _ridge(gram, targets, weights, penalty / 2)
-    for _ in range(_HINGE_STEPS):
-        score = tf.matmul(mixture, gram) + bias[:, None]
-        inside = tf.cast(targets * score < 1, tf.float32)
+
+    def step(inside, changed, mixture, bias):
         mixture, bias = _ridge(gram, targets, weights * inside, penalty / 2)
-    return mixture, bias
+        score = tf.matmul(mixture, gram) + bias[:, None]
+        new = tf.cast(targets * score < 1, tf.float32)
+        return new, tf.reduce_any((new != inside) & (weights > 0)), mixture, bias
+
+    first = step(tf.ones_like(targets), True, targets, targets[:, 0])
+    found = tf.while_loop(lambda inside, changed, *_: changed, step, first, maximum_iterations=_HINGE_STEPS)
+    return found[2], found[3]
 
 
 def _fit_estimator(estimator: Any, seed: int, problem: Problem, targets: Any, weights: Any) -> Vectors:

@@ -1,15 +1,17 @@
 """One comparison in one layer, for all targets: every number of a row comes from projections and one Gram matrix."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.concepts import permutation
-from tf_interp.concepts.cav import Fit, Problem
+from tf_interp.concepts.cav import Fit, Problem, Vectors
 from tf_interp.concepts.contrast import Contrast
-from tf_interp.concepts.quality import measure_quality
+from tf_interp.concepts.permutation import Design
+from tf_interp.concepts.quality import label_splits, measure_quality
 from tf_interp.concepts.specificity import Patterns, rank_effects
 from tf_interp.concepts.trend import Trend
 
@@ -30,6 +32,7 @@ class Options:
         bootstraps: number of resamples.
         refits: in how many of these the concept vector is fitted again.
         nulls: number of shuffled fits for the null range of the accuracy.
+        patterns: most coherent patterns that specificity compares with.
         seed: for all draws.
         fit: as `get_fit` returns it.
     """
@@ -38,6 +41,7 @@ class Options:
     bootstraps: int
     refits: int
     nulls: int
+    patterns: int
     seed: int
     fit: Fit
 
@@ -78,10 +82,10 @@ def compare(
     """
     design, seed = contrast.design, options.seed
     problem = Problem(*_prepare(activations, tf.constant(contrast.all_rows)))
-    vector = options.fit(problem, *design.label()).units()[0]
-    quality = _measure_quality(contrast, problem, options)
-    spread, targets, weights = design.resample(options.bootstraps, seed)
-    refits = options.fit(problem, targets[: options.refits], weights[: options.refits])
+    vectors = options.fit(problem, *_label(design, options.bootstraps, options.refits, options.nulls, seed))
+    vector, refits = vectors[:1].units()[0], vectors[1 : 1 + options.refits]
+    quality = _measure_quality(contrast, problem, vectors[1 + options.refits :], options)
+    spread = design.resample(options.bootstraps, seed)[0]
     measured = []
     for gradient in sensitivities:
         again = permutation.draws(int(gradient.shape[0]), options.bootstraps, seed, stream=1)
@@ -196,12 +200,22 @@ def _project(
     }
 
 
-def _measure_quality(contrast: Contrast, problem: Problem, options: Options) -> dict[str, float]:
+@functools.lru_cache(maxsize=32)
+def _label(design: Design | Trend, bootstraps: int, refits: int, nulls: int, seed: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return all labelings that vectors are fitted to, [L,E] each: the true one, resamples, those for the quality."""
+    _, targets, weights = design.resample(bootstraps, seed)
+    parts = [design.label(), (targets[:refits], weights[:refits])]
+    if isinstance(design, Design):
+        parts.append(label_splits(design, nulls, seed))
+    return tf.concat([part[0] for part in parts], 0), tf.concat([part[1] for part in parts], 0)
+
+
+def _measure_quality(contrast: Contrast, problem: Problem, vectors: Vectors, options: Options) -> dict[str, float]:
     design = contrast.design
     if isinstance(design, Trend):
         correlation, high = design.measure(problem, options.fit, options.seed, options.nulls)
         return {"cav_correlation": correlation, "cav_correlation_null": high}
-    quality = measure_quality(design, problem, options.fit, options.seed, options.nulls)
+    quality = measure_quality(design, vectors, options.nulls, options.seed)
     return {
         "cav_accuracy": quality.accuracy,
         "cav_auc": quality.auc,

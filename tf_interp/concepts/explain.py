@@ -50,9 +50,8 @@ def _first(row: Mapping[str, Any], claimed: bool, family: int) -> str:
         return f"{what}; shuffled labels hardly ever do that (p = {_p(row['p_holm'])} corrected for {family} tests)."
     if row["p_holm"] is not None and row["p_holm"] <= 0.05:
         return f"{what}; p = {_p(row['p_holm'])} after correction, but see the caution."
-    return (
-        f"{what}; shuffled labels do as much (p = {_p(row['p_holm'])} corrected for {family} tests), so this is none."
-    )
+    chance = f"p = {_p(row['p_holm'])} corrected for {family} tests"
+    return f"{what}; shuffled labels do as much ({chance}), so it is no finding."
 
 
 def _second(row: Mapping[str, Any]) -> str:

@@ -258,11 +258,12 @@ def p_values(observed: np.ndarray, null: np.ndarray, tolerance: np.ndarray | flo
     return (1.0 + larger) / (1.0 + len(null))
 
 
-def holm(p: np.ndarray) -> np.ndarray:
+def holm(p: np.ndarray, family: int | None = None) -> np.ndarray:
     """Return p values adjusted so that no claim of the family is false with the stated confidence.
 
     Args:
         p: float [F] in [0, 1]; NaN is a test that could not be made: it counts in the family and stays NaN.
+        family: number of tests in the whole family, where these are only some of them; None for just these.
 
     Returns:
         float64 array [F].
@@ -275,17 +276,18 @@ def holm(p: np.ndarray) -> np.ndarray:
     """
     p = np.asarray(p, np.float64)
     order = np.argsort(np.where(np.isnan(p), 1.0, p), kind="stable")
-    steps = np.where(np.isnan(p), 1.0, p)[order] * np.arange(len(p), 0, -1)
+    steps = np.where(np.isnan(p), 1.0, p)[order] * np.arange(family or len(p), (family or len(p)) - len(p), -1)
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
-def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+def benjamini_hochberg(p: np.ndarray, family: int | None = None) -> np.ndarray:
     """Return p values adjusted for the expected share of false ones among the claims (for screening).
 
     Args:
         p: float [F] in [0, 1]; NaN as in `holm`.
+        family: as in `holm`.
 
     Returns:
         float64 array [F].
@@ -298,7 +300,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """
     p = np.asarray(p, np.float64)
     order = np.argsort(np.where(np.isnan(p), 1.0, p), kind="stable")
-    steps = np.where(np.isnan(p), 1.0, p)[order] * len(p) / np.arange(1, len(p) + 1)
+    steps = np.where(np.isnan(p), 1.0, p)[order] * (family or len(p)) / np.arange(1, len(p) + 1)
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     return np.where(np.isnan(p), np.nan, adjusted)

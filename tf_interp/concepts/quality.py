@@ -6,12 +6,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.concepts.cav import Fit, Problem, balance
+from tf_interp.concepts.cav import Vectors, balance
 from tf_interp.concepts.permutation import Design, relabelings
 
 FOLDS = 3  # each third is held out once, as large a share as in the TCAV paper
 REPEATS = 5
-NULLS = 100
+NULLS = 60
 HALVES = 20
 
 
@@ -34,23 +34,38 @@ class Quality:
     stability: float
 
 
-def measure_quality(design: Design, problem: Problem, fit: Fit, seed: int, nulls: int = NULLS) -> Quality:
-    """Return the held-out quality of the vector that `fit` finds for a comparison.
+@functools.lru_cache(maxsize=32)
+def label_splits(design: Design, nulls: int, seed: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the labelings whose vectors `measure_quality` looks at.
 
     Args:
         design: the comparison.
-        problem: its images, the concept's first, then the contrast's.
-        fit: as `get_fit` returns it.
-        seed: for folds and shuffles.
         nulls: number of shuffles.
+        seed: for folds and shuffles.
+
+    Returns:
+        `(targets [L,E], weights [L,E])` for a fit.
+    """
+    labels, tests = _splits(design, nulls, seed)
+    return balance(np.concatenate([np.where(tests, 0, labels), _halves(design, seed)]))
+
+
+def measure_quality(design: Design, vectors: Vectors, nulls: int, seed: int) -> Quality:
+    """Return the held-out quality of the concept vector of a comparison.
+
+    Args:
+        design: the comparison.
+        vectors: fitted to `label_splits` of the same design, nulls and seed.
+        nulls: number of shuffles.
+        seed: for folds and shuffles.
 
     Returns:
         The quality.
     """
-    labels, tests, targets, weights = _splits(design, nulls, seed)
-    accuracy, auc = _judge(fit(problem, targets, weights).scores.numpy(), labels, tests)
+    labels, tests = _splits(design, nulls, seed)
+    accuracy, auc = _judge(vectors.scores[: len(labels)].numpy(), labels, tests)
     accuracy, auc = accuracy.reshape(-1, FOLDS).mean(1), auc.reshape(-1, FOLDS).mean(1)
-    halves = fit(problem, *_halves(design, seed)).units()
+    halves = vectors[len(labels) :].units()
     cosines = tf.reduce_sum(halves[:HALVES] * halves[HALVES:], 1)
     return Quality(
         float(accuracy[:REPEATS].mean()),
@@ -67,15 +82,22 @@ def _judge(scores: np.ndarray, labels: np.ndarray, tests: np.ndarray) -> tuple[n
     hit = np.where(scores == 0, 0.5, scores > 0)
     positives, negatives = np.maximum(good.sum(1), 1), np.maximum(bad.sum(1), 1)
     accuracy = ((hit * good).sum(1) / positives + ((1 - hit) * bad).sum(1) / negatives) / 2
-    return accuracy, (_areas(scores, good, bad) + 1 - _areas(-scores, good, bad)) / 2  # the mean counts ties half
+    areas, tied = _areas(scores, good, bad)
+    if tied.any():
+        areas[tied] = (areas[tied] + 1 - _areas(-scores[tied], good[tied], bad[tied])[0]) / 2  # counts ties half
+    return accuracy, areas
 
 
-def _areas(scores: np.ndarray, good: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """Return the share of pairs [L] where the good example scores higher; of equal scores the first counts as lower."""
+def _areas(scores: np.ndarray, good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of pairs [L] where the good example scores higher, and in which rows scores are equal.
+
+    Of equal scores the first counts as lower.
+    """
     order = np.argsort(scores, axis=1, kind="stable")
     below = np.cumsum(np.take_along_axis(bad, order, 1), 1)
     pairs = np.maximum(good.sum(1), 1) * np.maximum(bad.sum(1), 1)
-    return (below * np.take_along_axis(good, order, 1)).sum(1) / pairs
+    tied = (np.diff(np.take_along_axis(scores, order, 1), axis=1) == 0).any(1)
+    return (below * np.take_along_axis(good, order, 1)).sum(1) / pairs, tied
 
 
 def _units(design: Design) -> np.ndarray:
@@ -89,8 +111,8 @@ def _units(design: Design) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=32)
-def _splits(design: Design, nulls: int, seed: int) -> tuple[np.ndarray, np.ndarray, tf.Tensor, tf.Tensor]:
-    """Return labels [L,E] of +-1, held-out masks [L,E], and the fits' targets and weights; true labels come first."""
+def _splits(design: Design, nulls: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels [L,E] of +-1 and held-out masks [L,E]; the true labels come first."""
     random = np.random.default_rng((seed, 5))
     units = _units(design)
     masks = relabelings(design, nulls, seed)
@@ -104,17 +126,15 @@ def _splits(design: Design, nulls: int, seed: int) -> tuple[np.ndarray, np.ndarr
         for part in range(FOLDS):
             labels.append(np.where(mask, 1, -1))
             tests.append(fold == part)
-    signs, held = np.array(labels, np.int8), np.array(tests)
-    return signs, held, *balance(np.where(held, 0, signs))
+    return np.array(labels, np.int8), np.array(tests)
 
 
-@functools.lru_cache(maxsize=32)
-def _halves(design: Design, seed: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return targets and weights [2 * HALVES, E] of disjoint random halves: the first ones, then the second ones."""
+def _halves(design: Design, seed: int) -> np.ndarray:
+    """Return labels [2 * HALVES, E] of disjoint random halves, 0 outside: the first ones, then the second ones."""
     random = np.random.default_rng((seed, 6))
     units, true = _units(design), design.signs > 0
     parts = np.array([_parts(units, true, 2, random) for _ in range(HALVES)])
-    return balance(np.concatenate([design.signs * (parts == 0), design.signs * (parts == 1)]))
+    return np.concatenate([design.signs * (parts == 0), design.signs * (parts == 1)])
 
 
 def _parts(units: np.ndarray, mask: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:

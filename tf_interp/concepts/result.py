@@ -26,7 +26,7 @@ FLAGS = {
     "OPTIMISTIC_P": "the published test calls most meaningless concepts significant: its p is far too small",
     "NON_FINITE": "activations or gradients held NaN or infinite values, so nothing could be computed",
 }
-_NO_STAR = {"GRAD_ZERO", "GRAD_CONSTANT", "NON_FINITE", "OPTIMISTIC_P"}
+_NO_STAR = {"GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"}
 _PREFERRED = ("paired", "random", "continuous", "relative")  # which of a concept's vectors stands for it
 
 
@@ -185,14 +185,14 @@ class ConceptTest:
         return self.designs[concept, contrast].leave_out(projections)
 
     def explain(self) -> list[str]:
-        """Return two plain sentences for each finding, the largest effects first.
+        """Return two plain sentences for each row: significant ones first, the largest effects first.
 
         Returns:
             One text for each row.
         """
         from tf_interp.concepts.explain import explain_row
 
-        ordered = sorted(self.rows, key=lambda row: -abs(row["effect"] or 0))
+        ordered = sorted(self.rows, key=lambda row: (not self.claims(row), -abs(row["effect"] or 0)))
         return [explain_row(row, self.claims(row), self.family) for row in ordered]
 
     def plot(self, target: str | None = None, contrast: str | None = None, ax: Any = None) -> Any:

@@ -254,11 +254,19 @@ def _check_shapes(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
                 f"all images of a test must have one size and type: {first} have {list(example.shape[1:])} "
                 f"{example.dtype}, {name} have {list(array.shape[1:])} {array.dtype}"
             )
-        if wanted is not None and (
-            len(wanted) != array.ndim - 1
-            or any(size is not None and size != got for size, got in zip(wanted, array.shape[1:], strict=True))
-        ):
+        if isinstance(wanted, Mapping):
+            raise ValueError(f"concept tests need a network with one input, {model.name!r} has {list(wanted)}")
+        if wanted is not None and model.preprocess is None and not _fits(array.shape[1:], tuple(wanted)):
             raise ValueError(f"{name} have shape {list(array.shape)}, the model takes [N, {str(list(wanted))[1:-1]}]")
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Return whether the network takes such an image; a last axis of 1 may be there or not."""
+    forms = [shape, shape[:-1]] if shape[-1] == 1 else [shape, (*shape, 1)]
+    return any(
+        len(form) == len(wanted) and all(size in (None, got) for size, got in zip(wanted, form, strict=True))
+        for form in forms
+    )
 
 
 def _kind(value: Any) -> str:

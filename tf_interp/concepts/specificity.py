@@ -18,19 +18,20 @@ SMALLEST = 4 * NEIGHBORS  # a smaller pool has no patterns, only itself
 
 
 class Patterns:
-    """Coherent patterns of a pool in one layer: S = min(200, m) random anchors, each with its nearest neighbors.
+    """Coherent patterns of a pool in one layer: S = min(count, m) random anchors, each with its nearest neighbors.
 
     Args:
         pool: float32 [m,d], activations of the random images, m >= 60.
         fit: as `get_fit` returns it: patterns get the same kind of vector as concepts.
         seed: for anchors and siblings.
+        count: most patterns, S.
     """
 
-    def __init__(self, pool: tf.Tensor, fit: Fit, seed: int) -> None:
+    def __init__(self, pool: tf.Tensor, fit: Fit, seed: int, count: int = PATTERNS) -> None:
         self._fit = fit
         self._seed = seed
         self._count = int(pool.shape[0])
-        self._problem, nearest = _prepare(pool, tf.constant(_anchors(self._count, seed)))
+        self._problem, nearest = _prepare(pool, tf.constant(_anchors(self._count, seed)[:count]))
         self._members = np.zeros((len(nearest), self._count), bool)
         np.put_along_axis(self._members, nearest.numpy(), True, axis=1)
         self._vectors: dict[int, Vectors] = {}
@@ -72,7 +73,7 @@ def _prepare(pool: tf.Tensor, anchors: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.T
 
 @functools.lru_cache(maxsize=32)
 def _anchors(count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng((seed, 7)).permutation(count)[:PATTERNS]
+    return np.random.default_rng((seed, 7)).permutation(count)
 
 
 @functools.lru_cache(maxsize=32)

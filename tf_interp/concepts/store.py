@@ -146,6 +146,8 @@ def _read_vectors(path: pathlib.Path, shape: list[Any]) -> np.ndarray:
             vectors = arrays["vectors"]
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: not readable as saved vectors: {error}") from error
+    if not isinstance(vectors, np.ndarray):  # a member that is no array comes as its bytes
+        raise ValueError(f"{path}: not readable as saved vectors: its member is not an array")
     if list(vectors.shape) != list(shape) or vectors.dtype != np.float32:
         raise ValueError(
             f"{path}: expected float32 vectors of shape {shape}, got {vectors.dtype} {list(vectors.shape)}"

@@ -17,12 +17,13 @@ from tf_interp.concepts.quality import NULLS
 from tf_interp.concepts.reference import NOTE, run_reference
 from tf_interp.concepts.result import ConceptTest
 from tf_interp.concepts.sets import Sets, Target, gather_sets
-from tf_interp.concepts.specificity import SMALLEST, Patterns
+from tf_interp.concepts.specificity import PATTERNS, SMALLEST, Patterns
 from tf_interp.models import Model
 
 METHODS = ("displacement", "kim2018")
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
 _ESTIMATOR_NULLS = 19
+_ESTIMATOR_PATTERNS = 59
 
 
 def tcav(
@@ -45,6 +46,7 @@ def tcav(
     seed: int = 0,
     batch_size: int = 32,
     alpha: float = 0.05,
+    family: int | None = None,
 ) -> ConceptTest:
     """Test which concepts the decisions of a network depend on.
 
@@ -76,6 +78,8 @@ def tcav(
         seed: for all draws; the same seed gives the same numbers.
         batch_size: images at a time; changes nothing but memory and speed.
         alpha: level of the claims.
+        family: number of tests to correct for, where this call is one of several (over training steps, say); None for
+            the tests of this call.
 
     Returns:
         The test.
@@ -96,7 +100,7 @@ def tcav(
     asked = _Asked(
         dict(concepts) if isinstance(concepts, Mapping) else concepts,
         random, targets, paths, paired, groups, relative, hierarchy,
-        method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha,
+        method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
     )  # fmt: skip
     return _run(model, asked, None)
 
@@ -163,6 +167,7 @@ class _Asked:
     seed: int
     batch_size: int
     alpha: float
+    family: int | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -201,6 +206,7 @@ def _run(model: Model, asked: _Asked, known: _Known | None) -> ConceptTest:
         asked.bootstraps,
         asked.bootstraps if fitted else min(asked.bootstraps, _ESTIMATOR_REFITS),
         NULLS if fitted else _ESTIMATOR_NULLS,
+        PATTERNS if fitted else _ESTIMATOR_PATTERNS,
         asked.seed,
         fit,
     )
@@ -216,9 +222,9 @@ def _run(model: Model, asked: _Asked, known: _Known | None) -> ConceptTest:
                 head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
                 against = {"against": list(contrast.names) or None}
                 rows.append(_finish({**head, **against, **answer.numbers[number]}, target, slope))
-    _correct(rows)
+    family = _correct(rows, asked.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
-    return ConceptTest(rows, len(rows), settings, asked.alpha, vectors, list(sets.notes), designs, projections, known)
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, list(sets.notes), designs, projections, known)
 
 
 def _test_layer(
@@ -229,7 +235,7 @@ def _test_layer(
         return [leave_blank(contrast, gradients, int(values.shape[1])) for contrast in contrasts]
     patterns = None
     if sets.pool is not None and len(sets.pool) >= SMALLEST:
-        patterns = Patterns(tf.gather(values, sets.pool), options.fit, options.seed)
+        patterns = Patterns(tf.gather(values, sets.pool), options.fit, options.seed, options.patterns)
     return [compare(contrast, values, gradients, patterns, options) for contrast in contrasts]
 
 
@@ -263,8 +269,8 @@ def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str,
             for name, answer in zip(sets.concepts, answers, strict=True):
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
                 rows.append(_finish({**head, **answer}, target, slope))
-    _correct(rows)
-    return ConceptTest(rows, len(rows), settings, asked.alpha, vectors, [*sets.notes, NOTE], state=known)
+    family = _correct(rows, asked.family)
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, NOTE], state=known)
 
 
 def _check_reference(sets: Sets, asked: _Asked) -> None:
@@ -328,9 +334,11 @@ def _finish(row: dict[str, Any], target: Target, slope: Sensitivity) -> dict[str
     return {**row, "predicted": slope.predicted, "flags": flags}
 
 
-def _correct(rows: list[dict[str, Any]]) -> None:
-    """Add p values corrected over the whole declared family."""
+def _correct(rows: list[dict[str, Any]], family: int | None) -> int:
+    """Add p values corrected over the whole declared family, return its size."""
+    size = max(len(rows), family or 0)
     p = np.array([np.nan if row["p"] is None else row["p"] for row in rows])
-    for name, adjusted in (("p_holm", permutation.holm(p)), ("p_bh", permutation.benjamini_hochberg(p))):
+    for name, adjusted in (("p_holm", permutation.holm(p, size)), ("p_bh", permutation.benjamini_hochberg(p, size))):
         for row, value in zip(rows, adjusted, strict=True):
             row[name] = None if np.isnan(value) else float(value)
+    return size

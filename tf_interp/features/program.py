@@ -79,13 +79,8 @@ class Program:
         size: tuple[int, int],
         count: int,
     ) -> None:
-        self.model, self.objective, self.param, self.transforms, self.optimizer = (
-            model,
-            objective,
-            param,
-            transforms,
-            optimizer,
-        )
+        self.model, self.objective, self.param = model, objective, param
+        self.transforms, self.optimizer = transforms, optimizer
         self.shape, self.size, self.count = shape, size, count
         self.layer_shapes: dict[str, tuple] = {}  # as seen while tracing
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
@@ -95,9 +90,11 @@ class Program:
         """Return the clean pictures [N,h,w,C]."""
         return self._function("image", lambda variables: self.param.image(variables, self.shape), (variables,))
 
-    def measure(self, variables: list, values: list, step: Any) -> Any:
-        """Return the rewards [N] of the clean pictures, without penalties."""
-        return self._function("measure", self._measure, (variables, values, step))
+    def measure(self, variables: list, slots: list, values: list, step: Any) -> Any:
+        """Return the rewards [N] of the clean pictures, penalties left out; see `step`."""
+        # a whole step whose result is dropped: one trace less, which costs more than hundreds of steps
+        arguments = (variables, slots, values, step, tf.constant(0), tf.constant(0.0), tf.constant(True))
+        return self._function("step", self._step, arguments)[-1]
 
     def step(
         self, variables: list, slots: list, values: list, step: Any, seed: Any, rate: Any, silent: Any = None
@@ -117,9 +114,10 @@ class Program:
             `(variables, slots, step + 1, values, force)`; values [N] is the objective before the step, force [N] the
             largest gradient that reaches the network's input.
         """
+        arguments = (variables, slots, values, step, seed, rate, tf.constant(False))
         if silent is None:
-            return self._function("step", self._step, (variables, slots, values, step, seed, rate))
-        return self._function("redirected", self._step, (variables, slots, values, step, seed, rate, silent))
+            return self._function("step", self._step, arguments)[:-1]
+        return self._function("redirected", self._step, (*arguments, silent))[:-1]
 
     def traces(self) -> int:
         """Return how often anything was traced."""
@@ -136,53 +134,61 @@ class Program:
         free = len(x.shape) and not self.param.shared
         return tf.TensorSpec((None, *x.shape[1:]) if free else x.shape, x.dtype)
 
-    def _measure(self, variables: list, values: list, step: Any) -> Any:
-        pictures = self.param.image(variables, self.shape)
-        only = any(term.neutral is None for term in self.objective.terms())
-        return self._evaluate(pictures, self._flatten, values, step, rewards_only=only)[0]
-
     def _step(
-        self, variables: list, slots: list, values: list, step: Any, seed: Any, rate: Any, silent: Any = None
+        self,
+        variables: list,
+        slots: list,
+        values: list,
+        step: Any,
+        seed: Any,
+        rate: Any,
+        clean: Any,
+        silent: Any = None,
     ) -> tuple:
         number = tf.cast(step, tf.float32)
 
-        def loss_of(variables: list) -> tuple:
-            pictures = self.param.image(variables, self.shape)
-            value, seen = self._evaluate(pictures, transform, values, number)
-            return -tf.reduce_sum(value), value, seen
-
         def transform(pictures: Any) -> Any:
-            return apply(self.transforms, pictures, tf.stack([seed, step]), self.size)
+            return apply(self.transforms, pictures, tf.stack([seed, step]), self.size, clean)
+
+        def forward() -> tuple:
+            pictures = self.param.image(variables, self.shape)
+            seen = transform(pictures)
+            return (*self._evaluate(pictures, seen, transform, values, number), seen)
 
         if silent is None:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                loss, value, seen = loss_of(variables)
+                value, reward, seen = forward()
+                loss = -tf.reduce_sum(value)
             *gradients, push = tape.gradient(loss, [*variables, seen])
         else:
             with redirect.forward():
-                loss, value, seen = loss_of(variables)
-            *gradients, push = redirect.gradients(loss, [*variables, seen], silent)
+                value, reward, seen = forward()
+            *gradients, push = redirect.gradients(-tf.reduce_sum(value), [*variables, seen], silent)
         if any(gradient is None for gradient in gradients):
             raise ValueError(
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
             )
         force = tf.ones_like(value) if push is None else tf.reduce_max(tf.abs(push), [1, 2, 3])
         variables, slots = self.optimizer.update(variables, slots, gradients, rate, number)
-        return variables, slots, step + 1, value, force
+        return variables, slots, step + 1, value, force, reward
 
-    def _evaluate(
-        self, pictures: Any, transform: Callable, values: list, step: Any, rewards_only: bool = False
-    ) -> tuple:
+    def _evaluate(self, pictures: Any, seen: Any, transform: Callable, values: list, step: Any) -> tuple:
+        """Return the objective [N] and the rewards in it [N]."""
+
         def look(images: Any) -> Mapping[str, Any]:
             return self._run(transform(images))
 
-        seen = transform(pictures)
+        def ask(rewards_only: bool) -> Any:
+            value = self.objective.evaluate(lookup, iter(values), rewards_only)
+            return tf.broadcast_to(value, tf.shape(pictures)[:1])
+
+        neutral = {term.neutral is None for term in self.objective.terms()}
         while True:
             try:
                 lookup = _Lookup(pictures, self._run(seen), look, step, self.count)
-                value = self.objective.evaluate(lookup, iter(values), rewards_only)
-                return tf.broadcast_to(value, tf.shape(pictures)[:1]), seen
+                value = ask(rewards_only=False)
+                return value, ask(rewards_only=True) if len(neutral) == 2 else value
             except _Missing as missing:  # found out by asking: run again with it, while tracing only
                 self._fetch.add(missing.args[0])
 
@@ -192,12 +198,6 @@ class Program:
         layers = {name: _as_grid(value, name) for name, value in self.model.run(seen, sorted(self._fetch)).items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
         return layers
-
-    def _flatten(self, pictures: Any) -> Any:
-        """Return pictures as the network sees them without a random transform; alpha on grey."""
-        if pictures.shape[-1] > self.shape[2]:
-            pictures = pictures[..., -1:] * pictures[..., :-1] + (1 - pictures[..., -1:]) * 0.5
-        return apply((), pictures, np.zeros(2, np.int32), self.size)
 
 
 def prepare(objectives: Sequence[Objective], model: Model, count: int) -> list[dict[str, Any]]:

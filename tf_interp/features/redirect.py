@@ -12,7 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-STEPS = 16  # optimization steps that get redirected gradients
+STEPS = 16  # steps with redirected gradients, after which to look whether a picture is still silent
+LIMIT = 64  # steps after which it is left alone
 
 _current = threading.local()  # .silent: bool [N], while gradients are built
 

@@ -18,7 +18,7 @@ from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
 from tf_interp.features.program import Program, prepare
 from tf_interp.features.rendering import Rendering, State, gather
-from tf_interp.features.transforms import Transform, standard
+from tf_interp.features.transforms import CollapseAlpha, Transform, standard
 from tf_interp.images import check_images
 from tf_interp.models.model import Model
 
@@ -59,7 +59,8 @@ def render(
         init: where to start: images [N,h,w,C] in [0,1], or a `Rendering` to go on from; None is faint noise.
         count: pictures per objective, for `diversity` and interpolations; they follow each other in the result.
         param: parameterization; None is `Fourier()`, or that of `init`.
-        transforms: random transforms in order; None is `transforms.standard`, () is none.
+        transforms: random transforms in order; None is `transforms.standard` (with alpha, behind `CollapseAlpha`),
+            () is none.
         learning_rate: of the optimizer.
         optimizer: None is `Adam()`.
         snapshots: steps after which to keep the pictures.
@@ -99,7 +100,7 @@ def render(
         raise TypeError(f"param must be a parameterization such as Fourier(), got {param!r}")
     shape, seen = _choose_sizes(model, size, init)
     if transforms is None:
-        transforms = standard(shape[:2])
+        transforms = (*((CollapseAlpha(),) if param.alpha else ()), *standard(shape[:2]))
     if not isinstance(transforms, list | tuple) or not all(callable(item) for item in transforms):
         raise TypeError(
             f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
@@ -202,8 +203,9 @@ class _Job:
         """Render objectives of one structure; try the pictures that fail again."""
         program = self._program(objectives[0])
         values = prepare(objectives, self.model, self.count)
-        noise = [tf.constant(v) for v in self.start(len(objectives), self.seed).variables]
-        floor = program.measure(noise, values, tf.constant(float(self.steps))).numpy()  # what noise reaches
+        noise = self.start(len(objectives), self.seed)
+        variables, slots = [tf.constant(v) for v in noise.variables], [tf.constant(s) for s in noise.slots]
+        floor = program.measure(variables, slots, values, tf.constant(0)).numpy()  # what noise reaches
         for item in objectives:
             _check(item, self.model, program.layer_shapes)
         result = self._run(program, objectives, state, self.seed, floor)
@@ -216,7 +218,7 @@ class _Job:
                 indices = list(range(len(objectives)))
             again, rows = [objectives[index] for index in indices], self._rows(indices)
             start = self.start(len(again), self.seed + attempt)
-            other = self._run(program, again, start, self.seed + attempt, floor[rows], redirected=True)
+            other = self._run(program, again, start, self.seed + attempt, floor[rows])
             result = self._take_better(result, other, rows)
         if self.interrupted:
             return result
@@ -251,43 +253,44 @@ class _Job:
         return programs[key]
 
     def _run(
-        self,
-        program: Program,
-        objectives: list[Objective],
-        state: State,
-        seed: int,
-        floor: np.ndarray,
-        redirected: bool = False,
+        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
     ) -> Rendering:
         """Run the steps of one batch once."""
         values = prepare(objectives, self.model, self.count)
         variables, slots = [tf.constant(v) for v in state.variables], [tf.constant(s) for s in state.slots]
-        step, noise, rate = tf.constant(state.step), tf.constant(seed), tf.constant(self.rate, tf.float32)
-        silent = tf.fill([len(floor)], True) if redirected else None
+        step, rate = tf.constant(state.step), tf.constant(self.rate, tf.float32)
+        noise = tf.constant(seed % 0x7FFFFFFF, tf.int32)
+        silent = None  # which pictures get no gradient at all, as long as there are any
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
         gave_up = False
         try:
-            for number in range(1, self.steps + 1):
-                if self.interrupted or gave_up:
+            for done in range(self.steps):
+                if self.interrupted:
                     break
-                kick = silent if number <= redirect.STEPS else None
-                after = program.step(variables, slots, values, step, noise, rate, kick)
-                if number == 1 and silent is None and not after[-1].numpy().all():
-                    silent = after[-1] == 0
+                after = None
+                if done == 0 or (silent is not None and done % redirect.STEPS == 0):
+                    after = program.step(variables, slots, values, step, noise, rate)
+                    quiet = after[-1].numpy() == 0
+                    silent = tf.constant(quiet) if quiet.any() and done < redirect.LIMIT else None
+                    gave_up = bool(quiet.all()) and done >= redirect.LIMIT
+                    if gave_up:
+                        break
+                if silent is not None:
                     after = program.step(variables, slots, values, step, noise, rate, silent)
-                variables, slots, step, value, force = after
+                elif after is None:
+                    after = program.step(variables, slots, values, step, noise, rate)
+                variables, slots, step, value, _ = after
                 losses.append(value)
-                if number in self.snapshots:
-                    snapshots[number] = program.image(variables).numpy()
-                gave_up = number == 2 * redirect.STEPS and not force.numpy().any()  # nothing moves any more
+                if done + 1 in self.snapshots:
+                    snapshots[done + 1] = program.image(variables).numpy()
                 self.tick()
         except KeyboardInterrupt:
             self.interrupted = True
         images = program.image(variables).numpy()
         if gave_up:
             snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
-        activations = program.measure(variables, values, tf.constant(float(self.steps))).numpy()
+        activations = program.measure(variables, slots, values, step).numpy()
         history = np.full((self.steps, len(images)), np.nan, np.float32)
         if losses:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])

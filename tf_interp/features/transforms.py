@@ -172,7 +172,7 @@ def strong(size: tuple[int, int]) -> tuple[Transform, ...]:
     return Jitter(max(1, round(8 * ratio))), Scale(scales), Rotate(angles), Jitter(max(1, round(2 * ratio)))
 
 
-def apply(transforms: Sequence[Transform], images: Any, seed: Any, size: tuple[int, int]) -> Any:
+def apply(transforms: Sequence[Transform], images: Any, seed: Any, size: tuple[int, int], clean: Any = False) -> Any:
     """Return the pictures, transformed, in the size that the network wants.
 
     Args:
@@ -180,6 +180,7 @@ def apply(transforms: Sequence[Transform], images: Any, seed: Any, size: tuple[i
         images: [N,h,w,C] in [0,1].
         seed: int32 [2]; the same seed is the same transform.
         size: (height, width) of the result; pictures of another size are enlarged or shrunk to fit.
+        clean: bool scalar; if true the pictures only get the size and number of channels that they would have.
 
     Returns:
         float32 tensor [N,height,width,C].
@@ -191,11 +192,13 @@ def apply(transforms: Sequence[Transform], images: Any, seed: Any, size: tuple[i
         if isinstance(transform, Geometric):
             drawn = transform.draw(own)
             # what comes first acts on the input side, so it is the last factor on the way back from output to input
+            drawn = tf.where(clean, tf.eye(3), drawn)
             matrix = drawn if matrix is None else tf.matmul(matrix, drawn)
             continue
         if matrix is not None:
             images, matrix = warp(images, matrix, (images.shape[1], images.shape[2])), None
-        images = transform(images, own)
+        changed = transform(images, own)
+        images = tf.where(clean, images, changed) if changed.shape[1:] == images.shape[1:] else changed
     if matrix is None and tuple(images.shape[1:3]) == tuple(size):
         return images
     return warp(images, tf.eye(3) if matrix is None else matrix, size, zoom)

@@ -1,5 +1,6 @@
 """`GraphModel`: a SavedModel, read through its frozen graph; no Python code of the model is needed."""
 
+import copy
 import hashlib
 import pathlib
 import re
@@ -53,12 +54,16 @@ class GraphModel(Model):
         self._graph_def = graph_def
         self._nodes = {node.name: node for node in graph_def.node}
         self._feeds = {name: tensor.name for name, tensor in feeds.items()}
-        fed: list[tf.Tensor] = []
-        for self._any_batch in (True, False):
-            self._specs = {name: _input_spec(tensor, self._any_batch) for name, tensor in feeds.items()}
-            self._graph, fed = _survey(
-                graph_def, dict(zip(self._feeds.values(), self._specs.values(), strict=True)), self._weights
-            )
+        for any_batch in (True, False):
+            self._any_batch = any_batch
+            self._specs = {name: _input_spec(tensor, any_batch) for name, tensor in feeds.items()}
+            specs = dict(zip(self._feeds.values(), self._specs.values(), strict=True))
+            try:
+                self._graph, fed = _survey(graph_def, specs, self._weights)
+            except ValueError:
+                if not any_batch:
+                    raise
+                continue
             # a graph saved for one batch size often does not depend on it: inferring the shapes again shows that
             if not any(self._graph.get_tensor_by_name(name).shape[:1].is_fully_defined() for name in ends.values()):
                 break
@@ -123,8 +128,8 @@ class GraphModel(Model):
         except (KeyError, ValueError):
             return None
         path = operation if tensor.value_index == 0 else name
-        with self._lock:
-            self._layers[path] = GraphLayer(tensor, "")
+        with self._lock:  # a new dict, since another thread may be reading the old one
+            self._layers = {**self._layers, path: GraphLayer(tensor, "")}
         return path
 
     def _tensor(self, name: str) -> tf.Tensor:
@@ -323,10 +328,9 @@ def _take_weights(graph_def: Any) -> dict[str, tf.Tensor]:
                 large[f"{node.name}:0"] = tf.constant(value)
                 continue
         rest.append(node)
-    kept = [type(node).FromString(node.SerializeToString()) for node in rest] if large else rest
-    if large:
-        del graph_def.node[:]
-        graph_def.node.extend(kept)
+    rest = copy.deepcopy(rest)  # they live in the list that is emptied now
+    del graph_def.node[:]
+    graph_def.node.extend(rest)
     return large
 
 

@@ -13,15 +13,16 @@ def take_images(images: Any, count: int | None) -> Any:
     """Return images as one tensor, or as a dict or list of tensors for several inputs.
 
     Args:
-        images: array-like [N,H,W,C], or a dict, list or tuple of arrays.
+        images: array-like [N,H,W,C], or a list of N pictures; for several inputs a dict, list or tuple of arrays.
         count: how many inputs the network takes; None if not known yet.
 
     Raises:
         TypeError: if they are not numbers, or single images are not floats.
     """
     if isinstance(images, list | tuple):
-        pictures = all(np.ndim(item) == 3 for item in images) if count is None else count == 1
-        images = np.stack([np.asarray(item) for item in images]) if pictures else list(images)
+        ranks = {np.ndim(item) for item in images}
+        pictures = ranks == {3} if count is None else count == 1 and max(ranks, default=0) <= 3
+        images = tf.stack([_to_tensor(item) for item in images]) if pictures else list(images)
     if isinstance(images, Mapping | list):
         return tf.nest.map_structure(_to_tensor, images)
     images = _to_tensor(images)

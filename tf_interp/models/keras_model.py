@@ -1,49 +1,20 @@
 """`KerasModel`: a live Keras model of any kind, read through taps."""
 
-import contextlib
+import copy
 import functools
 import hashlib
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.folding import Folding, Pair, is_foldable, is_norm
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
-
-_TAPPING = threading.RLock()  # taps are attributes of the caller's model: one thread at a time
-
-
-@contextlib.contextmanager
-def _tapped(layers: Iterable[Any], around: Callable[[Any, Callable[[], Any]], Any]) -> Iterator[None]:
-    """While open, a call of a layer in this thread returns `around(layer, call)`, where `call()` is what it would.
-
-    A tap is an instance attribute `call`, which `Operation.__call__` reads; `__call__` itself cannot be set on an
-    instance. It goes into `__dict__` directly, so that Keras's attribute tracking does not see it.
-    """
-    owner = threading.get_ident()  # another thread may train the same model meanwhile: its calls pass untouched
-
-    def tap(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-        def tapped(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() != owner:
-                return call(*args, **kwargs)
-            return around(layer, functools.partial(call, *args, **kwargs))
-
-        return tapped
-
-    with _TAPPING, contextlib.ExitStack() as undo:
-        for layer in layers:
-            name = "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
-            if name in layer.__dict__:  # a tap of an outer `_tapped`, or the user's own: put it back afterwards
-                undo.callback(layer.__dict__.__setitem__, name, layer.__dict__[name])
-            else:
-                undo.callback(layer.__dict__.pop, name)
-            layer.__dict__[name] = tap(layer, getattr(layer, name))
-        yield
+from tf_interp.models.taps import Around, first_argument, tapped
 
 
 class _Spot(NamedTuple):
@@ -61,7 +32,9 @@ class _Call(NamedTuple):
     path: str
     layer: Any
     number: int
+    input: Any
     output: Any
+    users: int  # how many operations of it read the input; 0 if another one had done so before
 
 
 class _Found(NamedTuple):
@@ -73,6 +46,7 @@ class _Found(NamedTuple):
     undone: frozenset[str]  # outputs that end in a softmax or sigmoid
     unreadable: dict[str, str]  # path -> why
     first: Any  # the innermost layer that was called first
+    pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
 
 
 class KerasModel(Model):
@@ -105,6 +79,7 @@ class KerasModel(Model):
             )
         super().__init__(model.name, preprocess, class_names)
         self.model = model
+        self._folds = False
         self._set_structure(_to_specs(_own_input(model), batched=True))
         if input is not None:
             specs = keras.tree.flatten(_to_specs(input, batched=False))
@@ -123,6 +98,17 @@ class KerasModel(Model):
         """Path of each layer -> shape of its output without the batch axis, in the order of the calls; and "output"."""
         found = self._found
         return {**{path: spot.shape for path, spot in found.spots.items()}, **found.outputs}
+
+    def _fold(self) -> Model:
+        if self._specs is not None:  # else the copy finds the layers itself, at its first run
+            _ = self._found
+        twin = copy.copy(self)
+        twin._folds = True
+        twin._functions = {
+            "folded": twin,
+            **{key: self._functions[key] for key in ("layers",) if key in self._functions},
+        }
+        return twin
 
     def _undone(self) -> Collection[str]:
         return self._found.undone
@@ -171,16 +157,25 @@ class KerasModel(Model):
     def _found(self) -> _Found:
         return self.cached("layers", self._discover)
 
-    def _call(
-        self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Callable[[Any, Callable[[], Any]], Any]
-    ) -> Any:
+    def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
         """Call the model in the current graph, return its outputs; no state of the model changes."""
         packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
-        with _tapped(layers, around), keras.StatelessScope():
+        with tapped(layers, around), keras.StatelessScope():
             return self.model(packed, training=False)
 
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        if self._folds:
+            pairs = (pair for pair in self._found.pairs if pair.names.isdisjoint({*fetch, *given}))
+            folding = Folding(pairs)
+            got = self._read(inputs, fetch, given, folding)
+            if folding.held(got.values()):
+                return got
+        return self._read(inputs, fetch, given, Folding())
+
+    def _read(
+        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], folding: Folding
     ) -> dict[str, tf.Tensor]:
         found = self._found
         graph = next(iter(inputs.values())).graph
@@ -188,14 +183,15 @@ class KerasModel(Model):
         for name in {*fetch, *given} - set(found.outputs):
             spot = found.spots[name]
             places[id(spot.layer), spot.call][spot.leaf] = name
-        layers = {id(spot.layer): spot.layer for name, spot in found.spots.items() if name in {*fetch, *given}}
+        layers = [spot.layer for name, spot in found.spots.items() if name in {*fetch, *given}]
+        touched = {id(layer): layer for layer in (*layers, *folding.layers)}
         calls: Counter[int] = Counter()
         got: dict[str, tf.Tensor] = {}
 
-        def around(layer: Any, call: Callable[[], Any]) -> Any:
+        def around(layer: Any, call: functools.partial) -> Any:
             place = places.get((id(layer), calls[id(layer)]), {})
             calls[id(layer)] += 1
-            output = call()
+            output = folding.call(layer, call)
             leaves = keras.tree.flatten(output)
             for leaf, name in place.items():
                 if leaves[leaf].graph is not graph:
@@ -205,7 +201,7 @@ class KerasModel(Model):
                 got[name] = leaves[leaf]
             return keras.tree.pack_sequence_as(output, leaves) if place else output
 
-        outputs = keras.tree.flatten(self._call(inputs, layers.values(), around))
+        outputs = keras.tree.flatten(self._call(inputs, touched.values(), around))
         for name, output in zip(found.outputs, outputs, strict=True):
             if name in fetch:
                 logits = behind_head(output, [got[path] for path in given])
@@ -240,7 +236,7 @@ class KerasModel(Model):
                 self._any_batch = False
                 return found
 
-    def _trace(self, batch: int | None, layers: Iterable[Any], around: Callable[[Any, Callable[[], Any]], Any]) -> Any:
+    def _trace(self, batch: int | None, layers: Iterable[Any], around: Around) -> Any:
         specs = {
             name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype) for name, spec in (self._specs or {}).items()
         }
@@ -258,24 +254,29 @@ class KerasModel(Model):
         if not all(getattr(layer, "built", True) for layer in (self.model, *walked.values())):
             self._trace(batch, [], lambda layer, call: call())  # builds it, which may add layers
             walked = dict(_walk(self.model, ""))
+        linear, norms = ({id(layer) for layer in walked.values() if test(layer)} for test in (is_foldable, is_norm))
         stack: list[str] = []
         calls: list[_Call] = []
         counts: Counter[int] = Counter()
 
-        def around(layer: Any, call: Callable[[], Any]) -> Any:
+        def around(layer: Any, call: functools.partial) -> Any:
             number = counts[id(layer)]
             counts[id(layer)] += 1
             stack.append(layer.name)
+            value = first_argument(call)
+            alone = isinstance(value, tf.Tensor) and not value.consumers()
             try:
                 output = call()
             finally:
                 path = "/".join(stack)
                 stack.pop()
-            calls.append(_Call(path, layer, number, output))
+            users = len(value.consumers()) if alone else 0
+            calls.append(_Call(path, layer, number, value, output, users))
             return output
 
         graph, outputs = self._trace(batch, walked.values(), around)
-        return _name_calls(self.model, walked, calls, graph, outputs)
+        found = _name_calls(self.model, walked, calls, graph, outputs)
+        return found._replace(pairs=tuple(_pair_calls(found, calls, linear, norms, keras.tree.flatten(outputs))))
 
 
 _ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
@@ -284,7 +285,9 @@ _ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where
 def _walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
     """Yield path and object of every layer and operation below `layer`, each object once."""
     seen = {id(layer)} if seen is None else seen
-    children = layer.layers if isinstance(layer, keras.Sequential) else list(getattr(layer, "operations", ()))
+    children = layer.layers if isinstance(layer, keras.Sequential) else []
+    if isinstance(layer, keras.Function):  # a functional model: operations that are no layers too
+        children = layer.operations
     if isinstance(layer, keras.Layer):
         children = [*children, *layer._flatten_layers(include_self=False, recursive=False)]
     for child in children:
@@ -331,7 +334,29 @@ def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: A
         frozenset(name for name, head in zip(names, heads, strict=True) if head is not None),
         unreadable,
         calls[0].layer if calls else None,
+        (),
     )
+
+
+def _pair_calls(
+    found: _Found, calls: list[_Call], linear: Collection[int], norms: Collection[int], outputs: list[Any]
+) -> Iterator[Pair]:
+    """Yield the pairs among layers that are called once: ids in `linear` and then, on nothing else, in `norms`."""
+    counts = Counter(id(call.layer) for call in calls)
+    single = [call for call in calls if counts[id(call.layer)] == 1]
+    made = {id(call.output): call.layer for call in single if id(call.layer) in linear}
+    names: dict[int, set[str]] = defaultdict(set)
+    for name, tensor in zip(found.outputs, outputs, strict=True):
+        names[id(tensor)].add(name)
+    places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in found.spots.items()}
+    for call in calls:
+        for leaf, tensor in enumerate(keras.tree.flatten(call.output)):
+            place = id(call.layer), call.number, leaf
+            if id(tensor) in made and place in places:
+                names[id(tensor)].add(places[place])
+    for call in single:
+        if id(call.layer) in norms and id(call.input) in made and call.users == len(call.input.consumers()):
+            yield Pair(made[id(call.input)], call.layer, frozenset(names[id(call.input)]))
 
 
 def _shape(tensor: tf.Tensor) -> tuple[int | None, ...]:
@@ -344,7 +369,7 @@ def _count_parameters(layer: Any) -> int:
 
 def _own_input(model: Any) -> Any:
     """Return what a model knows about its input: Keras tensors, or shapes with batch axis, or None."""
-    if hasattr(model, "operations"):  # functional
+    if isinstance(model, keras.Function):  # functional
         return model.input
     return (model.get_build_config() or {}).get("input_shape") if model.built else None
 

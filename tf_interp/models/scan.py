@@ -9,9 +9,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 # Operations that reach outside the computation: files, network, Python, native plugins, debuggers.
 _OUTSIDE = re.compile(
-    r"PyFunc|File(?!name$|spec$)|Dataset|Iterator|Reader|Rpc|Remote|Collective|Send|Recv|Host(?!Cast|Const)|Debug|DumpTensor"
-    r"|Summary(?:File|Db)?Writer|^Write|ImportEvent|^Save|Save(?:r|V2)?$|Save(?=Slices)|Restore|MergeV2Checkpoints|LoadAndRemap|RecordInput"
-    r"|VocabRemapping|FixedUnigramCandidateSampler|Skipgram|(?:En|De)codeProto|TRT|Sql|LMDB|TPU|ConfigureDistributed|Session"
+    r"PyFunc|File(?!name$|spec$)|Dataset|Iterator|Reader|Rpc|Remote|Collective|Send|Recv|Host(?!Cast|Const)|Debug"
+    r"|DumpTensor|Summary(?:File|Db)?Writer|^Write|ImportEvent|^Save|Saver?$|Restore|MergeV2Checkpoints|LoadAndRemap"
+    r"|RecordInput|VocabRemapping|FixedUnigramCandidateSampler|Skipgram|(?:En|De)codeProto|TRT|Sql|LMDB|TPU"
+    r"|ConfigureDistributed|Session"
 )
 _CHECKPOINT = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"}
 

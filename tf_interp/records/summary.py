@@ -33,6 +33,8 @@ class Writer:
 
     Args:
         logdir: TensorBoard's log directory of one run; made if missing.
+        take_over: close another writer of this process that has the folder open, instead of refusing: a training run
+            that was interrupted leaves one behind.
 
     Raises:
         ValueError: if the folder cannot be made or written to, or another writer of this process has it open.
@@ -44,7 +46,7 @@ class Writer:
         ...     writer.add(Record("features", "conv", 0, "one"))
     """
 
-    def __init__(self, logdir: str | os.PathLike) -> None:
+    def __init__(self, logdir: str | os.PathLike, *, take_over: bool = False) -> None:
         if "://" in str(logdir):
             raise ValueError(f"log directory {str(logdir)!r}: only folders of this machine can be written to")
         self.logdir = pathlib.Path(logdir)
@@ -52,6 +54,11 @@ class Writer:
         self._replaced = False
         self._file: EventFile | None = None
         self._start()
+        if take_over:
+            with _LIVE_LOCK:
+                stale = _LIVE.get((os.getpid(), str(self.folder.resolve())))
+            if stale is not None:
+                stale.close()
         self._file = self._open()
 
     @property
@@ -252,7 +259,6 @@ def _find_records(paths: Iterable[pathlib.Path]) -> list[tuple[str, _Place]]:
     for path in paths:
         for start, length, event in read_events(path):
             for value in _records_in(event):
-                found.pop((event.step, value.tag), None)
                 found[event.step, value.tag] = (path, start, length)
     return [(key[1], found[key]) for key in sorted(found, key=lambda key: key[0])]
 

@@ -1,5 +1,6 @@
 /** The whole tab: what is selected, what is known, and which view shows it. */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
+import { setGroupStyles } from "./canvas.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, stepAt, useRecord } from "./model.js";
 import { Message, Panel } from "./parts.js";
@@ -21,9 +22,15 @@ const SECTIONS = [
 ];
 const KINDS = SECTIONS.map((section) => section.kind).filter(Boolean);
 
+/** @param {boolean} dark */
+function setTheme(dark) {
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  setGroupStyles(dark);
+}
+
 /** @param {Record<string, any>} runs @returns {string} the run that was written last */
 function latestRun(runs) {
-  const time = (/** @type {string} */ run) => Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
+  const time = (run) => Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
   return Object.keys(runs).sort((a, b) => time(b) - time(a) || a.localeCompare(b))[0] ?? "";
 }
 
@@ -53,9 +60,18 @@ function useRuns(store, wanted) {
         for (const [tag, series] of Object.entries(before)) {
           const now = runs[run]?.[tag]?.steps;
           // Steps that went away, other than by thinning out, mean that the run was started again in the same folder.
-          if (!now || (series.steps?.length && now.length && now[now.length - 1] < series.steps[series.steps.length - 1])) store.forget(run);
+          if (
+            !now ||
+            (series.steps?.length && now.length && now[now.length - 1] < series.steps[series.steps.length - 1])
+          )
+            store.forget(run);
         }
-        if (JSON.stringify(runs) !== JSON.stringify(known.current.runs) || run !== known.current.run || known.current.error) setState({ runs, run, error: "" });
+        if (
+          JSON.stringify(runs) !== JSON.stringify(known.current.runs) ||
+          run !== known.current.run ||
+          known.current.error
+        )
+          setState({ runs, run, error: "" });
       } catch (error) {
         if (!over) setState({ ...known.current, error: /** @type {Error} */ (error).message });
       } finally {
@@ -77,57 +93,125 @@ function useRuns(store, wanted) {
 /** @param {Record<string, any>} tags of one run @returns {Record<string, any[]>} series with steps, by kind, in the order of layers */
 function byKind(tags) {
   const all = Object.entries(tags).map(([tag, series]) => ({ tag, ...series }));
-  const order = (/** @type {any} */ a, /** @type {any} */ b) => a.layer.localeCompare(b.layer, "en", { numeric: true });
-  return Object.fromEntries(KINDS.map((kind) => [kind, all.filter((series) => series.kind === kind && series.steps?.length).sort(order)]));
+  const order = (a, b) => a.layer.localeCompare(b.layer, "en", { numeric: true });
+  return Object.fromEntries(
+    KINDS.map((kind) => [kind, all.filter((series) => series.kind === kind && series.steps?.length).sort(order)]),
+  );
 }
 
 /** @param {{source: import("./model.js").Source}} props */
 export function App({ source }) {
   const store = useMemo(() => new Store(source), [source]);
-  const [choice, setChoice] = useState(() => ({ run: "", layer: "", section: "overview", step: "", item: "", ...readLink() }));
-  const change = (/** @type {any} */ part) => setChoice((/** @type {any} */ before) => ({ ...before, ...part }));
+  const [choice, setChoice] = useState(() => ({
+    run: "",
+    layer: "",
+    section: "overview",
+    step: "",
+    item: "",
+    ...readLink(),
+  }));
+  const change = (part) => setChoice((before) => ({ ...before, ...part }));
   const { runs, run, error } = useRuns(store, choice.run);
-  useEffect(() => followTheme((dark) => (document.documentElement.dataset.theme = dark ? "dark" : "light")), []);
+  useEffect(() => followTheme(setTheme), []);
   useEffect(() => writeLink({ ...choice, section: choice.section === "overview" ? "" : choice.section }), [choice]);
   const all = useMemo(() => byKind(runs?.[run] ?? {}), [runs, run]);
   const top = useTop(runs);
   const every = KINDS.flatMap((kind) => all[kind]);
   const steps = useMemo(() => [...new Set(every.flatMap((series) => series.steps))].sort((a, b) => a - b), [all]);
-  const layers = [...new Set(every.map((series) => series.layer))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const layers = [...new Set(every.map((series) => series.layer))].sort((a, b) =>
+    a.localeCompare(b, "en", { numeric: true }),
+  );
 
-  if (!runs) return html`<main class="alone">${error ? html`<${Message} kind="error">${error}<//>` : html`<${Message}>Looking for records …<//>`}</main>`;
-  if (!every.length) return html`<${Empty} error=${error} />`;
+  if (!runs)
+    return html`
+      <main class="alone">
+        ${
+          error
+            ? html`
+                <${Message} kind="error">${error}<//>
+              `
+            : html`
+                <${Message}>Looking for records …<//>
+              `
+        }
+      </main>
+    `;
+  if (!every.length)
+    return html`
+      <${Empty} error=${error} />
+    `;
 
   const layer = layers.includes(choice.layer) ? choice.layer : "";
-  const series = Object.fromEntries(KINDS.map((kind) => [kind, all[kind].filter((/** @type {any} */ one) => !layer || one.layer === layer)]));
+  const series = Object.fromEntries(
+    KINDS.map((kind) => [kind, all[kind].filter((one) => !layer || one.layer === layer)]),
+  );
   const follow = choice.step === "";
   const step = follow ? steps[steps.length - 1] : (stepAt(steps, Number(choice.step)) ?? steps[0]);
-  const current = SECTIONS.find((one) => one.id === choice.section && (!one.kind || all[one.kind].length)) ?? SECTIONS[0];
+  const current =
+    SECTIONS.find((one) => one.id === choice.section && (!one.kind || all[one.kind].length)) ?? SECTIONS[0];
   const ctx = {
     store,
     run,
     step,
     series,
-    unknown: [...new Set(Object.values(runs[run]).map((one) => /** @type {any} */ (one).kind).filter((kind) => !KINDS.includes(kind)))],
-    setStep: (/** @type {number} */ next) => change({ step: next === steps[steps.length - 1] ? "" : String(next) }),
-    goTo: (/** @type {string} */ section) => change({ section, item: "" }),
-    open: (/** @type {string} */ kind, /** @type {string} */ tag, /** @type {string} */ name) =>
-      change({ item: JSON.stringify([tag, name]), section: SECTIONS.find((one) => one.kind === kind)?.id ?? "overview" }),
-    isOpen: (/** @type {string} */ _, /** @type {string} */ tag, /** @type {string} */ name) => choice.item === JSON.stringify([tag, name]),
+    unknown: [
+      ...new Set(
+        Object.values(runs[run])
+          .map((one) => /** @type {any} */ (one).kind)
+          .filter((kind) => !KINDS.includes(kind)),
+      ),
+    ],
+    setStep: (next) => change({ step: next === steps[steps.length - 1] ? "" : String(next) }),
+    goTo: (section) => change({ section, item: "" }),
+    open: (kind, tag, name) =>
+      change({
+        item: JSON.stringify([tag, name]),
+        section: SECTIONS.find((one) => one.kind === kind)?.id ?? "overview",
+      }),
+    isOpen: (_, tag, name) => choice.item === JSON.stringify([tag, name]),
   };
   const shown = current.kind ? series[current.kind] : KINDS.flatMap((kind) => series[kind]);
   return html`
     <header class="top" ref=${top}>
-      <${Bar} sections=${SECTIONS.map((one) => ({ id: one.id, title: one.title, count: one.kind ? all[one.kind].length : 1 }))} section=${current.id} onSection=${ctx.goTo}
-        runs=${Object.keys(runs).sort()} run=${run} onRun=${(/** @type {string} */ next) => change({ run: next, step: "", item: "" })}
-        layers=${layers} layer=${layer} onLayer=${(/** @type {string} */ next) => change({ layer: next, item: "" })} />
-      ${(steps.length > 1 || steps[0] > 0) && html`<${StepBar} ctx=${ctx} steps=${steps} shown=${shown} every=${every} follow=${follow} />`}
-      ${error && html`<${Message} kind="error">${error} Trying again …<//>`}
+      <${Bar}
+        sections=${SECTIONS.map((one) => ({ id: one.id, title: one.title, count: one.kind ? all[one.kind].length : 1 }))}
+        section=${current.id}
+        onSection=${ctx.goTo}
+        runs=${Object.keys(runs).sort()}
+        run=${run}
+        onRun=${(next) => change({ run: next, step: "", item: "" })}
+        layers=${layers}
+        layer=${layer}
+        onLayer=${(next) => change({ layer: next, item: "" })}
+      />
+      ${
+        (steps.length > 1 || steps[0] > 0) &&
+        html`
+          <${StepBar} ctx=${ctx} steps=${steps} shown=${shown} every=${every} follow=${follow} />
+        `
+      }
+      ${
+        error &&
+        html`
+          <${Message} kind="error">${error} Trying again …<//>
+        `
+      }
     </header>
     <div class="body">
-      <main>${shown.length ? html`<${current.view} ctx=${ctx} />` : html`<${Message}>Layer ${layer} has no ${current.title.toLowerCase()}. Choose another layer above.<//>`}</main>
+      <main>
+        ${
+          shown.length
+            ? html`
+                <${current.view} ctx=${ctx} />
+              `
+            : html`
+                <${Message}>Layer ${layer} has no ${current.title.toLowerCase()}. Choose another layer above.<//>
+              `
+        }
+      </main>
       <${Detail} ctx=${ctx} section=${current} item=${choice.item} onClose=${() => change({ item: "" })} />
-    </div>`;
+    </div>
+  `;
 }
 
 /** @param {any} sign measured again when this changes @returns {any} a ref for the bar at the top, under which the side panel begins */
@@ -135,7 +219,9 @@ function useTop(sign) {
   const ref = useRef(/** @type {any} */ (null));
   useEffect(() => {
     if (!ref.current) return undefined;
-    const observer = new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${ref.current.offsetHeight}px`));
+    const observer = new ResizeObserver(() =>
+      document.documentElement.style.setProperty("--top", `${ref.current.offsetHeight}px`),
+    );
     observer.observe(ref.current);
     return () => observer.disconnect();
   }, [Boolean(sign), ref.current]);
@@ -153,12 +239,23 @@ function StepBar({ ctx, steps, shown, every, follow }) {
     const place = steps.indexOf(ctx.step);
     for (const neighbor of [steps[place + 1], steps[place - 1]]) {
       if (neighbor === undefined) continue;
-      for (const series of shown) if (series.steps.includes(neighbor)) ctx.store.prefetch(ctx.run, series.tag, neighbor);
+      for (const series of shown)
+        if (series.steps.includes(neighbor)) ctx.store.prefetch(ctx.run, series.tag, neighbor);
     }
   }, [ctx.step, ctx.run, stale, shown.map((series) => series.tag).join()]);
   const written = last && Number.isFinite(last.data.ordinal) ? last.data.ordinal + 1 : null;
   const epoch = record && record.step === ctx.step && Number.isFinite(record.data.epoch) ? record.data.epoch : null;
-  return html`<${Timeline} steps=${steps} step=${ctx.step} epoch=${epoch} written=${written} follow=${follow} busy=${stale} onStep=${ctx.setStep} />`;
+  return html`
+    <${Timeline}
+      steps=${steps}
+      step=${ctx.step}
+      epoch=${epoch}
+      written=${written}
+      follow=${follow}
+      busy=${stale}
+      onStep=${ctx.setStep}
+    />
+  `;
 }
 
 /** @param {{ctx: any, section: any, item: string, onClose: () => void}} props */
@@ -170,10 +267,18 @@ function Detail({ ctx, section, item, onClose }) {
   } catch {
     return null; // a link broken by hand
   }
-  const series = ctx.series[section.kind].find((/** @type {any} */ one) => one.tag === tag);
+  const series = ctx.series[section.kind].find((one) => one.tag === tag);
   if (!series || typeof name !== "string") return null;
   const title = section.kind === "features" ? name : section.kind === "concepts" ? "Concept test" : "Picture";
-  return html`<${Panel} title=${html`${title} <span class="quiet">${series.layer}</span>`} onClose=${onClose}>
-    <${section.detail} key=${tag} ctx=${ctx} tag=${tag} name=${name} series=${series} />
-  <//>`;
+  return html`
+    <${Panel}
+      title=${html`
+        ${title}
+        <span class="quiet">${series.layer}</span>
+      `}
+      onClose=${onClose}
+    >
+      <${section.detail} key=${tag} ctx=${ctx} tag=${tag} name=${name} series=${series} />
+    <//>
+  `;
 }

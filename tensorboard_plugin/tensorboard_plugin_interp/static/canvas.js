@@ -6,30 +6,43 @@
 import { html, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
 
 /**
- * Colors of groups as [r,g,b]: hues in the order of Okabe and Ito, who chose them to be told apart with any kind of color
- * vision, in a middle lightness that stands out from white and from dark grey by 3:1.
+ * Colors of groups as [r,g,b], searched for being told apart with any kind of color vision: between two of the first six
+ * the difference is at least 21 in CIE Lab, of the first eight 15, also in simulated red, green and blue blindness
+ * (Machado 2009), and each stands out from white and from the dark theme by 2.5:1. The last four are lighter variants.
  */
 export const GROUP_COLORS = [
-  [46, 134, 222],
-  [230, 115, 20],
-  [0, 158, 134],
-  [214, 64, 138],
-  [184, 140, 10],
-  [139, 107, 224],
-  [150, 100, 60],
-  [105, 140, 60],
+  [14, 111, 143],
+  [248, 126, 21],
+  [22, 183, 145],
+  [240, 70, 215],
+  [122, 98, 0],
+  [129, 58, 240],
+  [226, 34, 96],
+  [100, 160, 250],
+  [110, 190, 220],
+  [250, 190, 140],
+  [190, 215, 110],
+  [205, 165, 250],
 ];
 export const POSITIVE = [38, 116, 224];
 export const NEGATIVE = [236, 106, 10];
 
 /** @param {number} index @returns {number[]} */
-export function groupColor(index) {
+function groupColor(index) {
   return GROUP_COLORS[index % GROUP_COLORS.length];
 }
 
-/** @param {number[]} color @param {number} [alpha] @returns {string} for CSS */
-export function css(color, alpha = 1) {
-  return `rgba(${color.join(",")},${alpha})`;
+/** @param {number} index @returns {string} the same for CSS, a little lighter in the dark theme */
+export function groupStyle(index) {
+  return `var(--group-${index % GROUP_COLORS.length})`;
+}
+
+/** Give CSS the colors of groups. @param {boolean} dark */
+export function setGroupStyles(dark) {
+  GROUP_COLORS.forEach((color, index) => {
+    const shown = color.map((part) => Math.round(dark ? part + 0.28 * (255 - part) : part));
+    document.documentElement.style.setProperty(`--group-${index}`, `rgb(${shown.join(",")})`);
+  });
 }
 
 /**
@@ -131,7 +144,7 @@ export function signedField(positive, negative) {
     const value = (positive.values[position] - negative.values[position]) / 255;
     const color = value > 0 ? POSITIVE : NEGATIVE;
     color.forEach((part, channel) => (field.data[position * 4 + channel] = part));
-    field.data[position * 4 + 3] = 240 * Math.min(1, Math.abs(value) ** 0.7);
+    field.data[position * 4 + 3] = 240 * Math.min(1, Math.abs(value) ** 0.55);
   }
   return field;
 }
@@ -149,7 +162,16 @@ function Canvas({ size, ratio, label, draw, depends, loading }) {
     ref.current.height = Math.round((size * scale) / ratio);
     draw(ref.current.getContext("2d"));
   }, depends);
-  return html`<canvas ref=${ref} class="picture ${draw ? "" : loading ? "waiting" : "absent"}" style=${{ aspectRatio: String(ratio) }} role="img" aria-label=${label} aria-busy=${loading} />`;
+  return html`
+    <canvas
+      ref=${ref}
+      class="picture ${draw ? "" : loading ? "waiting" : "absent"}"
+      style=${{ aspectRatio: String(ratio) }}
+      role="img"
+      aria-label=${label}
+      aria-busy=${loading}
+    />
+  `;
 }
 
 /** @param {any[]} sheets @returns {boolean} whether one of them is not there yet, or an old one */
@@ -173,16 +195,16 @@ function drawCell(context, sheet, index) {
 
 /**
  * A picture without its colors and darkened, so that colors laid over it glow.
- * @param {CanvasRenderingContext2D} context @param {any} sheet @param {number} index
+ * @param {CanvasRenderingContext2D} context @param {any} sheet @param {number} index @param {number} amount of darkness, 0..1
  */
-function drawFaded(context, sheet, index) {
+function drawFaded(context, sheet, index, amount) {
   const { width, height } = context.canvas;
   drawCell(context, sheet, index);
   context.globalCompositeOperation = "saturation";
   context.fillStyle = "#808080";
   context.fillRect(0, 0, width, height);
   context.globalCompositeOperation = "source-over";
-  context.fillStyle = "rgba(22,24,30,0.5)";
+  context.fillStyle = `rgba(22,24,30,${amount})`;
   context.fillRect(0, 0, width, height);
 }
 
@@ -191,8 +213,17 @@ function drawFaded(context, sheet, index) {
  * @param {{sheet: any, index: number, size: number, label: string}} props
  */
 export function Cell({ sheet, index, size, label }) {
-  const draw = sheet && index >= 0 && index < sheet.count ? (/** @type {any} */ context) => drawCell(context, sheet, index) : null;
-  return html`<${Canvas} size=${size} ratio=${ratioOf(sheet, index)} label=${label} draw=${draw} depends=${[sheet?.image, index, size, Boolean(draw)]} loading=${isLoading(sheet)} />`;
+  const draw = sheet && index >= 0 && index < sheet.count ? (context) => drawCell(context, sheet, index) : null;
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratioOf(sheet, index)}
+      label=${label}
+      draw=${draw}
+      depends=${[sheet?.image, index, size, Boolean(draw)]}
+      loading=${isLoading(sheet)}
+    />
+  `;
 }
 
 /**
@@ -202,15 +233,24 @@ export function Cell({ sheet, index, size, label }) {
 export function GroupMap({ thumbnails, index, maps, groups, only, size, label }) {
   const ready = thumbnails && maps && index < thumbnails.count && (index + 1) * groups <= maps.count;
   const draw = ready
-    ? (/** @type {any} */ context) => {
-        drawFaded(context, thumbnails, index);
+    ? (context) => {
+        drawFaded(context, thumbnails, index, 0.5);
         const read = Array.from({ length: groups }, (_, group) => readCell(maps, index * groups + group));
         if (read.length) layOver(context, combine(read, only));
       }
     : null;
   const depends = [thumbnails?.image, maps?.image, index, groups, only, size, Boolean(ready)];
   const loading = isLoading(thumbnails, maps);
-  return html`<${Canvas} size=${size} ratio=${ratioOf(thumbnails, index)} label=${label} draw=${draw} depends=${depends} loading=${loading} />`;
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratioOf(thumbnails, index)}
+      label=${label}
+      draw=${draw}
+      depends=${depends}
+      loading=${loading}
+    />
+  `;
 }
 
 /**
@@ -221,12 +261,21 @@ export function SignedMap({ thumbnails, probe, positive, negative, index, size, 
   const ready = positive && negative && index < positive.count && index < negative.count;
   const under = thumbnails && probe < thumbnails.count;
   const draw = ready
-    ? (/** @type {any} */ context) => {
-        if (under) drawFaded(context, thumbnails, probe);
+    ? (context) => {
+        if (under) drawFaded(context, thumbnails, probe, 0.66); // signed maps are mostly weak
         layOver(context, signedField(readCell(positive, index), readCell(negative, index)));
       }
     : null;
   const depends = [thumbnails?.image, positive?.image, negative?.image, probe, index, size, Boolean(ready)];
   const ratio = under ? ratioOf(thumbnails, probe) : ratioOf(positive, index);
-  return html`<${Canvas} size=${size} ratio=${ratio} label=${label} draw=${draw} depends=${depends} loading=${isLoading(positive, negative)} />`;
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratio}
+      label=${label}
+      draw=${draw}
+      depends=${depends}
+      loading=${isLoading(positive, negative)}
+    />
+  `;
 }

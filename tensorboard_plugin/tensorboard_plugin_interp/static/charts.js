@@ -1,8 +1,8 @@
 /**
  * Curves over steps, by hand in SVG: lines with an interval around them, and stacked shares.
  *
- * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null}} Point
- * @typedef {{name: string, color: string, points: Point[], dashed?: boolean}} Line
+ * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}} Point
+ * @typedef {{name: string, color: string, points: Point[]}} Line `low..high` is the interval, `from..to` what chance gives
  */
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { number, percent, whole } from "./format.js";
@@ -27,9 +27,10 @@ export function ticks(low, high, count) {
   if (!(high > low)) return [low];
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.8) ?? rough;
   const result = [];
-  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) result.push(index * step);
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++)
+    result.push(index * step || 0); // not -0
   return result;
 }
 
@@ -44,7 +45,12 @@ export function tickFormat(values) {
   const step = values.length > 1 ? values[1] - values[0] : Math.abs(values[0]) || 1;
   if (step < 1e-4 || step >= 1e6) return number;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return (value) => (Math.abs(value) < step / 2 ? "0" : value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212"));
+  return (value) =>
+    Math.abs(value) < step / 2
+      ? "0"
+      : value
+          .toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+          .replace("-", "\u2212");
 }
 
 /** @param {(number|null|undefined)[]} values @returns {[number, number]} */
@@ -98,62 +104,159 @@ function Frame({ label, height, xs, range, format, at, onPick, tip, children }) 
   const ends = extent(xs);
   const x = scale(ends, [MARGIN.left, width - MARGIN.right]);
   const y = scale(range, [height - MARGIN.bottom, MARGIN.top]);
-  const nearest = (/** @type {any} */ event) => {
+  const nearest = (event) => {
     const left = event.clientX - ref.current.getBoundingClientRect().left;
     return xs.reduce((best, next) => (Math.abs(x(next) - left) < Math.abs(x(best) - left) ? next : best), xs[0]);
   };
   const shown = under !== null && xs.includes(under) ? under : null;
   const levels = ticks(range[0], range[1], height > 150 ? 5 : 3);
   const say = format ?? tickFormat(levels);
-  return html`<div class="chart" ref=${ref} style=${{ height: `${height}px` }}>
-    <svg width=${width} height=${height} role="img" aria-label=${label} class=${onPick ? "pickable" : ""}
-      onPointerMove=${(/** @type {any} */ event) => setUnder(nearest(event))} onPointerLeave=${() => setUnder(null)}
-      onClick=${(/** @type {any} */ event) => onPick?.(nearest(event))}>
-      ${levels.map(
-        (value) => html`<g class=${Math.abs(value) < 1e-12 ? "tick zero" : "tick"}>
-          <line x1=${MARGIN.left} x2=${width - MARGIN.right} y1=${y(value)} y2=${y(value)} />
-          <text x=${MARGIN.left - 8} y=${y(value) + 4} text-anchor="end">${say(value)}</text></g>`,
-      )}
-      ${stepTicks(ends, Math.max(2, Math.floor(width / 110))).map(
-        (value) => html`<text class="tick-x" x=${x(value)} y=${height - 6} text-anchor="middle">${whole(value)}</text>`,
-      )}
-      ${children(x, y)}
-      ${at !== undefined && at >= ends[0] && at <= ends[1] && html`<line class="now" x1=${x(at)} x2=${x(at)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />`}
-      ${shown !== null && html`<line class="under" x1=${x(shown)} x2=${x(shown)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />`}
-    </svg>
-    ${shown !== null && html`<div class="chart-tip ${x(shown) > width / 2 ? "left" : ""}" style=${{ left: `${x(shown)}px` }}>${tip(shown)}</div>`}
-  </div>`;
+  return html`
+    <div class="chart" ref=${ref} style=${{ height: `${height}px` }}>
+      <svg
+        width=${width}
+        height=${height}
+        role="img"
+        aria-label=${label}
+        class=${onPick ? "pickable" : ""}
+        onPointerMove=${(event) => setUnder(nearest(event))}
+        onPointerLeave=${() => setUnder(null)}
+        onClick=${(event) => onPick?.(nearest(event))}
+      >
+        ${levels.map(
+          (value) => html`
+            <g class=${Math.abs(value) < 1e-12 ? "tick zero" : "tick"}>
+              <line x1=${MARGIN.left} x2=${width - MARGIN.right} y1=${y(value)} y2=${y(value)} />
+              <text x=${MARGIN.left - 8} y=${y(value) + 4} text-anchor="end">${say(value)}</text>
+            </g>
+          `,
+        )}
+        ${stepTicks(ends, Math.max(2, Math.floor(width / 110))).map(
+          (value) => html`
+            <text class="tick-x" x=${x(value)} y=${height - 6} text-anchor="middle">${whole(value)}</text>
+          `,
+        )}
+        ${children(x, y)}
+        ${
+          at !== undefined &&
+          at >= ends[0] &&
+          at <= ends[1] &&
+          html`
+            <line class="now" x1=${x(at)} x2=${x(at)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />
+          `
+        }
+        ${
+          shown !== null &&
+          html`
+            <line class="under" x1=${x(shown)} x2=${x(shown)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />
+          `
+        }
+      </svg>
+      ${
+        shown !== null &&
+        html`
+          <div class="chart-tip ${x(shown) > width / 2 ? "left" : ""}" style=${{ left: `${x(shown)}px` }}>
+            ${tip(shown)}
+          </div>
+        `
+      }
+    </div>
+  `;
 }
 
 /**
- * Lines with an interval around each, and a grey band of chance behind.
- * @param {{label: string, series: Line[], band?: {x: number, low: number|null, high: number|null}[], height?: number,
+ * Lines with an interval around each, and a grey band of chance behind each, edged in the line's color.
+ * @param {{label: string, series: Line[], height?: number,
  *   at?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string}} props
  */
-export function LineChart({ label, series, band = [], height = 220, at, onPick, zero = false, xName = "" }) {
-  const all = series.flatMap((line) => line.points.flatMap((point) => [point.y, point.low, point.high]));
-  const [low, high] = extent([...all, ...band.flatMap((point) => [point.low, point.high]), ...(zero ? [0] : [])]);
+export function LineChart({ label, series, height = 220, at, onPick, zero = false, xName = "" }) {
+  const all = series.flatMap((line) =>
+    line.points.flatMap((point) => [point.y, point.low, point.high, point.from, point.to]),
+  );
+  const [low, high] = extent([...all, ...(zero ? [0] : [])]);
   const room = (high - low || 1) * 0.06;
   const xs = [...new Set(series.flatMap((line) => line.points.map((point) => point.x)))].sort((a, b) => a - b);
-  const tip = (/** @type {number} */ x) => html`<b>${xName ? `${xName} ` : ""}${whole(x)}</b>
+  const tip = (x) => html`
+    <b>${xName ? `${xName} ` : ""}${whole(x)}</b>
     ${series.map((line) => {
       const point = line.points.find((candidate) => candidate.x === x);
       if (!point) return null;
       const around = Number.isFinite(point.low ?? NaN) ? ` [${number(point.low)}, ${number(point.high)}]` : "";
-      return html`<div><i class="swatch" style=${{ background: line.color }} />${line.name} ${number(point.y)}${around}</div>`;
-    })}`;
+      return html`
+        <div>
+          <i class="swatch" style=${{ background: line.color }} />
+          ${line.name} ${number(point.y)}${around}
+        </div>
+      `;
+    })}
+  `;
   if (!xs.length) return null;
-  return html`<${Frame} label=${label} height=${height} xs=${xs} range=${[low - room, high + room]} at=${at} onPick=${onPick} tip=${tip}>
-    ${(/** @type {any} */ x, /** @type {any} */ y) => html`
-      <path class="band" d=${ribbon(/** @type {any} */ (band), (p) => p.low, (p) => p.high, x, y)} />
-      ${series.map((line) => html`<path class="ribbon" fill=${line.color} d=${ribbon(line.points, (p) => p.low, (p) => p.high, x, y)} />`)}
-      ${series.map(
-        (line) => html`<path class="line" stroke=${line.color} stroke-dasharray=${line.dashed ? "5 4" : ""} d=${path(line.points, x, y)} />
-          ${line.points.length <= 60 && line.points.length > 0 && height > 150
-            ? line.points.map((point) => Number.isFinite(point.y ?? NaN) && html`<circle cx=${x(point.x)} cy=${y(point.y)} r=${point.x === at ? 4.5 : 2.2} fill=${line.color} />`)
-            : line.points.filter((point) => point.x === at || line.points.length === 1).map((point) => html`<circle cx=${x(point.x)} cy=${y(point.y)} r="4" fill=${line.color} />`)}`,
-      )}`}
-  <//>`;
+  return html`
+    <${Frame}
+      label=${label}
+      height=${height}
+      xs=${xs}
+      range=${[low - room, high + room]}
+      at=${at}
+      onPick=${onPick}
+      tip=${tip}
+    >
+      ${(x, y) => html`
+        ${series.map(
+          (line) => html`
+            <path
+              class="band edged"
+              stroke=${line.color}
+              d=${ribbon(
+                line.points,
+                (p) => p.from,
+                (p) => p.to,
+                x,
+                y,
+              )}
+            />
+          `,
+        )}
+        ${series.map(
+          (line) => html`
+            <path
+              class="ribbon"
+              fill=${line.color}
+              d=${ribbon(
+                line.points,
+                (p) => p.low,
+                (p) => p.high,
+                x,
+                y,
+              )}
+            />
+          `,
+        )}
+        ${series.map(
+          (line) => html`
+            <path class="line" stroke=${line.color} d=${path(line.points, x, y)} />
+            ${
+              line.points.length <= 60 && line.points.length > 0 && height > 150
+                ? line.points.map(
+                    (point) =>
+                      Number.isFinite(point.y ?? NaN) &&
+                      html`
+                        <circle cx=${x(point.x)} cy=${y(point.y)} r=${point.x === at ? 4.5 : 2.2} fill=${line.color} />
+                      `,
+                  )
+                : line.points
+                    .filter((point) => point.x === at || line.points.length === 1)
+                    .map(
+                      (point) => html`
+                        <circle cx=${x(point.x)} cy=${y(point.y)} r="4" fill=${line.color} />
+                      `,
+                    )
+            }
+          `,
+        )}
+      `}
+    <//>
+  `;
 }
 
 /**
@@ -171,16 +274,61 @@ export function ShareChart({ label, names, colors, points, height = 200, at, onP
       return { x: point.x, y: low, low, high: low + (point.shares[group] ?? 0) };
     }),
   );
-  const tip = (/** @type {number} */ x) => {
+  const tip = (x) => {
     const point = points.find((candidate) => candidate.x === x);
-    return html`<b>step ${whole(x)}</b>
-      ${names.map((name, group) => html`<div><i class="swatch" style=${{ background: colors[group] }} />${name} ${percent(point?.shares[group])}</div>`)}`;
-  };
-  return html`<${Frame} label=${label} height=${height} xs=${xs} range=${[0, Math.min(1, top * 1.05)]} format=${(/** @type {number} */ value) => `${Math.round(value * 100)} %`} at=${at} onPick=${onPick} tip=${tip}>
-    ${(/** @type {any} */ x, /** @type {any} */ y) =>
-      stacked.map(
-        (area, group) => html`<path class="area" opacity=${only === null || only === group ? 0.85 : 0.15} fill=${colors[group]} d=${ribbon(area, (p) => p.low, (p) => p.high, x, y)} />
-          ${area.length === 1 && html`<line stroke=${colors[group]} stroke-width="8" x1=${x(area[0].x)} x2=${x(area[0].x)} y1=${y(area[0].low)} y2=${y(area[0].high)} />`}`,
+    return html`
+      <b>step ${whole(x)}</b>
+      ${names.map(
+        (name, group) => html`
+          <div>
+            <i class="swatch" style=${{ background: colors[group] }} />
+            ${name} ${percent(point?.shares[group])}
+          </div>
+        `,
       )}
-  <//>`;
+    `;
+  };
+  return html`
+    <${Frame}
+      label=${label}
+      height=${height}
+      xs=${xs}
+      range=${[0, Math.min(1, top * 1.05)]}
+      format=${(value) => `${Math.round(value * 100)} %`}
+      at=${at}
+      onPick=${onPick}
+      tip=${tip}
+    >
+      ${(x, y) =>
+        stacked.map(
+          (area, group) => html`
+            <path
+              class="area"
+              opacity=${only === null || only === group ? 0.85 : 0.15}
+              fill=${colors[group]}
+              d=${ribbon(
+                area,
+                (p) => p.low,
+                (p) => p.high,
+                x,
+                y,
+              )}
+            />
+            ${
+              area.length === 1 &&
+              html`
+                <line
+                  stroke=${colors[group]}
+                  stroke-width="8"
+                  x1=${x(area[0].x)}
+                  x2=${x(area[0].x)}
+                  y1=${y(area[0].low)}
+                  y2=${y(area[0].high)}
+                />
+              `
+            }
+          `,
+        )}
+    <//>
+  `;
 }

@@ -13,7 +13,9 @@ export function number(value) {
   if (size === 0) return "0";
   if (size >= 1e7 || size < 1e-4) return value.toExponential(1).replace("-", MINUS);
   const digits = size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.095 ? 2 : size >= 0.0095 ? 3 : 4;
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", MINUS);
+  return value
+    .toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .replace("-", MINUS);
 }
 
 /** @param {number|null|undefined} value @returns {string} with + or − before it */
@@ -61,9 +63,35 @@ export function runName(run) {
   return run.endsWith("/interp") ? run.slice(0, -"/interp".length) : run;
 }
 
-/** @param {any} row @param {number} alpha @returns {boolean} */
+/** What a test warns of, in words; a code that is not here is shown as it is. @type {Record<string, string>} */
+export const FLAGS = {
+  SMALL_N: "Fewer than 30 pictures on a side, so intervals are wide.",
+  SMALL_POOL: "Fewer than 60 random pictures, so specificity could not be computed.",
+  POOL_REUSED: "The random sets share pictures, because the pool is too small for disjoint ones.",
+  OVERLAP: "Some pictures were in several sets.",
+  LOW_ACCURACY: "The layer does not tell concept from contrast better than shuffled labels.",
+  UNSTABLE: "Two halves of the pictures give different concept vectors.",
+  D_MUCH_LARGER: "The layer has over ten times as many dimensions as there are pictures.",
+  GRAD_ZERO: "On over a tenth of the target pictures the logit does not depend on the layer at all.",
+  GRAD_CONSTANT: "The gradient is the same on all target pictures, so the score can only be 0 or 1.",
+  TIES: "On over a twentieth of the target pictures the concept changes nothing; they count half in the score.",
+  CLASS_NOT_PREDICTED: "The network gives under half of the target pictures to this class.",
+  OPTIMISTIC_P: "The published test calls most meaningless concepts significant: its p is far too small.",
+  NON_FINITE: "Activations or gradients held NaN or infinite values, so nothing could be computed.",
+};
+const NO_CLAIM = ["GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"];
+
+/** @param {any} row @returns {string[]} its flags in words */
+export const warnings = (row) =>
+  (row.flags ?? []).map((flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : String(flag)));
+
+/** @param {any} row @param {number} alpha @returns {boolean} significant after correction, and nothing forbids the claim */
 export function isSignificant(row, alpha) {
-  return row.p_holm !== null && row.p_holm !== undefined && row.p_holm < alpha;
+  return (
+    Number.isFinite(row.p_holm ?? NaN) &&
+    row.p_holm <= alpha &&
+    !(row.flags ?? []).some((flag) => NO_CLAIM.includes(flag))
+  );
 }
 
 /** @param {any} row @param {number} alpha @returns {string} what a test found, in two words */
@@ -73,12 +101,29 @@ export function verdict(row, alpha) {
   return row.displacement > 0 ? "raises it" : "lowers it";
 }
 
-/** What is compared with what, in words. @type {Record<string, {label: string, verb: string}>} */
+/** What is compared with what, in words, the clearest comparison first. @type {Record<string, string>} */
 export const CONTRASTS = {
-  random: { label: "against random pictures", verb: "adding" },
-  relative: { label: "against the other concepts", verb: "putting the other concepts aside for" },
-  paired: { label: "the same pictures with and without", verb: "adding" },
+  paired: "the same pictures with and without",
+  random: "against random pictures",
+  continuous: "more of it against less",
+  relative: "against the other concepts",
 };
+
+/** @param {any[]} tests @returns {string[]} the contrasts that occur, in the order of `CONTRASTS` */
+export function contrastsOf(tests) {
+  const found = [...new Set(tests.map((row) => row.contrast))];
+  const rank = (name) => (Object.keys(CONTRASTS).indexOf(name) + 99) % 99;
+  return found.sort((a, b) => rank(a) - rank(b));
+}
+
+/** @param {any} row @returns {string} what is changed, as the subject of a sentence */
+function subject(row) {
+  const name = `the concept “${row.concept}”`;
+  if (row.contrast === "continuous") return `a standard deviation more of ${name}`;
+  if (row.contrast !== "relative") return `adding ${name}`;
+  const others = Array.isArray(row.against) ? row.against.map((other) => `“${other}”`) : [];
+  return `${name} rather than ${others.length && others.length < 4 ? others.join(" or ") : "the other concepts"}`;
+}
 
 /**
  * Numbers that are read together, with the same number of decimals: those that the largest needs, one more below 10.
@@ -86,7 +131,9 @@ export const CONTRASTS = {
  * @returns {string[]}
  */
 export function together(values) {
-  const known = values.filter((value) => Number.isFinite(value ?? NaN)).map((value) => Math.abs(/** @type {number} */ (value)));
+  const known = values
+    .filter((value) => Number.isFinite(value ?? NaN))
+    .map((value) => Math.abs(/** @type {number} */ (value)));
   const size = Math.max(...known, 0);
   if (size >= 1e6 || (size > 0 && size < 0.001)) return values.map(number);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4;
@@ -99,7 +146,7 @@ export function together(values) {
 
 /** @param {any} row @param {number} [sign] @returns {string} such as `1.33 [1.10, 1.50]` */
 export function interval(row, sign = 1) {
-  const turn = (/** @type {any} */ value) => (value === null || value === undefined ? value : sign * value);
+  const turn = (value) => (value === null || value === undefined ? value : sign * value);
   const ends = sign > 0 ? [row.ci_low, row.ci_high] : [row.ci_high, row.ci_low];
   const [value, low, high] = together([turn(row.displacement), ...ends.map(turn)]);
   return low === "–" ? value : `${value} [${low}, ${high}]`;
@@ -114,11 +161,12 @@ export function interval(row, sign = 1) {
  */
 export function conceptSentence(row, step, alpha) {
   const when = step > 0 ? `At step ${whole(step)}, ` : "";
-  const how = `${CONTRASTS[row.contrast]?.verb ?? "adding"} the concept “${row.concept}”`;
+  const how = subject(row);
   const start = when ? when + how : how[0].toUpperCase() + how.slice(1);
   const known = row.null_low !== null && row.null_high !== null && row.null_low !== undefined;
   const chance = together([row.null_low, row.null_high]).join(" to ");
-  if (row.displacement === null || row.displacement === undefined) return `${start} could not be tested for “${row.target}”.`;
+  if (row.displacement === null || row.displacement === undefined)
+    return `${start} could not be tested for “${row.target}”.`;
   if (isSignificant(row, alpha)) {
     const what = row.displacement > 0 ? "raises" : "lowers";
     return `${start} ${what} the logit of “${row.target}” by ${interval(row, Math.sign(row.displacement))}${known ? `; permuted labels give ${chance}` : ""}.`;

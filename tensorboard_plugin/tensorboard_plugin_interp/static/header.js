@@ -7,22 +7,53 @@ const BEAT = 700; // ms per step while playing
 /** @param {{sections: {id: string, title: string, count: number}[], section: string, onSection: (id: string) => void, runs: string[],
  *   run: string, onRun: (run: string) => void, layers: string[], layer: string, onLayer: (layer: string) => void}} props */
 export function Bar({ sections, section, onSection, runs, run, onRun, layers, layer, onLayer }) {
-  return html`<div class="bar">
-    <nav class="tabs" aria-label="Sections">
-      ${sections.map(
-        ({ id, title, count }) => html`<button key=${id} class="tab" aria-current=${id === section ? "page" : "false"} disabled=${count === 0}
-          title=${count === 0 ? "This run has no such records" : ""} onClick=${() => onSection(id)}>${title}</button>`,
-      )}
-    </nav>
-    <span class="space" />
-    <label class="choice"><span>Layer</span><select aria-label="Layer" value=${layer} onChange=${(/** @type {any} */ event) => onLayer(event.target.value)}>
-      <option value="" selected=${layer === ""}>all ${layers.length}</option>
-      ${layers.map((name) => html`<option key=${name} value=${name} selected=${layer === name}>${name}</option>`)}
-    </select></label>
-    <label class="choice"><span>Run</span><select aria-label="Run" value=${run} onChange=${(/** @type {any} */ event) => onRun(event.target.value)}>
-      ${runs.map((name) => html`<option key=${name} value=${name} selected=${run === name}>${runName(name)}</option>`)}
-    </select></label>
-  </div>`;
+  return html`
+    <div class="bar">
+      <nav class="tabs" aria-label="Sections">
+        ${sections.map(
+          ({ id, title, count }) => html`
+            <button
+              key=${id}
+              class="tab"
+              aria-current=${id === section ? "page" : "false"}
+              disabled=${count === 0}
+              title=${count === 0 ? "This run has no such records" : ""}
+              onClick=${() => onSection(id)}
+            >
+              ${title}
+            </button>
+          `,
+        )}
+      </nav>
+      <span class="space" />
+      ${
+        layers.length > 1 &&
+        html`
+          <label class="choice">
+            <span>Layer</span>
+            <select aria-label="Layer" value=${layer} onChange=${(event) => onLayer(event.target.value)}>
+              <option value="" selected=${layer === ""}>all ${layers.length}</option>
+              ${layers.map(
+                (name) => html`
+                  <option key=${name} value=${name} selected=${layer === name}>${name}</option>
+                `,
+              )}
+            </select>
+          </label>
+        `
+      }
+      <label class="choice">
+        <span>Run</span>
+        <select aria-label="Run" value=${run} onChange=${(event) => onRun(event.target.value)}>
+          ${runs.map(
+            (name) => html`
+              <option key=${name} value=${name} selected=${run === name}>${runName(name)}</option>
+            `,
+          )}
+        </select>
+      </label>
+    </div>
+  `;
 }
 
 /** @param {{steps: number[], step: number, epoch: number|null, written: number|null, follow: boolean, busy: boolean, onStep: (step: number) => void}} props */
@@ -30,9 +61,9 @@ export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) 
   const [playing, setPlaying] = useState(false);
   const place = Math.max(0, steps.indexOf(step));
   const last = steps.length - 1;
-  const go = (/** @type {number} */ index) => onStep(steps[Math.max(0, Math.min(last, index))]);
+  const go = (index) => onStep(steps[Math.max(0, Math.min(last, index))]);
   useEffect(() => {
-    const listen = (/** @type {KeyboardEvent} */ event) => {
+    const listen = (event) => {
       const target = /** @type {HTMLElement} */ (event.target);
       if (event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName)) return;
       if (event.key === "ArrowLeft") go(place - 1);
@@ -57,21 +88,93 @@ export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) 
     setPlaying(!playing);
   };
   const said = `step ${whole(step)}${epoch === null ? "" : `, epoch ${epoch + 1}`}`;
-  return html`<div class="timeline">
-    <button class="icon-button play" onClick=${play} disabled=${last < 1} aria-label=${playing ? "Pause" : "Play over the steps"} title=${playing ? "Pause" : "Play over the steps"}>${playing ? html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 3h3v10H4zM9 3h3v10H9z" /></svg>` : html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5v11l9.5-5.5z" /></svg>`}</button>
-    <div class="slider">
-      <div class="slider-ticks" aria-hidden="true">${steps.length <= 120 && steps.map((tick, index) => html`<i key=${tick} style=${{ left: `${last ? (index / last) * 100 : 0}%` }} />`)}</div>
-      <input type="range" min="0" max=${last} step="1" value=${place} disabled=${last < 1} style=${{ "--part": last ? place / last : 1 }}
-        aria-label="Training step" aria-valuetext=${said} title="Arrow keys move by one step" onInput=${(/** @type {any} */ event) => { setPlaying(false); go(Number(event.target.value)); }} />
+  return html`
+    <div class="timeline">
+      <button
+        class="icon-button play"
+        onClick=${play}
+        disabled=${last < 1}
+        aria-label=${playing ? "Pause" : "Play over the steps"}
+        title=${playing ? "Pause" : "Play over the steps"}
+      >
+        ${
+          playing
+            ? html`
+                <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 3h3v10H4zM9 3h3v10H9z" /></svg>
+              `
+            : html`
+                <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5v11l9.5-5.5z" /></svg>
+              `
+        }
+      </button>
+      <div class="slider">
+        <div class="slider-ticks" aria-hidden="true">
+          ${
+            steps.length <= 120 &&
+            steps.map(
+              (tick, index) => html`
+                <i key=${tick} style=${{ left: `${last ? (index / last) * 100 : 0}%` }} />
+              `,
+            )
+          }
+        </div>
+        <input
+          type="range"
+          min="0"
+          max=${last}
+          step="1"
+          value=${place}
+          disabled=${last < 1}
+          style=${{ "--part": last ? place / last : 1 }}
+          aria-label="Training step"
+          aria-valuetext=${said}
+          title="Arrow keys move by one step"
+          onInput=${(event) => {
+            setPlaying(false);
+            go(Number(event.target.value));
+          }}
+        />
+      </div>
+      <output class="now-label">
+        <b>step ${whole(step)}</b>
+        ${
+          epoch !== null &&
+          html`
+            <span>epoch ${epoch + 1}</span>
+          `
+        }
+      </output>
+      <span class="badges">
+        ${
+          written !== null && written > steps.length
+            ? html`
+                <span
+                  class="badge warn"
+                  title="TensorBoard keeps a part of the steps. Start it with --samples_per_plugin=interpretability=0 to keep all."
+                >
+                  showing ${steps.length} of ${whole(written)} steps
+                </span>
+              `
+            : html`
+                <span class="badge">${plural(steps.length, "step")}</span>
+              `
+        }
+        ${
+          follow
+            ? html`
+                <span class="badge live" title="New steps are shown as they come">latest</span>
+              `
+            : html`
+                <button
+                  class="badge go"
+                  onClick=${() => go(last)}
+                  title="Show the last step, and new ones as they come"
+                >
+                  latest →
+                </button>
+              `
+        }
+      </span>
     </div>
-    <output class="now-label"><b>step ${whole(step)}</b>${epoch !== null && html`<span>epoch ${epoch + 1}</span>`}</output>
-    <span class="badges">
-      ${written !== null && written > steps.length
-        ? html`<span class="badge warn" title="TensorBoard keeps a part of the steps. Start it with --samples_per_plugin=interpretability=0 to keep all.">showing ${steps.length} of ${whole(written)} steps</span>`
-        : html`<span class="badge">${plural(steps.length, "step")}</span>`}
-      ${follow
-        ? html`<span class="badge live" title="New steps are shown as they come">latest</span>`
-        : html`<button class="badge go" onClick=${() => go(last)} title="Show the last step, and new ones as they come">latest →</button>`}
-    </span>
-  </div>`;
+  `;
 }

@@ -13,7 +13,12 @@ export async function render({ source = httpSource(), root = document.body } = {
   const place = document.createElement("div");
   place.className = "interp";
   root.append(place);
-  draw(html`<${App} source=${source} />`, place);
+  draw(
+    html`
+      <${App} source=${source} />
+    `,
+    place,
+  );
 }
 
 /** @returns {Promise<void>} when the style sheet is there, so that nothing is drawn without it */

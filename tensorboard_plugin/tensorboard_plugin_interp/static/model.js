@@ -13,12 +13,15 @@
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
 const KEPT = 400; // answers
-const KEPT_PICTURES = 300;
+const KEPT_PICTURES = 160;
+
+// Characters that turn the text after them around, as the server's JSON writes them: a name must not rewrite a sentence.
+const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
 
 /** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
 export function httpSource() {
   const base = new URL("../", import.meta.url);
-  const ask = async (/** @type {string} */ route, /** @type {Record<string, any>} */ parameters) => {
+  const ask = async (route, parameters) => {
     const url = new URL(route, base);
     for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, String(value));
     let response;
@@ -27,13 +30,19 @@ export function httpSource() {
     } catch {
       throw new Error("TensorBoard does not answer. Is it still running?");
     }
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.error || `TensorBoard answered with error ${response.status}.`);
-    return answer;
+    const text = await response.text();
+    if (response.ok) return JSON.parse(route === "runs" ? text : text.replace(OVERRIDES, "\\ufffd")); // runs are asked for by name
+    let said = "";
+    try {
+      said = JSON.parse(text).error;
+    } catch {
+      // not an answer of ours
+    }
+    throw new Error(said || `TensorBoard answered with error ${response.status}.`);
   };
-  const absolute = (/** @type {any} */ entry) => ({
+  const absolute = (entry) => ({
     ...entry,
-    images: entry.images.map((/** @type {string} */ image) => new URL(image, base).href),
+    images: entry.images.map((image) => new URL(image, base).href),
   });
   return {
     runs: (run) => ask("runs", run === undefined ? {} : { run }),
@@ -115,7 +124,9 @@ export class Store {
 
   /** @param {string} run @param {string} tag @param {number[]} steps @returns {Promise<{steps: Entry[], unreadable: number}>} */
   series(run, tag, steps) {
-    return this.cache.get(Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`), () => this.source.series(run, tag));
+    return this.cache.get(Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`), () =>
+      this.source.series(run, tag),
+    );
   }
 
   /** Fetch a record and its pictures before they are asked for. @param {string} run @param {string} tag @param {number} step */
@@ -161,7 +172,9 @@ function useAnswer(key, group, ready, ask) {
 /** @param {Store} store @param {string} run @param {string} tag @param {number|null} step */
 export function useRecord(store, run, tag, step) {
   const key = step === null ? "" : Store.key(run, tag, step);
-  const answer = useAnswer(key, Store.key(run, tag, ""), store.cache.peek(key), () => store.record(run, tag, step ?? 0));
+  const answer = useAnswer(key, Store.key(run, tag, ""), store.cache.peek(key), () =>
+    store.record(run, tag, step ?? 0),
+  );
   return { record: answer.value, error: answer.error, stale: answer.stale };
 }
 
@@ -182,10 +195,15 @@ export function useSeries(store, run, tag, steps) {
 export function useSheet(record, sheet) {
   const url = record && sheet ? (record.images[sheet.image] ?? "") : "";
   const loaded = pictures.peek(url);
-  const { value, error, stale } = useAnswer(url && `${url}#${sheet?.rows}`, "", loaded && { image: loaded, ...cells(sheet) }, async () => ({
-    image: await loadPicture(url),
-    ...cells(sheet),
-  }));
+  const { value, error, stale } = useAnswer(
+    url && `${url}#${sheet?.rows}`,
+    "",
+    loaded && { image: loaded, ...cells(sheet) },
+    async () => ({
+      image: await loadPicture(url),
+      ...cells(sheet),
+    }),
+  );
   if (error) return { image: null, rows: 1, columns: 1, count: 0, stale: false };
   return value && { ...value, stale };
 }

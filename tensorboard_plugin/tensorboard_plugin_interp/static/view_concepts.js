@@ -1,14 +1,29 @@
 /** Which human concepts a decision depends on, with what chance alone would give. */
 import { html, useState } from "./vendor/preact-htm.js";
-import { Cell, css, groupColor } from "./canvas.js";
+import { Cell, groupStyle } from "./canvas.js";
 import { LineChart } from "./charts.js";
-import { CONTRASTS, conceptSentence, interval, isSignificant, number, pValue, percent, plural, together, verdict, whole } from "./format.js";
+import {
+  CONTRASTS,
+  conceptSentence,
+  contrastsOf,
+  interval,
+  isSignificant,
+  number,
+  pValue,
+  percent,
+  plural,
+  together,
+  verdict,
+  warnings,
+  whole,
+} from "./format.js";
 import { Interval, IntervalAxis, rangeOf } from "./intervals.js";
 import { stepAt, useRecord, useSeries, useSheet } from "./model.js";
 import { Layer, Message, Term } from "./parts.js";
 
 const TIPS = {
-  displacement: "First-order change of the target's logit between contrast and concept pictures, in logits, with its 95 % bootstrap interval.",
+  displacement:
+    "First-order change of the target's logit between contrast and concept pictures, in logits, with its 95 % bootstrap interval.",
   p: "Permutation p-value, after Holm's correction for all tests of the family.",
   band: "Where the middle 95 % of permuted labels fall: what chance alone gives.",
 };
@@ -19,130 +34,313 @@ export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contr
 /** @param {any} record @param {string} concept @returns {string} one color per concept, the same in all charts */
 export function conceptColor(record, concept) {
   const names = Object.keys(record.data.concepts ?? {});
-  return css(groupColor(Math.max(0, names.indexOf(concept))));
+  return groupStyle(Math.max(0, names.indexOf(concept)));
 }
 
 /** @param {any} record @returns {any} the test with the largest effect, significant ones first */
 export function strongest(record) {
   const tests = record.data.tests ?? [];
-  const rows = tests.filter((/** @type {any} */ row) => row.contrast === tests[0].contrast); // the first contrast leads
-  const rank = (/** @type {any} */ row) => (isSignificant(row, record.data.alpha ?? 0.05) ? 1e6 : 0) + Math.abs(row.displacement ?? 0);
+  const [clearest] = contrastsOf(tests);
+  const rows = tests.filter((row) => row.contrast === clearest);
+  const rank = (row) => (isSignificant(row, record.data.alpha ?? 0.05) ? 1e6 : 0) + Math.abs(row.displacement ?? 0);
   return [...rows].sort((a, b) => rank(b) - rank(a))[0];
 }
 
 /** @param {{ctx: any}} props */
 export function Concepts({ ctx }) {
   const [contrast, setContrast] = useState("");
-  return html`<p class="lead">Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit, with its 95 % interval; the <${Term} tip=${TIPS.band}>grey band<//> is what chance gives. A filled dot is significant.</p>
+  return html`
+    <p class="lead">
+      Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit,
+      with its 95 % interval; the
+      <${Term} tip=${TIPS.band}>grey band<//>
+      is what chance gives. A filled dot is significant.
+    </p>
     ${ctx.series.concepts.map(
-      (/** @type {any} */ series, /** @type {number} */ place) => html`<${Layer} key=${series.tag} ctx=${ctx} series=${series}
-        heading=${(/** @type {any} */ record) => html`<span class="quiet">${plural(record.data.family ?? 0, "test")} corrected together${record.data.exploratory ? html` · <${Term} tip="The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.">exploratory over steps<//>` : ""}</span>`}>
-        ${(/** @type {any} */ record) => html`<${Body} ctx=${ctx} series=${series} record=${record} contrast=${contrast} setContrast=${place === 0 ? setContrast : null} />`}
-      <//>`,
-    )}`;
+      (series, place) => html`
+        <${Layer}
+          key=${series.tag}
+          ctx=${ctx}
+          series=${series}
+          heading=${(record) => html`
+            <span class="quiet">
+              ${plural(record.data.family ?? 0, "test")} corrected
+              together${
+                record.data.exploratory
+                  ? html`
+                      ·
+                      <${Term}
+                        tip="The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint."
+                      >
+                        exploratory over steps
+                      <//>
+                    `
+                  : ""
+              }
+            </span>
+          `}
+        >
+          ${(record) => html`
+            <${Body}
+              ctx=${ctx}
+              series=${series}
+              record=${record}
+              contrast=${contrast}
+              setContrast=${place === 0 ? setContrast : null}
+            />
+          `}
+        <//>
+      `,
+    )}
+  `;
 }
 
 /** @param {{ctx: any, series: any, record: any, contrast: string, setContrast: ((c: string) => void)|null}} props */
 function Body({ ctx, series, record, contrast, setContrast }) {
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
   const tests = record.data.tests ?? [];
-  const contrasts = [.../** @type {Set<string>} */ (new Set(tests.map((/** @type {any} */ row) => row.contrast)))];
+  const contrasts = contrastsOf(tests);
   const chosen = contrasts.includes(contrast) ? contrast : contrasts[0];
-  const rows = tests.filter((/** @type {any} */ row) => row.contrast === chosen);
+  const rows = tests.filter((row) => row.contrast === chosen);
   const range = rangeOf(rows);
   const alpha = record.data.alpha ?? 0.05;
-  const targets = [...new Set(rows.map((/** @type {any} */ row) => row.target))];
-  if (!tests.length) return html`<${Message}>No test could be made; see the notes.<//>`;
+  const targets = [...new Set(rows.map((row) => row.target))];
+  if (!tests.length)
+    return html`
+      <${Message}>No test could be made; see the notes.<//>
+    `;
   return html`
-    ${setContrast &&
-    contrasts.length > 1 &&
-    html`<div class="switch" role="group" aria-label="What concepts are compared with">${contrasts.map(
-      (/** @type {any} */ name) => html`<button aria-pressed=${name === chosen} onClick=${() => setContrast(name)}>${CONTRASTS[name]?.label ?? name}</button>`,
-    )}</div>`}
-    <div class="targets">${targets.map((target) => {
-      const own = rows.filter((/** @type {any} */ row) => row.target === target);
-      return html`<section class="card target" key=${target} aria-label=${`Target ${target}`}>
-        <h3>Logit of “${target}”</h3>
-        <div class="tests" role="list">
-          ${own.map((/** @type {any} */ row) => html`<${Row} key=${keyOf(row)} ctx=${ctx} tag=${series.tag} record=${record} row=${row} range=${range} alpha=${alpha} />`)}
-          <div class="test axis-row"><span /><${IntervalAxis} range=${range} /><span class="quiet"><${Term} tip=${TIPS.displacement}>logits<//></span></div>
+    ${
+      setContrast &&
+      contrasts.length > 1 &&
+      html`
+        <div class="switch" role="group" aria-label="What concepts are compared with">
+          ${contrasts.map(
+            (name) => html`
+              <button aria-pressed=${name === chosen} onClick=${() => setContrast(name)}>
+                ${Object.hasOwn(CONTRASTS, name) ? CONTRASTS[name] : name}
+              </button>
+            `,
+          )}
         </div>
-        ${entries.length > 1 && html`<${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${own} />`}
-      </section>`;
-    })}</div>`;
+      `
+    }
+    <div class="targets">
+      ${targets.map((target) => {
+        const own = rows.filter((row) => row.target === target);
+        return html`
+          <section class="card target" key=${target} aria-label=${`Target ${target}`}>
+            <h3>Logit of “${target}”</h3>
+            <div class="tests" role="list">
+              ${own.map(
+                (row) => html`
+                  <${Row}
+                    key=${keyOf(row)}
+                    ctx=${ctx}
+                    tag=${series.tag}
+                    record=${record}
+                    row=${row}
+                    range=${range}
+                    alpha=${alpha}
+                  />
+                `,
+              )}
+              <div class="test axis-row">
+                <span />
+                <${IntervalAxis} range=${range} />
+                <span class="quiet"><${Term} tip=${TIPS.displacement}>logits<//></span>
+              </div>
+            </div>
+            ${
+              entries.length > 1 &&
+              html`
+                <${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${own} />
+              `
+            }
+          </section>
+        `;
+      })}
+    </div>
+  `;
 }
 
 /** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], alpha: number}} props */
 function Row({ ctx, tag, record, row, range, alpha }) {
   const significant = isSignificant(row, alpha);
   const sentence = conceptSentence(row, record.step, alpha);
-  return html`<button class="test" role="listitem" aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))} onClick=${() => ctx.open("concepts", tag, keyOf(row))} title=${sentence}>
-    <span class="test-name"><${Example} record=${record} concept=${row.concept} /><span>${row.concept}${(row.flags ?? []).length > 0 ? html` <span class="flag" title=${row.flags.join("; ")}>!</span>` : ""}</span></span>
-    <${Interval} row=${row} range=${range} alpha=${alpha} color=${conceptColor(record, row.concept)} label=${sentence} />
-    <span class="test-value"><b>${interval(row)}</b><span class=${significant ? "verdict yes" : "verdict"}>${verdict(row, alpha)} <small>p ${pValue(row.p_holm)}</small></span></span>
-  </button>`;
+  return html`
+    <button
+      class="test"
+      role="listitem"
+      aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))}
+      onClick=${() => ctx.open("concepts", tag, keyOf(row))}
+      title=${sentence}
+    >
+      <span class="test-name">
+        <${Example} record=${record} concept=${row.concept} />
+        <span>
+          ${row.concept}${
+            (row.flags ?? []).length > 0
+              ? html`
+                  <span class="flag" title=${warnings(row).join(" ")}>!</span>
+                `
+              : ""
+          }
+        </span>
+      </span>
+      <${Interval}
+        row=${row}
+        range=${range}
+        alpha=${alpha}
+        color=${conceptColor(record, row.concept)}
+        label=${sentence}
+      />
+      <span class="test-value">
+        <b>${interval(row)}</b>
+        <span class=${significant ? "verdict yes" : "verdict"}>
+          ${verdict(row, alpha)}
+          <small>p ${pValue(row.p_holm)}</small>
+        </span>
+      </span>
+    </button>
+  `;
 }
 
 /** @param {{record: any, concept: string}} props the first example of a concept, as its sign */
 function Example({ record, concept }) {
   const sheet = useSheet(record, record.data.concepts?.[concept]?.examples);
-  return record.data.concepts?.[concept]?.examples ? html`<span class="concept-icon"><${Cell} sheet=${sheet} index=${0} size=${40} label=${`Example of ${concept}`} /></span>` : null;
+  return record.data.concepts?.[concept]?.examples
+    ? html`
+        <span class="concept-icon">
+          <${Cell} sheet=${sheet} index=${0} size=${40} label=${`Example of ${concept}`} />
+        </span>
+      `
+    : null;
 }
 
 /** @param {{ctx: any, record: any, entries: any[], rows: any[], height?: number}} props */
 export function Curve({ ctx, record, entries, rows, height = 210 }) {
-  const find = (/** @type {any} */ entry, /** @type {any} */ row) => (entry.data.tests ?? []).find((/** @type {any} */ candidate) => keyOf(candidate) === keyOf(row));
+  const find = (entry, row) => (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
   const series = rows.map((row) => ({
     name: row.concept,
     color: conceptColor(record, row.concept),
     points: entries.map((entry) => {
-      const found = find(entry, row);
-      return { x: entry.step, y: found?.displacement ?? null, low: found?.ci_low ?? null, high: found?.ci_high ?? null };
+      const found = find(entry, row) ?? {};
+      return {
+        x: entry.step,
+        y: found.displacement ?? null,
+        low: found.ci_low,
+        high: found.ci_high,
+        from: found.null_low,
+        to: found.null_high,
+      };
     }),
   }));
-  const band = entries.map((entry) => {
-    const found = rows.map((row) => find(entry, row)).filter(Boolean);
-    const lows = found.map((row) => row.null_low).filter((value) => Number.isFinite(value));
-    const highs = found.map((row) => row.null_high).filter((value) => Number.isFinite(value));
-    return { x: entry.step, low: lows.length ? Math.min(...lows) : null, high: highs.length ? Math.max(...highs) : null };
-  });
-  return html`<div><p class="caption">Over training: line and 95 % interval, grey band of chance ${series.length > 1 && series.map((line) => html`<span class="legend"><i class="swatch" style=${{ background: line.color }} />${line.name}</span>`)}</p>
-    <${LineChart} label=${`Effect over the steps of ${series.map((line) => line.name).join(", ")}`} series=${series} band=${band} zero height=${height} at=${record.step} onPick=${ctx.setStep} xName="step" /></div>`;
+  return html`
+    <div>
+      <p class="caption">
+        Over training, with 95 % intervals; grey with dashed edges: what chance gives
+        ${
+          series.length > 1 &&
+          series.map(
+            (line) => html`
+              <span class="legend">
+                <i class="swatch" style=${{ background: line.color }} />
+                ${line.name}
+              </span>
+            `,
+          )
+        }
+      </p>
+      <${LineChart}
+        label=${`Effect over the steps of ${series.map((line) => line.name).join(", ")}`}
+        series=${series}
+        zero
+        height=${height}
+        at=${record.step}
+        onPick=${ctx.setStep}
+        xName="step"
+      />
+    </div>
+  `;
 }
 
 /** @param {{ctx: any, tag: string, name: string, series: any}} props one test in the side panel */
 export function ConceptDetail({ ctx, tag, name, series }) {
   const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
-  const row = (record?.data.tests ?? []).find((/** @type {any} */ candidate) => keyOf(candidate) === name);
-  if (error) return html`<${Message} kind="error">${error}<//>`;
-  if (!record) return html`<${Message}>Loading …<//>`;
-  if (!row) return html`<${Message}>This was not tested at this step.<//>`;
+  const row = (record?.data.tests ?? []).find((candidate) => keyOf(candidate) === name);
+  if (error)
+    return html`
+      <${Message} kind="error">${error}<//>
+    `;
+  if (!record)
+    return html`
+      <${Message}>Loading …<//>
+    `;
+  if (!row)
+    return html`
+      <${Message}>This was not tested at this step.<//>
+    `;
   const { alpha = 0.05, concepts = {}, pool } = record.data;
-  const fact = (/** @type {any} */ label, /** @type {string} */ tip, /** @type {any} */ value) => html`<div><dt>${tip ? html`<${Term} tip=${tip}>${label}<//>` : label}</dt><dd>${value}</dd></div>`;
+  const fact = (label, tip, value) => html`
+    <div>
+      <dt>
+        ${
+          tip
+            ? html`
+                <${Term} tip=${tip}>${label}<//>
+              `
+            : label
+        }
+      </dt>
+      <dd>${value}</dd>
+    </div>
+  `;
   return html`
     <p class="finding">${conceptSentence(row, record.step, alpha)}</p>
-    ${(row.flags ?? []).map((/** @type {any} */ flag) => html`<p class="note">${String(flag)}</p>`)}
-    ${entries.length > 1 && html`<${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${[row]} height=${190} />`}
+    ${warnings(row).map(
+      (text) => html`
+        <p class="note">${text}</p>
+      `,
+    )}
+    ${
+      entries.length > 1 &&
+      html`
+        <${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${[row]} height=${190} />
+      `
+    }
     <dl class="facts">
       ${fact("displacement", TIPS.displacement, interval(row))}
       ${fact("chance", TIPS.band, together([row.null_low, row.null_high]).join(" to "))}
-      ${fact("p (Holm)", TIPS.p, pValue(row.p_holm))}
-      ${fact("p alone", "", pValue(row.p))}
+      ${fact("p (Holm)", TIPS.p, pValue(row.p_holm))} ${fact("p alone", "", pValue(row.p))}
       ${fact("cosine", "Mean cosine between the gradient and the concept vector, −1 to 1, with its interval.", interval({ displacement: row.effect, ci_low: row.effect_low, ci_high: row.effect_high }))}
       ${fact("TCAV score", "Share of target pictures whose logit rises toward the concept: the classical score. One half is chance.", number(row.score))}
       ${fact("specificity", "Percentile of the alignment among arbitrary coherent patterns of the pool: near 100 % means that it is about this concept.", percent(row.specificity))}
-      ${fact("concept found by a probe", "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.", percent(row.cav_accuracy))}
+      ${fact("CAV accuracy", "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.", percent(row.cav_accuracy))}
       ${fact("pictures", "Concept, contrast and target pictures.", `${whole(row.n_concept)} / ${whole(row.n_contrast)} / ${whole(row.n_target)}`)}
     </dl>
     <${Examples} title=${`Pictures of “${row.concept}”`} record=${record} entry=${concepts[row.concept]} />
-    <${Examples} title="Random pictures" record=${record} entry=${pool} />`;
+    <${Examples} title="Random pictures" record=${record} entry=${pool} />
+  `;
 }
 
 /** @param {{title: string, record: any, entry: any}} props */
 function Examples({ title, record, entry }) {
   const sheet = useSheet(record, entry?.examples);
   if (!entry?.examples) return null;
-  return html`<h3>${title} <span class="quiet">${entry.examples.count} of ${whole(entry.count)}</span></h3>
-    <ul class="thumbs">${Array.from({ length: entry.examples.count }, (_, index) => html`<li key=${index}><${Cell} sheet=${sheet} index=${index} size=${84} label=${`${title}, ${index + 1}`} /></li>`)}</ul>`;
+  return html`
+    <h3>
+      ${title}
+      <span class="quiet">${entry.examples.count} of ${whole(entry.count)}</span>
+    </h3>
+    <ul class="thumbs">
+      ${Array.from(
+        { length: entry.examples.count },
+        (_, index) => html`
+          <li key=${index}><${Cell} sheet=${sheet} index=${index} size=${84} label=${`${title}, ${index + 1}`} /></li>
+        `,
+      )}
+    </ul>
+  `;
 }

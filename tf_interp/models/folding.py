@@ -1,0 +1,124 @@
+"""Batch normalization folded into the layer before it: at inference the two are one layer with other weights."""
+
+import functools
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tf_interp.models.taps import first_argument
+
+L = keras.layers
+_KERNELS = {  # layers that are linear in one kernel, whose last axis is their channels; a subclass may do otherwise
+    **dict.fromkeys((L.Conv1D, L.Conv2D, L.Conv3D, L.Dense, L.DepthwiseConv1D, L.DepthwiseConv2D), "kernel"),
+    **dict.fromkeys((L.SeparableConv1D, L.SeparableConv2D), "pointwise_kernel"),
+}
+
+
+class Pair(NamedTuple):
+    """A layer, and the batch normalization that alone reads its output.
+
+    Args:
+        layer: a convolution or a dense layer without activation.
+        norm: the batch normalization of its channels.
+        names: what that output is called: the layer, and whatever passes it on unchanged.
+    """
+
+    layer: Any
+    norm: Any
+    names: frozenset[str]
+
+
+class Folding:
+    """The pairs that are folded in one forward pass.
+
+    Each layer of a pair computes with other weights, its normalization passes that on. Weights are read when the
+    function runs, so they stay live, and no variable is touched: Keras reads them through a mapping.
+
+    Args:
+        pairs: the pairs to fold.
+    """
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        self._pairs = {id(pair.layer): pair for pair in pairs}
+        self._norms = {id(pair.norm): pair for pair in self._pairs.values()}
+        self._weights = {key: _folded_weights(pair) for key, pair in self._pairs.items()}
+        self._between: dict[int, tf.Tensor] = {}
+        self._done: set[int] = set()
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers whose calls go through `call`."""
+        return [layer for pair in self._pairs.values() for layer in (pair.layer, pair.norm)]
+
+    def call(self, layer: Any, call: functools.partial) -> Any:
+        """Return what a layer computes when its pair is folded; other layers are simply called."""
+        if id(layer) in self._pairs:
+            with keras.StatelessScope(self._weights[id(layer)][0]):
+                self._between[id(layer)] = call()
+            return self._between[id(layer)]
+        if id(layer) in self._norms:
+            key = id(self._norms[id(layer)].layer)
+            value = first_argument(call)
+            if value is self._between.get(key):
+                self._done.add(key)
+                shift = self._weights[key][1]  # an operation of our own, whichever it is: `held` counts on it
+                value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
+                return tf.cast(value, layer.compute_dtype)
+        return call()
+
+    def held(self, outputs: Collection[Any]) -> bool:
+        """Return whether the network was wired as it was when its pairs were found, so that its values are right.
+
+        Args:
+            outputs: what the network returned.
+        """
+        return self._done == set(self._pairs) and all(
+            len(value.consumers()) == 1 and not any(value is output for output in outputs)
+            for value in self._between.values()
+        )
+
+
+def is_foldable(layer: Any) -> bool:
+    """Return whether a layer is linear in its weights, so that a factor per channel may go into them."""
+    return (
+        type(layer) in _KERNELS
+        and layer.built
+        and (layer.activation is None or layer.activation is keras.activations.linear)
+        and getattr(layer, "data_format", "channels_last") == "channels_last"
+        and getattr(layer, "quantization_mode", None) is None
+        and isinstance(getattr(layer, _KERNELS[type(layer)]), keras.Variable)  # with LoRA it is a sum
+        and "call" not in layer.__dict__
+    )
+
+
+def is_norm(layer: Any) -> bool:
+    """Return whether a layer is a batch normalization that scales and shifts the last axis at inference."""
+    return (
+        type(layer) is L.BatchNormalization
+        and layer.built
+        and layer.axis in (-1, layer.input_spec.ndim - 1)
+        and "call" not in layer.__dict__
+    )
+
+
+def _folded_weights(pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:
+    """Return (variable, value) for the layer's weights, and what is to be added if it has no bias."""
+    layer, norm = pair.layer, pair.norm
+    kernel = getattr(layer, _KERNELS[type(layer)])
+    dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
+    mean, variance = (tf.cast(weight.value, dtype) for weight in (norm.moving_mean, norm.moving_variance))
+    factor = tf.math.rsqrt(variance + norm.epsilon)
+    if norm.scale:
+        factor *= tf.cast(norm.gamma.value, dtype)
+    shift = -mean * factor
+    if norm.center:
+        shift += tf.cast(norm.beta.value, dtype)
+    # the channels of a depthwise kernel [..., C, M] are C * M, those of the others [..., C]
+    depthwise = isinstance(layer, L.DepthwiseConv1D | L.DepthwiseConv2D)
+    by_axis = tf.reshape(factor, kernel.shape[-2:]) if depthwise else factor
+    weights = [(kernel, tf.cast(kernel.value, dtype) * by_axis)]
+    if not layer.use_bias:
+        return weights, shift
+    return [*weights, (layer.bias, tf.cast(layer.bias.value, dtype) * factor + shift)], None

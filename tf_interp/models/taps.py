@@ -1,0 +1,47 @@
+"""Taps: how calls of Keras layers are seen and changed, without touching the layers for good."""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+Around = Callable[[Any, functools.partial], Any]
+_TAPPING = threading.RLock()  # taps are attributes of the caller's model: one thread at a time
+
+
+@contextlib.contextmanager
+def tapped(layers: Iterable[Any], around: Around) -> Iterator[None]:
+    """While open, a call of a layer in this thread returns `around(layer, call)`, where `call()` is what it would.
+
+    A tap is an instance attribute `call`, which `Operation.__call__` reads; `__call__` itself cannot be set on an
+    instance. It goes into `__dict__` directly, so that Keras's attribute tracking does not see it.
+
+    Args:
+        layers: Keras layers or operations, each once.
+        around: called in place of the layer's `call`, with its arguments bound.
+    """
+    owner = threading.get_ident()  # another thread may train the same model meanwhile: its calls pass untouched
+
+    def tap(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        def tapped(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != owner:
+                return call(*args, **kwargs)
+            return around(layer, functools.partial(call, *args, **kwargs))
+
+        return tapped
+
+    with _TAPPING, contextlib.ExitStack() as undo:
+        for layer in layers:
+            name = "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
+            if name in layer.__dict__:  # a tap of an outer `tapped`, or the user's own: put it back afterwards
+                undo.callback(layer.__dict__.__setitem__, name, layer.__dict__[name])
+            else:
+                undo.callback(layer.__dict__.pop, name)
+            layer.__dict__[name] = tap(layer, getattr(layer, name))
+        yield
+
+
+def first_argument(call: functools.partial) -> Any:
+    """Return what a layer is called on."""
+    return next(iter((*call.args, *call.keywords.values())), None)
