@@ -168,7 +168,7 @@ def open_tab(browser: BrowserContext, url: str, width: int = 1280, height: int =
     page.on("console", lambda message: _note(problems, message.type == "error", message.text, message.location["url"]))
     page.on("response", lambda answer: _note(problems, answer.status >= 400, str(answer.status), answer.url))
     page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.goto(f"{url}#interpretability{link}")
+    page.goto(f"{url}#interpretability{link}", wait_until="commit")
     iframe = page.wait_for_selector("iframe", timeout=20_000)
     assert iframe is not None
     frame = iframe.content_frame()

@@ -28,6 +28,30 @@ CHANNELS = {"conv2": 32, "conv3": 64}
 SIZE = 32  # side of a digit
 SHOWN = 24  # thumbnails of the probe
 
+# What an attacker might call a run, a layer, a class or a concept.
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '"><script>alert(1)</script>',
+    "'><img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "</title><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<body onload=alert(1)>",
+    "<math><mi xlink:href='javascript:alert(1)'>",
+    "{{constructor.constructor('alert(1)')()}}",
+    "${alert(1)}",
+    "`${alert(1)}`",
+    "--><script>alert(1)</script>",
+    "]]><script>alert(1)</script>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+    "x' onmouseover='alert(1)\u202e\ufeff",
+]
+
 
 def write_run(folder: pathlib.Path, name: str = "tagged", steps: tuple[int, ...] = STEPS, tagged: bool = True) -> None:
     """Write one run with all four kinds of records for two layers into `<folder>/<name>/interp`."""

@@ -4,7 +4,18 @@ import keras
 import numpy as np
 import pytest
 
-from tf_interp import Attributions, ConceptTests, Features, NeuronGroups, Probe, analyze, find_groups, open_model, tcav
+from tf_interp import (
+    Analysis,
+    Attributions,
+    ConceptTests,
+    Features,
+    NeuronGroups,
+    Probe,
+    analyze,
+    find_groups,
+    open_model,
+    tcav,
+)
 from tf_interp.images import to_uint8
 
 COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "scalars"}
@@ -124,12 +135,44 @@ def test_concept_rows_are_those_of_tcav(model, probe):
     assert len(rows) == len(record.data["tests"]) == 1
     for key in ("displacement", "score", "effect", "p", "ci_low", "null_high"):
         assert record.data["tests"][0][key] == pytest.approx(rows[0][key], rel=1e-6)
-    assert record.data["scalars"]["TCAV score/conv/bright to a"] == rows[0]["score"]
+    assert record.data["scalars"]["TCAV score/conv/bright to a (random)"] == rows[0]["score"]
+
+
+def test_correction_over_steps_or_the_word_exploratory(model, probe):
+    bright = np.random.default_rng(3).random((8, 12, 12, 1)) ** 0.3
+
+    def run(steps):
+        part = ConceptTests({"bright": bright}, 1 - bright, ["a"], permutations=200, steps=steps)
+        analysis = Analysis(model, probe, ["conv"], [part])
+        return [next(analysis.run(step)).data for step in range(3)]
+
+    corrected, free = run(2), run(None)
+    assert [data["family"] for data in corrected] == [2, 2, 2]
+    assert [data["exploratory"] for data in corrected] == [False, False, True]
+    assert [data["family"] for data in free] == [1, 1, 1]
+    assert [data["exploratory"] for data in free] == [False, True, True]
+    assert corrected[0]["tests"][0]["p_holm"] == pytest.approx(min(1, 2 * free[0]["tests"][0]["p_holm"]))
+
+
+def test_examples_are_the_pictures_that_excite_a_unit_most_and_crops_show_where(model):
+    images = np.zeros((6, 12, 12, 1), np.float32)
+    for index in range(6):
+        images[index, 2 * index, 10 - 2 * index] = 0.1 * (index + 1)
+    network = open_model(keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(1, 1, name="conv")]))
+    network.model.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    record = next(analyze(network, Probe.from_arrays(images), ["conv"], [Features([0], steps=1, examples=3)]))
+    (unit,) = record.data["units"]
+    assert [example["probe"] for example in unit["examples"]] == [5, 4, 3]
+    assert unit["probe_max"] == pytest.approx(0.6 / 144)
+    assert sum(unit["histogram"]["counts"]) == 6
+    assert unit["histogram"]["high"] == pytest.approx(unit["probe_max"])
+    for example in unit["examples"]:
+        crop = _cell(record, record.data["crops"], example["crop"])
+        assert crop.shape == (4, 4)
+        assert crop.max() == to_uint8(images[example["probe"]]).max()
 
 
 def test_features_keep_their_units_and_warm_start():
-    from tf_interp import Analysis
-
     keras.utils.set_random_seed(5)
     network = keras.Sequential(
         [

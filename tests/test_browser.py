@@ -20,7 +20,6 @@ from browser_checks import (
     wait_until,
 )
 from playwright.sync_api import sync_playwright
-from test_plugin import HOSTILE
 
 pytestmark = pytest.mark.browser
 RUN = "digits/tagged"
@@ -29,7 +28,7 @@ RUN = "digits/tagged"
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("logs")
-    fake_run.write_hostile_run(folder, HOSTILE)
+    fake_run.write_hostile_run(folder, fake_run.HOSTILE)
     fake_run.write_run(folder, "digits/clean", fake_run.STEPS[:3], tagged=False)
     fake_run.write_run(folder, RUN)
     return folder
@@ -104,7 +103,7 @@ def test_the_run_can_be_chosen(servers: tuple[str, str], browser: BrowserContext
 
 
 def test_names_from_data_are_text_and_nothing_else(servers: tuple[str, str], browser: BrowserContext) -> None:
-    names = [payload for payload in HOSTILE if '"' not in payload]
+    names = [payload for payload in fake_run.HOSTILE if '"' not in payload]
     with open_tab(browser, servers[0]) as tab:
         tab.frame.get_by_label("Run", exact=True).select_option(f"{names[1]}/interp")
         seen = ""
@@ -119,7 +118,7 @@ def test_names_from_data_are_text_and_nothing_else(servers: tuple[str, str], bro
         tab.shoot("hostile")
         assert tab.frame.locator("script").count() == 1, "TensorBoard's own"
         assert "\u202e" not in seen, "a name turns the text after it around"
-        found = [payload for payload in HOSTILE if payload in seen]
+        found = [payload for payload in fake_run.HOSTILE if payload in seen]
         assert len(found) > 10, found
 
 
@@ -160,14 +159,14 @@ def test_new_steps_appear_and_a_hidden_tab_is_quiet(
         asked: list[str] = []
         tab.page.on("request", lambda request: asked.append(request.url) if "/runs?" in request.url else None)
         tab.page.evaluate("() => { document.querySelector('iframe').style.height = '0px'; }")  # as TensorBoard hides it
-        time.sleep(6)
+        time.sleep(5.3)  # one look, and a bit
         assert asked == []
 
 
 def test_without_data_it_says_what_to_do(servers: tuple[str, str], browser: BrowserContext) -> None:
     page = browser.new_page()
     page.route("**/interpretability/runs*", lambda route: route.fulfill(body=json.dumps({"runs": {}})))
-    page.goto(f"{servers[0]}#interpretability")
+    page.goto(f"{servers[0]}#interpretability", wait_until="commit")
     frame = page.frame_locator("iframe")
     frame.get_by_role("heading", name="See what your network has learned").wait_for()
     assert "InterpCallback" in frame.locator("pre").inner_text()
@@ -178,7 +177,7 @@ def test_without_data_it_says_what_to_do(servers: tuple[str, str], browser: Brow
 def test_a_server_that_is_gone_is_said_and_waited_for(servers: tuple[str, str], browser: BrowserContext) -> None:
     page = browser.new_page()
     page.route("**/interpretability/runs*", lambda route: route.abort())
-    page.goto(f"{servers[0]}#interpretability")
+    page.goto(f"{servers[0]}#interpretability", wait_until="commit")
     frame = page.frame_locator("iframe")
     frame.get_by_text("TensorBoard does not answer").wait_for()
     page.unroute("**/interpretability/runs*")
@@ -199,7 +198,7 @@ def test_a_record_that_cannot_be_read_leaves_the_others(servers: tuple[str, str]
         "**/record?*tag=groups%2Fconv2*",
         lambda route: route.fulfill(body=json.dumps({"step": 1, "data": {"groups": 7, "probe": 1}, "images": []})),
     )
-    page.goto(f"{servers[0]}#interpretability")
+    page.goto(f"{servers[0]}#interpretability", wait_until="commit")
     frame = page.frame_locator("iframe")
     frame.get_by_text(sentence).wait_for()
     frame.get_by_text("This record cannot be shown").wait_for()

@@ -76,6 +76,13 @@ def test_no_decay_is_white_noise():
     assert power[:, 1:8].mean() == pytest.approx(power[:, 24:32].mean(), rel=0.3)
 
 
+@pytest.mark.parametrize("settings", [Fourier(), Fourier(alpha=True), Fourier(decorrelate=False)], ids=repr)
+def test_mixing_colors_before_or_after_the_transform_is_the_same(settings):
+    variables = settings.variables((8, 9, 3), SEEDS)
+    after = settings._valid(settings._raw(variables, (8, 9, 3)), 3)
+    np.testing.assert_allclose(settings.image(variables, (8, 9, 3)), after, atol=1e-6)
+
+
 def test_sd_0_is_flat_grey():
     np.testing.assert_allclose(Fourier(sd=0).image(Fourier(sd=0).variables((8, 8, 3), SEEDS), (8, 8, 3)), 0.5)
 

@@ -97,6 +97,16 @@ def test_p_is_uniform_under_the_null():
         assert (p <= level).mean() == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / 2000) + 0.001)
 
 
+def test_a_moderate_shift_is_found():
+    random = np.random.default_rng(1)
+    design = Design(40, 100)
+    projections = random.normal(size=(140, 300)).astype(np.float32)
+    projections[:40] += 0.6  # standard deviations
+    null = permutation.displacements(design, permutation.relabelings(design, 999, 0), projections)
+    observed = permutation.displacements(design, design.labels.astype(np.uint8)[None], projections)[0]
+    assert (permutation.p_values(observed, null) <= 0.05).mean() > 0.8
+
+
 def test_nothing_at_all_gives_p_one():
     assert permutation.p_values(np.zeros(1), np.zeros((99, 1)), 0.0)[0] == 1.0
 

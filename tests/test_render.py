@@ -79,7 +79,7 @@ def model():
 
 
 def programs(model):
-    return list(model.cached("render", dict).values())
+    return list(model.folded.cached("render", dict).values())
 
 
 def traces(model):

@@ -407,3 +407,29 @@ def test_a_table_is_tested_like_pictures():
     )
     assert abs(column["effect"]) < 0.3
     assert column["cav_correlation"] > 0.5
+
+
+def test_preprocessing_may_resize():
+    def shrink(images):
+        return tf.image.resize(images, (4, 4))
+
+    model = make_linear(HEAD, preprocess=shrink)
+    red, pool = tinted(noise(20, 1, 8), 0), noise(60, 2, 8)
+    row = tcav(model, {"red": red}, pool, {"0": noise(9, 3, 8)}, "features", **FAST).rows[0]
+    delta = red.mean((0, 1, 2)) - pool.mean((0, 1, 2))
+    assert row["displacement"] == pytest.approx(delta @ np.array(HEAD)[:, 0], rel=1e-3)
+
+
+def test_several_inputs_are_refused_in_words():
+    one, two = keras.Input((4, 4, 3), name="left"), keras.Input((4, 4, 3), name="right")
+    joined = keras.layers.Add()([one, two])
+    model = keras.Model([one, two], keras.layers.Dense(2, name="logits")(keras.layers.Flatten(name="flat")(joined)))
+    with pytest.raises(ValueError, match="one input"):
+        tcav(KerasModel(model), {"a": noise(9, 1)}, noise(9, 2), {"0": noise(9, 3)}, "flat")
+
+
+def test_a_family_over_several_calls():
+    args = (make_linear(HEAD), {"red": tinted(noise(30, 1), 0)}, noise(60, 2), {"0": noise(9, 3)}, "features")
+    alone, ten = tcav(*args, **FAST), tcav(*args, family=10, **FAST)
+    assert ten.rows[0]["p_holm"] == pytest.approx(10 * alone.rows[0]["p_holm"])
+    assert (alone.family, ten.family) == (1, 10)

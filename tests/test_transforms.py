@@ -6,12 +6,14 @@ import tensorflow as tf
 
 from tf_interp.features.transforms import (
     CollapseAlpha,
+    Geometric,
     Jitter,
     NormalizeGradient,
     Pad,
     Rotate,
     Scale,
     apply,
+    plan,
     standard,
     strong,
     warp,
@@ -25,12 +27,14 @@ def seed(number=0):
     return tf.constant([7, number])
 
 
-def run(transforms, images=X, number=0, size=SIZE):
-    return apply(transforms, tf.constant(images), seed(number), size).numpy()
+def run(transforms, images=X, number=0, size=SIZE, clean=False):
+    return apply(transforms, tf.constant(images), plan(transforms, 7, number), seed(number), size, clean).numpy()
 
 
 def operations(transforms, images=X, size=SIZE):
-    graph = tf.function(lambda x: apply(transforms, x, seed(), size)).get_concrete_function(tf.constant(images)).graph
+    moves = plan(transforms, 0, 0)
+    function = tf.function(lambda x: apply(transforms, x, moves, seed(), size))
+    graph = function.get_concrete_function(tf.constant(images)).graph
     return [operation.type for operation in graph.get_operations()]
 
 
@@ -75,17 +79,22 @@ def test_a_run_of_geometric_transforms_is_one_warp():
     assert operations([Jitter(2), NormalizeGradient(), Rotate((5,))]).count("ImageProjectiveTransformV3") == 2
 
 
+class Moved(Geometric):
+    def draw(self, random):
+        return np.array([[1, 0, 3], [0, 1, -2], [0, 0, 1]])
+
+
 def test_the_composed_warp_does_what_its_parts_do_one_after_the_other():
     smooth = np.broadcast_to(
         np.sin(np.linspace(0, 3, 48))[None, :, None, None] * np.cos(np.linspace(0, 2, 48))[None, None, :, None],
         (1, 48, 48, 1),
     )
     smooth = (0.5 + 0.3 * smooth).astype(np.float32)
-    parts = [Scale((1.3,)), Rotate((20,)), Jitter(6), Rotate((-7,))]
+    parts = [Scale((1.3,)), Rotate((20,)), Moved(), Rotate((-7,))]
     together = run(parts, smooth, size=(48, 48))
-    one_by_one = tf.constant(smooth)
-    for index, part in enumerate(parts):
-        one_by_one = part(one_by_one, seed() + tf.constant([0, (index + 1) << 24]))
+    one_by_one = smooth
+    for part in parts:
+        one_by_one = run([part], one_by_one, size=(48, 48))
     np.testing.assert_allclose(together[:, 12:-12, 12:-12], one_by_one[:, 12:-12, 12:-12], atol=0.01)
 
 
@@ -154,6 +163,27 @@ def test_collapse_alpha_shows_the_background_where_alpha_is_0():
     np.testing.assert_allclose(one[:, :, 8:], X[:, :, 8:], atol=1e-6)
     assert not np.allclose(one[:, :, :8], two[:, :, :8], atol=0.01)
     assert 0 < one.min() < one.max() < 1
+
+
+def test_clean_pictures_are_left_alone():
+    def darker(images, seed):
+        return images * 0.5
+
+    np.testing.assert_array_equal(run([darker, NormalizeGradient()], clean=True), X)
+    np.testing.assert_allclose(run([darker]), X * 0.5)
+    assert run([Pad(2)], clean=True).shape == X.shape
+
+
+def test_own_transforms_get_seeds_of_their_own():
+    seen = []
+
+    def note(images, seed):
+        seen.append(tuple(int(number) for number in seed))
+        return images
+
+    run([note, note, Jitter(1), note], number=5)
+    assert len(set(seen)) == 3
+    assert all(first == 7 for first, _ in seen)
 
 
 def test_standard_values_and_their_small_version():

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from tf_interp.attribution import attribute as attribute
     from tf_interp.callback import InterpCallback as InterpCallback
     from tf_interp.capture import read_activations as read_activations
+    from tf_interp.concepts import Concept as Concept
     from tf_interp.concepts import ConceptTest as ConceptTest
+    from tf_interp.concepts import ablate_concepts as ablate_concepts
+    from tf_interp.concepts import add_concepts as add_concepts
+    from tf_interp.concepts import concept_maps as concept_maps
+    from tf_interp.concepts import concept_scores as concept_scores
+    from tf_interp.concepts import load_directions as load_directions
+    from tf_interp.concepts import save_directions as save_directions
+    from tf_interp.concepts import sort_by_concept as sort_by_concept
     from tf_interp.concepts import tcav as tcav
     from tf_interp.directions import Directions as Directions
     from tf_interp.features import Objective as Objective
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     from tf_interp.records import Writer as Writer
     from tf_interp.records import read as read
     from tf_interp.records import write as write
+    from tf_interp.show import save_evolution as save_evolution
 
 __version__ = "0.1.0"
 
@@ -46,7 +55,10 @@ _HOMES = {
     "tf_interp.attribution": ("Attribution", "attribute"),
     "tf_interp.callback": ("InterpCallback",),
     "tf_interp.capture": ("read_activations",),
-    "tf_interp.concepts": ("ConceptTest", "tcav"),
+    "tf_interp.concepts": (
+        "Concept", "ConceptTest", "ablate_concepts", "add_concepts", "concept_maps",
+        "concept_scores", "load_directions", "save_directions", "sort_by_concept", "tcav",
+    ),
     "tf_interp.directions": ("Directions",),
     "tf_interp.features": (
         "Objective", "Rendering", "channel", "direction", "diversity", "neuron", "render", "total_variation",
@@ -55,9 +67,15 @@ _HOMES = {
     "tf_interp.models": ("Model", "open_model"),
     "tf_interp.probe": ("Probe",),
     "tf_interp.records": ("Record", "Writer", "read", "write"),
+    "tf_interp.show": ("save_evolution",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_NEEDS_TENSORFLOW = frozenset(_HOMES) - {"tf_interp.directions", "tf_interp.probe", "tf_interp.records"}
+_NEEDS_TENSORFLOW = frozenset(_HOMES) - {
+    "tf_interp.directions",
+    "tf_interp.probe",
+    "tf_interp.records",
+    "tf_interp.show",
+}
 
 __all__ = ["__version__", *sorted(_HOME)]
 

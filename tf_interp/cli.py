@@ -80,6 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--steps", type=int, default=256, help="optimization steps per picture (default: 256)")
     analyze.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default: 0)")
     analyze.set_defaults(command=_analyze)
+
+    evolution = commands.add_parser(
+        "evolution", help="write how a layer's features changed over training as GIF or WebP"
+    )
+    evolution.add_argument("logdir", type=pathlib.Path, help="TensorBoard log directory of one run")
+    evolution.add_argument("--layer", required=True, help="layer whose units to show")
+    evolution.add_argument("--unit", help="one unit by name or channel index (default: all side by side)")
+    evolution.add_argument("-o", "--out", type=pathlib.Path, required=True, help="file to write, .gif or .webp")
+    evolution.set_defaults(command=_evolution)
     return parser
 
 
@@ -197,6 +206,13 @@ def _analyze(options: argparse.Namespace) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _evolution(options: argparse.Namespace) -> None:
+    from tf_interp.show import save_evolution
+
+    unit = int(options.unit) if options.unit and options.unit.isdigit() else options.unit
+    print(save_evolution(options.logdir, options.out, layer=options.layer, unit=unit))
 
 
 def _picture_shape(shape: tuple | None, side: int | None) -> tuple[tuple[int, int] | None, int]:

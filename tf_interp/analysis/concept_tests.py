@@ -6,21 +6,24 @@ from typing import Any
 import numpy as np
 
 from tf_interp.analysis.part import THUMBNAIL, Album, Draft, Part, View
-from tf_interp.concepts import tcav
-from tf_interp.images import check_images
+from tf_interp.concepts import Concept, tcav
 
 EXAMPLES = 12  # pictures of each concept that a record carries
+_EXPLORATORY = "tested at many steps without correction over steps: read the curves as exploratory"
 
 
 class ConceptTests(Part):
     """Concept tests of the layers, with the same pictures at every step.
 
     Args:
-        concepts: name -> images [N,H,W,C] in [0,1].
-        random: images [N,H,W,C] of no concept in particular; None if every concept has counterparts in `paired`.
+        concepts: name -> images [N,H,W,C] in [0,1], or `Concept`.
+        random: images or `Concept` of no concept in particular; None if every concept has counterparts in `paired`.
         targets: class names or indices, whose pictures are taken from the probe by label (all of them where it has no
             labels); or a mapping to images or to (class index, images), as `tcav` takes it.
         paired: name -> the same pictures as in `concepts` without the concept, in the same order.
+        relative: whether concepts are also tested against each other: "union", "pairs" or "none", as in `tcav`.
+        steps: at how many steps this will be tested, to correct p for all of them; None corrects within one step only,
+            and the record calls its curves exploratory.
         permutations: label permutations of each test.
         seed: of permutations and bootstrap.
 
@@ -41,74 +44,87 @@ class ConceptTests(Part):
         targets: Sequence[int | str] | Mapping[Any, Any] = (),
         *,
         paired: Mapping[str, Any] | None = None,
+        relative: str = "union",
+        steps: int | None = None,
         permutations: int = 10_000,
         seed: int = 0,
     ) -> None:
         self.concepts = {
-            str(name): check_images(images, f"images of concept {name!r}") for name, images in concepts.items()
+            str(name): _as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
         }
-        self.random = None if random is None else check_images(random, "random images")
+        self.random = None if random is None else _as_concept(random, "random images")
         self.paired = {
-            str(name): check_images(images, f"counterparts of concept {name!r}")
+            str(name): _as_concept(images, f"counterparts of concept {name!r}").images
             for name, images in (paired or {}).items()
         }
-        self.targets, self.permutations, self.seed = targets, permutations, seed
-        if not self.concepts or not targets:
+        if isinstance(targets, str) or not self.concepts or not targets:
             raise ValueError(
-                f"ConceptTests needs at least one concept and one target, got {list(concepts)} and {targets!r}"
+                f"ConceptTests needs at least one concept and a list of targets, got {list(concepts)} and {targets!r}"
             )
+        if steps is not None and steps < 1:
+            raise ValueError(f"steps must be the number of steps that are tested, or None, got {steps}")
+        self.targets, self.relative, self.steps = targets, relative, steps
+        self.permutations, self.seed = permutations, seed
 
     def check(self, view: View) -> None:
         """Raise if a target has no pictures, or pictures do not fit the network."""
         self._targets(view)
         shape = view.probe.images.shape[1:]
-        for name, images in {
-            **self.concepts,
-            **self.paired,
-            **({} if self.random is None else {"random": self.random}),
-        }.items():
+        named = {name: concept.images for name, concept in self.concepts.items()} | self.paired
+        if self.random is not None:
+            named["random"] = self.random.images
+        for name, images in named.items():
             if images.shape[1:] != shape:
                 raise ValueError(f"images of {name!r} have shape {images.shape[1:]}, the probe's have {shape}")
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer; the corrections count all layers, targets and concepts together."""
+        options: dict[str, Any] = {
+            "paired": self.paired or None,
+            "relative": self.relative,
+            "permutations": self.permutations,
+            "seed": self.seed,
+        }
+        if self.steps is not None and "family" not in view.memory:  # how many tests one step has, the first step tells
+            probing = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **options)
+            view.memory["family"] = probing.family * self.steps
         result = tcav(
             view.model, self.concepts, self.random, self._targets(view), list(view.layers),
-            paired=self.paired or None, permutations=self.permutations, seed=self.seed,
+            family=view.memory.get("family"), **options,
         )  # fmt: skip
-        repeated = view.memory.setdefault("steps", 0) > 0
-        view.memory["steps"] += 1
+        view.memory["looks"] = view.memory.get("looks", 0) + 1
+        exploratory = view.memory["looks"] > (self.steps or 1)
+        notes = [*result.notes, *([_EXPLORATORY] if exploratory else [])]
         for layer in view.layers:
             album = Album()
             rows = [{k: v for k, v in row.items() if k != "layer"} for row in result.rows if row["layer"] == layer]
             data = {
                 "tests": rows,
                 "family": result.family,
-                "alpha": 0.05,
-                "exploratory": repeated,
+                "alpha": result.alpha,
+                "exploratory": exploratory,
                 "permutations": self.permutations,
                 "concepts": {
-                    name: {"count": len(images), "examples": album.add(images[:EXAMPLES], longest=THUMBNAIL)}
-                    for name, images in self.concepts.items()
+                    name: {
+                        "count": len(concept),
+                        "examples": album.add(concept.images[:EXAMPLES], longest=THUMBNAIL),
+                    }
+                    for name, concept in self.concepts.items()
                 },
                 "pool": None
                 if self.random is None
-                else {"count": len(self.random), "examples": album.add(self.random[:EXAMPLES], longest=THUMBNAIL)},
+                else {
+                    "count": len(self.random),
+                    "examples": album.add(self.random.images[:EXAMPLES], longest=THUMBNAIL),
+                },
             }
             scalars: dict[str, float] = {}
             for row in rows:
-                name = f"{layer}/{row['concept']} to {row['target']}" + (
-                    "" if row["contrast"] != "relative" else " (relative)"
-                )
+                name = f"{layer}/{row['concept']} to {row['target']} ({row['contrast']})"
                 scalars[f"concept effect/{name}"] = row["displacement"]
                 scalars[f"TCAV score/{name}"] = row["score"]
-            notes = (
-                ["tested at many steps without correction over steps: read the curves as exploratory"]
-                if repeated
-                else []
-            )
             settings = {"permutations": self.permutations, "seed": self.seed, **result.settings}
-            yield Draft(self.kind, layer, f"Concepts in {layer}", data, album, settings, notes, scalars)
+            yield Draft(self.kind, layer, f"Concepts in {layer}", data, album, settings, list(notes), scalars)
 
     def _targets(self, view: View) -> dict[Any, Any]:
         if isinstance(self.targets, Mapping):
@@ -123,3 +139,7 @@ class ConceptTests(Part):
                 raise ValueError(f"the probe has no picture of target {target!r}: pass targets={{{target!r}: images}}")
             found[view.class_name(index)] = (index, images)
         return found
+
+
+def _as_concept(images: Any, name: str) -> Concept:
+    return images if isinstance(images, Concept) else Concept.from_arrays(images, name=name)

@@ -1,13 +1,14 @@
 """`Features`: what single channels detect, drawn, beside the probe pictures that excite them most."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from tf_interp.analysis.drawing import Drawing
-from tf_interp.analysis.part import Album, Draft, Part, View
+from tf_interp.analysis.part import THUMBNAIL, Album, Draft, Part, View
 from tf_interp.capture import read_activations
-from tf_interp.directions import Directions
+from tf_interp.directions import Directions, to_positions
 from tf_interp.features import Objective
 
 
@@ -63,7 +64,8 @@ class Features(Part):
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer."""
         for layer in view.layers:
-            levels = self._measure(view, layer)
+            activations = to_positions(read_activations(view.model, view.probe.images, [layer])[layer])  # [N,h,w,C]
+            levels = activations.mean((1, 2)) if self.drawing.at == "channel" else activations.max((1, 2))  # [N,C]
             memory = view.memory.setdefault(layer, {})
             if "units" not in memory:
                 memory["units"] = self._choose(levels)
@@ -73,6 +75,12 @@ class Features(Part):
             album = Album()
             entry = view.describe_probe(album)
             shown = levels[: entry["thumbnails"]["count"]]
+            best = [np.argsort(-shown[:, unit], kind="stable")[: self.examples] for unit in units]
+            crops = [
+                _crop(view.probe.images[index], activations[index, ..., unit])
+                for unit, indices in zip(units, best, strict=True)
+                for index in indices
+            ]
             rows = [
                 {
                     "channel": unit,
@@ -83,15 +91,17 @@ class Features(Part):
                     "probe_max": levels[:, unit].max(),
                     "status": rendering.status[row],
                     "examples": [
-                        {"probe": index, "activation": shown[index, unit]}
-                        for index in np.argsort(-shown[:, unit], kind="stable")[: self.examples]
+                        {"probe": index, "activation": shown[index, unit], "crop": row * len(best[row]) + rank}
+                        for rank, index in enumerate(best[row])
                     ],
+                    "histogram": _count(levels[:, unit]),
                 }
                 for row, unit in enumerate(units)
             ]
             data = {
                 "units": rows,
                 "pictures": album.add(rendering.images),
+                "crops": album.add(np.stack(crops), longest=THUMBNAIL) if crops else None,
                 "probe": entry,
                 "curve": rendering.losses.mean(1),
             }
@@ -103,13 +113,36 @@ class Features(Part):
             }
             yield Draft(self.kind, layer, f"What {len(units)} channels of {layer} detect", data, album, settings)
 
-    def _measure(self, view: View, layer: str) -> np.ndarray:
-        """Return how far each probe picture excites each channel [N,C]: the quantity that the pictures are made for."""
-        activations = read_activations(view.model, view.probe.images, [layer])[layer]
-        flat = activations.reshape(len(activations), -1, activations.shape[-1])
-        return flat.mean(1) if self.drawing.at == "channel" else flat.max(1)
-
     def _choose(self, levels: np.ndarray) -> list[int]:
         if not isinstance(self.units, int):
             return self.units
         return sorted(int(unit) for unit in np.argsort(-levels.std(0), kind="stable")[: self.units])
+
+
+def _crop(image: np.ndarray, activation: np.ndarray) -> np.ndarray:
+    """Return the part of a picture around the position that excites a unit most, a third of its sides or three cells.
+
+    Args:
+        image: float32 [H,W,C].
+        activation: float32 [h,w] of the unit.
+
+    Returns:
+        float32 [a,b,C].
+    """
+    place = np.unravel_index(int(activation.argmax()), activation.shape)
+    slices = []
+    for index, cells, side in zip(place, activation.shape, image.shape[:2], strict=True):
+        length = min(side, max(round(3 * side / cells), -(-side // 3)))
+        start = round((index + 0.5) * side / cells - length / 2)
+        start = min(max(start, 0), side - length)
+        slices.append(slice(start, start + length))
+    return image[slices[0], slices[1]]
+
+
+def _count(values: np.ndarray, bins: int = 24) -> dict[str, Any]:
+    """Return the distribution of finite values as `{"low", "high", "counts"}`."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not len(finite):
+        return {"low": None, "high": None, "counts": []}
+    counts, edges = np.histogram(finite, bins)
+    return {"low": edges[0], "high": edges[-1], "counts": counts}

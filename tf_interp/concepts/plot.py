@@ -6,6 +6,13 @@ from typing import Any
 
 import numpy as np
 
+_AGAINST = {
+    "random": "random images",
+    "relative": "each other",
+    "paired": "the same images without them",
+    "continuous": "their own degree",
+}
+
 
 def plot_rows(
     rows: Sequence[Mapping[str, Any]], claimed: Sequence[bool], family: int, alpha: float, ax: Any = None
@@ -35,7 +42,7 @@ def plot_rows(
     classical = all(row["displacement"] is None for row in rows)
     value, low, high = ("effect", "effect_low", "effect_high") if classical else ("displacement", "ci_low", "ci_high")
     if ax is None:
-        size = (max(4.0, 1.2 + 0.35 * len(concepts) * (len(layers) + 1)), 3.6)
+        size = (max(5.5, 1.2 + 0.35 * len(concepts) * (len(layers) + 1)), 3.6)
         ax = pyplot.figure(figsize=size, layout="constrained").add_subplot()
     width = 0.8 / len(layers)
     for row, star in zip(rows, claimed, strict=True):
@@ -59,8 +66,9 @@ def plot_rows(
     ax.set_xticks(range(len(concepts)), concepts)
     ax.set_ylabel("mean cosine of gradient and concept vector" if classical else "displacement of the logit")
     first = rows[0]
-    ax.set_title(f"{first['target']}: concepts, contrast {first['contrast']}", fontsize="medium")
+    ax.set_title(f"target {first['target']}, concepts against {_AGAINST[first['contrast']]}", fontsize="medium")
     note = "" if classical else f"grey: 95 % of shuffled labels; * p < {alpha:g}, Holm over {family} tests"
     ax.set_xlabel(note, fontsize="small")
+    ax.margins(y=0.12)
     ax.legend(fontsize="small", frameon=False)
     return ax

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -82,18 +83,20 @@ def _judge(scores: np.ndarray, labels: np.ndarray, tests: np.ndarray) -> tuple[n
     hit = np.where(scores == 0, 0.5, scores > 0)
     positives, negatives = np.maximum(good.sum(1), 1), np.maximum(bad.sum(1), 1)
     accuracy = ((hit * good).sum(1) / positives + ((1 - hit) * bad).sum(1) / negatives) / 2
-    areas, tied = _areas(scores, good, bad)
-    if tied.any():
-        areas[tied] = (areas[tied] + 1 - _areas(-scores[tied], good[tied], bad[tied])[0]) / 2  # counts ties half
+    areas, tied = _areas(scores, good, bad, None)
+    if tied.any():  # counted once as losses and once as wins: half
+        lost, _ = _areas(scores[tied], good[tied], bad[tied], "stable")
+        won, _ = _areas(-scores[tied], good[tied], bad[tied], "stable")
+        areas[tied] = (lost + 1 - won) / 2
     return accuracy, areas
 
 
-def _areas(scores: np.ndarray, good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _areas(scores: np.ndarray, good: np.ndarray, bad: np.ndarray, kind: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the share of pairs [L] where the good example scores higher, and in which rows scores are equal.
 
-    Of equal scores the first counts as lower.
+    Of equal scores the first counts as lower, if `kind` of sorting is "stable".
     """
-    order = np.argsort(scores, axis=1, kind="stable")
+    order = np.argsort(scores, axis=1, kind=kind)
     below = np.cumsum(np.take_along_axis(bad, order, 1), 1)
     pairs = np.maximum(good.sum(1), 1) * np.maximum(bad.sum(1), 1)
     tied = (np.diff(np.take_along_axis(scores, order, 1), axis=1) == 0).any(1)

@@ -68,7 +68,8 @@ def tcav(
         relative: "union" compares each concept with the union of its siblings, "pairs" with each of them, "none" not.
         hierarchy: parent -> names of concepts or parents; a parent is tested as the union of these, and siblings are
             the children of one parent.
-        method: "displacement", or "kim2018" for the published test, whose p values are optimistic.
+        method: "displacement", or "kim2018" for the published test, whose p values are optimistic; it was published
+            with pooling="flat".
         cav: kind of the concept vector, for `effect`, `score` and accuracy: "mean", "ridge", "logistic", "hinge", or a
             scikit-learn linear classifier. `displacement` and its p do not depend on it.
         pooling: "mean" over positions (a vector of channels), or "flat".

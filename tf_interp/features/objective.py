@@ -118,6 +118,7 @@ class Term(Objective):
             "channel" (an index), "width" (a number of channels), "x" or "y" (a position), or "layer" (no number).
         targets: values that are classes: an index, or a name that the model resolves.
         title: how it is written.
+        least: a picture whose activation is not above this did not activate; None if that cannot be said.
     """
 
     def __init__(
@@ -130,10 +131,11 @@ class Term(Objective):
         needs: tuple = (),
         targets: Mapping[str, Any] | None = None,
         title: str | None = None,
+        least: float | None = None,
     ) -> None:
         self.function, self.fixed, self.neutral, self.needs = function, dict(fixed or {}), neutral, tuple(needs)
         self.values = {key: _array(key, value) for key, value in (values or {}).items()}
-        self.targets = dict(targets or {})
+        self.targets, self.least = dict(targets or {}), least
         self.title = title or str(getattr(function, "__name__", type(function).__name__))
         hash(tuple(self.fixed.items()))  # fail here, not at the end of a render call
 

@@ -29,7 +29,7 @@ def channel(layer: str, n: int) -> Objective:
         'conv2:7 - 0.5 * total_variation()'
     """
     n = _index("channel n", n)
-    return Term(_channel, {"layer": layer}, {"n": n}, needs=((layer, "channel", n),), title=f"{layer}:{n}")
+    return Term(_channel, {"layer": layer}, {"n": n}, needs=((layer, "channel", n),), title=f"{layer}:{n}", least=0.0)
 
 
 def _channel(T: Lookup, layer: str, n: Any) -> Any:
@@ -51,7 +51,8 @@ def neuron(layer: str, n: int, x: int | None = None, y: int | None = None) -> Ob
     n = _index("channel n", n)
     values, needs = _position(layer, x, y)
     title = f"neuron({layer!r}, {n}, x={x}, y={y})"
-    return Term(_neuron, {"layer": layer}, {"n": n, **values}, needs=((layer, "channel", n), *needs), title=title)
+    needs = ((layer, "channel", n), *needs)
+    return Term(_neuron, {"layer": layer}, {"n": n, **values}, needs=needs, title=title, least=0.0)
 
 
 def _neuron(T: Lookup, layer: str, n: Any, x: Any = None, y: Any = None) -> Any:

@@ -69,8 +69,9 @@ class Param:
         """
         clipped = np.clip(images, 0.002, 0.998)
         raw = np.log(clipped / (1 - clipped))
-        if self._colored(raw.shape[-1] - self.alpha):
-            raw = np.concatenate([raw[..., :3] @ np.linalg.inv(COLOR).T, raw[..., 3:]], -1)
+        matrix = self._colors(raw.shape[-1] - self.alpha)
+        if matrix is not None:
+            raw = raw @ np.linalg.inv(matrix).T
         return self._from_raw(raw.astype(np.float32))
 
     def _raw(self, variables: Sequence[Any], shape: tuple[int, int, int]) -> Any:
@@ -79,14 +80,17 @@ class Param:
     def _from_raw(self, raw: np.ndarray) -> list[np.ndarray]:
         raise NotImplementedError
 
-    def _colored(self, channels: int) -> bool:
-        return self.decorrelate and channels == 3
+    def _colors(self, channels: int) -> np.ndarray | None:
+        """Return the matrix from decorrelated to real channels, or None where they are the same."""
+        if not self.decorrelate or channels != 3:
+            return None
+        matrix = np.eye(3 + self.alpha, dtype=np.float32)
+        matrix[:3, :3] = COLOR
+        return matrix
 
     def _valid(self, raw: Any, channels: int) -> Any:
-        if self._colored(channels):
-            color = tf.matmul(raw[..., :3], tf.constant(COLOR), transpose_b=True)
-            raw = tf.concat([color, raw[..., 3:]], -1) if self.alpha else color
-        return tf.sigmoid(raw)
+        matrix = self._colors(channels)
+        return tf.sigmoid(raw if matrix is None else tf.matmul(raw, tf.constant(matrix), transpose_b=True))
 
     def _noise(self, shape: Sequence[int], seeds: Sequence[Sequence[int]], sd: float | None = None) -> np.ndarray:
         sd = self.sd if sd is None else sd
@@ -126,6 +130,13 @@ class Fourier(Param):
     def variables(self, shape, seeds):  # noqa: D102
         height, width, channels = shape
         return [self._noise((channels + self.alpha, height, width // 2 + 1, 2), seeds)]
+
+    def image(self, variables, shape):  # noqa: D102
+        matrix, values = self._colors(shape[2]), variables[0]
+        if matrix is not None:  # colors are mixed before the transform, where there are fewer numbers in longer rows
+            flat = tf.reshape(values, [-1, len(matrix), np.prod(values.shape[2:])])
+            values = tf.reshape(tf.matmul(tf.constant(matrix)[None], flat), [-1, *values.shape[1:]])
+        return tf.sigmoid(self._raw([values], shape))
 
     def _raw(self, variables, shape):
         height, width, _ = shape

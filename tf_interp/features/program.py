@@ -10,7 +10,7 @@ from tf_interp.features import redirect
 from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Param
-from tf_interp.features.transforms import Transform, apply
+from tf_interp.features.transforms import Geometric, Transform, apply, plan
 from tf_interp.models.model import Model
 
 
@@ -73,7 +73,7 @@ class Program:
         model: Model,
         objective: Objective,
         param: Param,
-        transforms: Sequence[Transform],
+        transforms: Sequence[Transform | Geometric],
         optimizer: Adam | SGD,
         shape: tuple[int, int, int],
         size: tuple[int, int],
@@ -88,16 +88,16 @@ class Program:
 
     def image(self, variables: list) -> Any:
         """Return the clean pictures [N,h,w,C]."""
-        return self._function("image", lambda variables: self.param.image(variables, self.shape), (variables,))
+        return self._call("image", lambda variables: self.param.image(variables, self.shape), (variables,))
 
-    def measure(self, variables: list, slots: list, values: list, step: Any) -> Any:
+    def measure(self, variables: list, slots: list, values: list, done: int) -> Any:
         """Return the rewards [N] of the clean pictures, penalties left out; see `step`."""
-        # a whole step whose result is dropped: one trace less, which costs more than hundreds of steps
-        arguments = (variables, slots, values, step, tf.constant(0), tf.constant(0.0), tf.constant(True))
-        return self._function("step", self._step, arguments)[-1]
+        # a whole step whose result is dropped: one trace less, and a trace costs more than a hundred steps
+        still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
+        return self._take((variables, slots, values), still, done, 0, 0.0, clean=True)[-1]
 
     def step(
-        self, variables: list, slots: list, values: list, step: Any, seed: Any, rate: Any, silent: Any = None
+        self, variables: list, slots: list, values: list, done: int, seed: int, rate: float, silent: Any = None
     ) -> tuple:
         """Return what one step makes of the pictures.
 
@@ -105,55 +105,48 @@ class Program:
             variables: as `Param.variables` made them.
             slots: as the optimizer made them.
             values: numbers of the objective's terms.
-            step: int32 scalar, steps done so far.
-            seed: int32 scalar.
-            rate: float32 scalar, learning rate.
+            done: steps done so far.
+            seed: of the random transforms.
+            rate: learning rate.
             silent: bool [N], pictures that get redirected gradients; None is the faster program without.
 
         Returns:
-            `(variables, slots, step + 1, values, force)`; values [N] is the objective before the step, force [N] the
-            largest gradient that reaches the network's input.
+            `(variables, slots, values, force)`; values [N] is the objective before the step, force [N] the largest
+            gradient that reaches the network's input.
         """
-        arguments = (variables, slots, values, step, seed, rate, tf.constant(False))
-        if silent is None:
-            return self._function("step", self._step, arguments)[:-1]
-        return self._function("redirected", self._step, (*arguments, silent))[:-1]
+        pictures = (variables, slots, values) if silent is None else (variables, slots, values, silent)
+        return self._take(pictures, plan(self.transforms, seed, done), done, seed, rate, clean=False)[:-1]
 
     def traces(self) -> int:
         """Return how often anything was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
-    def _function(self, name: str, function: Callable[..., Any], arguments: tuple) -> Any:
+    def _take(self, pictures: tuple, moves: np.ndarray, done: int, seed: int, rate: float, clean: bool) -> tuple:
+        draw = (tf.constant(moves), tf.constant([seed % 0x7FFFFFFF, done], tf.int32), tf.constant(clean))
+        name = "step" if len(pictures) == 3 else "redirected"
+        return self._call(name, self._step, pictures, draw, tf.constant(rate, tf.float32))
+
+    def _call(self, name: str, function: Callable[..., Any], pictures: tuple, *rest: Any) -> Any:
+        """Call the compiled `function(*rest, *pictures)`; what `pictures` holds has any number of rows."""
         if name not in self._functions:
-            self._functions[name] = tf.function(
-                function, input_signature=tf.nest.map_structure(self._spec, arguments), autograph=False
-            )
-        return self._functions[name](*arguments)
+            specs = *tf.nest.map_structure(_exact, rest), *tf.nest.map_structure(self._free, pictures)
+            self._functions[name] = tf.function(function, input_signature=specs, autograph=False)
+        return self._functions[name](*rest, *pictures)
 
-    def _spec(self, x: Any) -> tf.TensorSpec:
-        free = len(x.shape) and not self.param.shared
-        return tf.TensorSpec((None, *x.shape[1:]) if free else x.shape, x.dtype)
+    def _free(self, x: Any) -> tf.TensorSpec:
+        return _exact(x) if self.param.shared else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
-    def _step(
-        self,
-        variables: list,
-        slots: list,
-        values: list,
-        step: Any,
-        seed: Any,
-        rate: Any,
-        clean: Any,
-        silent: Any = None,
-    ) -> tuple:
-        number = tf.cast(step, tf.float32)
+    def _step(self, draw: tuple, rate: Any, variables: list, slots: list, values: list, silent: Any = None) -> tuple:
+        moves, seed, clean = draw
+        done = tf.cast(seed[1], tf.float32)
 
         def transform(pictures: Any) -> Any:
-            return apply(self.transforms, pictures, tf.stack([seed, step]), self.size, clean)
+            return apply(self.transforms, pictures, moves, seed, self.size, clean)
 
         def forward() -> tuple:
             pictures = self.param.image(variables, self.shape)
             seen = transform(pictures)
-            return (*self._evaluate(pictures, seen, transform, values, number), seen)
+            return (*self._evaluate(pictures, seen, transform, values, done), seen)
 
         if silent is None:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -170,8 +163,8 @@ class Program:
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
             )
         force = tf.ones_like(value) if push is None else tf.reduce_max(tf.abs(push), [1, 2, 3])
-        variables, slots = self.optimizer.update(variables, slots, gradients, rate, number)
-        return variables, slots, step + 1, value, force, reward
+        variables, slots = self.optimizer.update(variables, slots, gradients, rate, done)
+        return variables, slots, value, force, reward
 
     def _evaluate(self, pictures: Any, seen: Any, transform: Callable, values: list, step: Any) -> tuple:
         """Return the objective [N] and the rewards in it [N]."""
@@ -198,6 +191,10 @@ class Program:
         layers = {name: _as_grid(value, name) for name, value in self.model.run(seen, sorted(self._fetch)).items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
         return layers
+
+
+def _exact(x: Any) -> tf.TensorSpec:
+    return tf.TensorSpec(x.shape, x.dtype)
 
 
 def prepare(objectives: Sequence[Objective], model: Model, count: int) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
 from tf_interp.features.program import Program, prepare
 from tf_interp.features.rendering import Rendering, State, gather
-from tf_interp.features.transforms import CollapseAlpha, Transform, standard
+from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
 from tf_interp.images import check_images
 from tf_interp.models.model import Model
 
@@ -36,7 +36,7 @@ def render(
     init: Any = None,
     count: int = 1,
     param: Param | None = None,
-    transforms: Sequence[Transform] | None = None,
+    transforms: Sequence[Transform | Geometric] | None = None,
     learning_rate: float = 0.05,
     optimizer: Adam | SGD | None = None,
     snapshots: Sequence[int] = (),
@@ -84,6 +84,7 @@ def render(
     started = time.perf_counter()
     if not isinstance(model, Model):
         raise TypeError(f"render needs a Model, got {type(model).__name__}: wrap it with open_model(...) first")
+    model = model.folded
     for name, value, least in (
         ("steps", steps, 0),
         ("seed", seed, 0),
@@ -101,7 +102,9 @@ def render(
     shape, seen = _choose_sizes(model, size, init)
     if transforms is None:
         transforms = (*((CollapseAlpha(),) if param.alpha else ()), *standard(shape[:2]))
-    if not isinstance(transforms, list | tuple) or not all(callable(item) for item in transforms):
+    if not isinstance(transforms, list | tuple) or not all(
+        isinstance(item, Geometric) or callable(item) for item in transforms
+    ):
         raise TypeError(
             f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
         )
@@ -132,7 +135,7 @@ class _Job:
 
     model: Model
     param: Param
-    transforms: tuple[Transform, ...]
+    transforms: tuple[Transform | Geometric, ...]
     optimizer: Adam | SGD
     shape: tuple[int, int, int]  # of a picture, without alpha
     seen: tuple[int, int]  # height and width at the network
@@ -205,7 +208,7 @@ class _Job:
         values = prepare(objectives, self.model, self.count)
         noise = self.start(len(objectives), self.seed)
         variables, slots = [tf.constant(v) for v in noise.variables], [tf.constant(s) for s in noise.slots]
-        floor = program.measure(variables, slots, values, tf.constant(0)).numpy()  # what noise reaches
+        floor = program.measure(variables, slots, values, 0).numpy()  # what noise reaches
         for item in objectives:
             _check(item, self.model, program.layer_shapes)
         result = self._run(program, objectives, state, self.seed, floor)
@@ -258,8 +261,6 @@ class _Job:
         """Run the steps of one batch once."""
         values = prepare(objectives, self.model, self.count)
         variables, slots = [tf.constant(v) for v in state.variables], [tf.constant(s) for s in state.slots]
-        step, rate = tf.constant(state.step), tf.constant(self.rate, tf.float32)
-        noise = tf.constant(seed % 0x7FFFFFFF, tf.int32)
         silent = None  # which pictures get no gradient at all, as long as there are any
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
@@ -268,40 +269,42 @@ class _Job:
             for done in range(self.steps):
                 if self.interrupted:
                     break
-                after = None
+                now, after = state.step + done, None
                 if done == 0 or (silent is not None and done % redirect.STEPS == 0):
-                    after = program.step(variables, slots, values, step, noise, rate)
+                    after = program.step(variables, slots, values, now, seed, self.rate)
                     quiet = after[-1].numpy() == 0
                     silent = tf.constant(quiet) if quiet.any() and done < redirect.LIMIT else None
                     gave_up = bool(quiet.all()) and done >= redirect.LIMIT
                     if gave_up:
                         break
                 if silent is not None:
-                    after = program.step(variables, slots, values, step, noise, rate, silent)
+                    after = program.step(variables, slots, values, now, seed, self.rate, silent)
                 elif after is None:
-                    after = program.step(variables, slots, values, step, noise, rate)
-                variables, slots, step, value, _ = after
+                    after = program.step(variables, slots, values, now, seed, self.rate)
+                variables, slots, value, _ = after
                 losses.append(value)
                 if done + 1 in self.snapshots:
                     snapshots[done + 1] = program.image(variables).numpy()
                 self.tick()
         except KeyboardInterrupt:
             self.interrupted = True
+        reached = state.step + len(losses)
         images = program.image(variables).numpy()
         if gave_up:
             snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
-        activations = program.measure(variables, slots, values, step).numpy()
+        activations = program.measure(variables, slots, values, reached).numpy()
         history = np.full((self.steps, len(images)), np.nan, np.float32)
         if losses:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
+        least = [getattr(item, "least", None) for item in objectives for _ in range(self.count)]
         rows = range(len(images))
         return Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
             activations=activations,
             losses=history,
-            status=tuple(self._status(bool(finite[r]), activations[r], floor[r], len(losses)) for r in rows),
+            status=tuple(self._status(bool(finite[r]), activations[r], floor[r], least[r], len(losses)) for r in rows),
             names=tuple(str(item) for item in objectives for _ in range(self.count)),
             snapshots=snapshots,
             state=State(
@@ -309,20 +312,21 @@ class _Job:
                 self.shape,
                 tuple(v.numpy() for v in variables),
                 tuple(s.numpy() for s in slots),
-                int(step.numpy()),
+                reached,
             ),
             seed=self.seed,
             seeds=(seed,) * len(images),
             seconds=0.0,
         )
 
-    def _status(self, finite: bool, activation: float, floor: float, done: int) -> str:
+    def _status(self, finite: bool, activation: float, floor: float, least: float | None, done: int) -> str:
         """Return "ok", or what is wrong with a picture."""
         if not finite:
             return f"became NaN within {done} steps"
         if self.interrupted:
             return f"stopped after {done} of {self.steps} steps"
-        if self.steps and activation <= floor + 1e-3 * abs(floor) + 1e-9:
+        low = activation <= floor + 1e-3 * abs(floor) + 1e-9 or (least is not None and activation <= least)
+        if self.steps and low:
             return f"did not activate: {activation:.4g} after {done} steps, {floor:.4g} for noise"
         return "ok"
 

@@ -1,12 +1,14 @@
 """Random transforms of the pictures in each step, so that what is found is a feature and not a high-frequency pattern.
 
-A transform is any function `(images [N,h,w,C], seed int32 [2]) -> images`; one draw serves the whole batch. Neighbors
-in the list that are `Geometric` become one affine warp (bilinear, one operation); the last warp also fits the picture
-to the network's input size. This module knows no model, objective or parameterization.
+A transform is `Geometric`, or any function `(images [N,h,w,C], seed int32 [2]) -> images`; one draw serves the whole
+batch. Geometric neighbors in the list become one affine warp (bilinear, one operation); the last warp also fits the
+picture to the network's input size. This module knows no model, objective or parameterization.
 Source: Lucid, `optvis.transform`.
 """
 
 import dataclasses
+import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,13 +23,13 @@ Transform = Callable[[Any, Any], Any]
 class Geometric:
     """A random affine map about the center of the picture."""
 
-    def draw(self, seed: Any) -> Any:
-        """Return a matrix [3,3] from output to input positions, in pixels from the center, x before y."""
-        raise NotImplementedError
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Return a matrix [3,3] from output to input positions, in pixels from the center, x before y.
 
-    def __call__(self, images: Any, seed: Any) -> Any:
-        """Return the pictures under one draw."""
-        return warp(images, self.draw(seed), (images.shape[1], images.shape[2]))
+        Args:
+            random: where to take random numbers from.
+        """
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +38,9 @@ class Jitter(Geometric):
 
     size: int
 
-    def draw(self, seed):  # noqa: D102
-        offset = tf.random.stateless_uniform([2], seed, 0, self.size + 1, tf.int32) - self.size // 2
-        x, y = tf.unstack(tf.cast(offset, tf.float32))
-        return tf.stack([tf.stack([1.0, 0.0, x]), tf.stack([0.0, 1.0, y]), tf.constant([0.0, 0.0, 1.0])])
+    def draw(self, random):  # noqa: D102
+        x, y = random.integers(0, self.size + 1, 2) - self.size // 2
+        return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Scale(Geometric):
         if min(self.factors) <= 0:
             raise ValueError(f"scale factors must be above 0, got {min(self.factors)}")
 
-    def draw(self, seed):  # noqa: D102
-        factor = _one_of(self.factors, seed)
-        return tf.linalg.diag(tf.stack([1 / factor, 1 / factor, tf.constant(1.0)]))
+    def draw(self, random):  # noqa: D102
+        factor = self.factors[random.integers(len(self.factors))]
+        return np.diag([1 / factor, 1 / factor, 1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +68,10 @@ class Rotate(Geometric):
     def __post_init__(self) -> None:
         object.__setattr__(self, "angles", _numbers("angles", self.angles))
 
-    def draw(self, seed):  # noqa: D102
-        angle = _one_of(self.angles, seed) * (math.pi / 180)
-        c, s = tf.cos(angle), tf.sin(angle)
-        return tf.stack([tf.stack([c, -s, 0.0]), tf.stack([s, c, 0.0]), tf.constant([0.0, 0.0, 1.0])])
+    def draw(self, random):  # noqa: D102
+        angle = math.radians(self.angles[random.integers(len(self.angles))])
+        c, s = math.cos(angle), math.sin(angle)
+        return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +141,7 @@ class CollapseAlpha:
         return images[..., -1:] * images[..., :-1] + (1 - images[..., -1:]) * background
 
 
-def standard(size: tuple[int, int]) -> tuple[Transform, ...]:
+def standard(size: tuple[int, int]) -> tuple[Geometric, ...]:
     """Return Lucid's standard transforms; below 128 pixels the jitter shrinks with the picture.
 
     Jitter 8, scale 0.90 to 1.10 in steps of 0.02, rotate -10 to 10 degrees (half as often 0), jitter 4.
@@ -157,7 +158,7 @@ def standard(size: tuple[int, int]) -> tuple[Transform, ...]:
     return Jitter(max(1, round(8 * ratio))), Scale(scales), Rotate(angles), Jitter(max(1, round(4 * ratio)))
 
 
-def strong(size: tuple[int, int]) -> tuple[Transform, ...]:
+def strong(size: tuple[int, int]) -> tuple[Geometric, ...]:
     """Return the strongest set of Lucid's tutorial, for deep layers: scale 0.80 to 1.19, more jitter.
 
     Args:
@@ -172,36 +173,62 @@ def strong(size: tuple[int, int]) -> tuple[Transform, ...]:
     return Jitter(max(1, round(8 * ratio))), Scale(scales), Rotate(angles), Jitter(max(1, round(2 * ratio)))
 
 
-def apply(transforms: Sequence[Transform], images: Any, seed: Any, size: tuple[int, int], clean: Any = False) -> Any:
+def plan(transforms: Sequence[Transform | Geometric], seed: int, step: int) -> np.ndarray:
+    """Return what the geometric transforms do in one step: drawn on the host, so that the step need not.
+
+    Args:
+        transforms: in order.
+        seed: together with the step it decides the draw.
+        step: number of the step.
+
+    Returns:
+        float32 [R,3,3], one matrix for each of the R runs of geometric transforms.
+    """
+    random = np.random.default_rng((seed, step))
+    runs = [list(items) for geometric, items in _runs(transforms) if geometric]
+    # what comes first acts on the input's side, so it is the first factor on the way from output back to input
+    matrices = [functools.reduce(np.matmul, [item.draw(random) for item in run]) for run in runs]
+    return np.array(matrices, np.float32).reshape(len(runs), 3, 3)
+
+
+def apply(
+    transforms: Sequence[Transform | Geometric],
+    images: Any,
+    matrices: Any,
+    seed: Any,
+    size: tuple[int, int],
+    clean: Any = False,
+) -> Any:
     """Return the pictures, transformed, in the size that the network wants.
 
     Args:
         transforms: in order.
         images: [N,h,w,C] in [0,1].
-        seed: int32 [2]; the same seed is the same transform.
+        matrices: [R,3,3], what `plan` gave for the geometric ones.
+        seed: int32 [2] for the others; the same seed is the same transform.
         size: (height, width) of the result; pictures of another size are enlarged or shrunk to fit.
-        clean: bool scalar; if true the pictures only get the size and number of channels that they would have.
+        clean: bool scalar; if true those others are left out, unless they change the shape.
 
     Returns:
         float32 tensor [N,height,width,C].
     """
     zoom = max(images.shape[1] / size[0], images.shape[2] / size[1])  # padding later does not count
-    matrix = None
-    for index, transform in enumerate(transforms):
-        own = seed + tf.constant([0, (index + 1) << 24])
-        if isinstance(transform, Geometric):
-            drawn = transform.draw(own)
-            # what comes first acts on the input side, so it is the last factor on the way back from output to input
-            drawn = tf.where(clean, tf.eye(3), drawn)
-            matrix = drawn if matrix is None else tf.matmul(matrix, drawn)
+    runs = [(geometric, list(items)) for geometric, items in _runs(transforms)]
+    waiting = iter(range(len(runs)))
+    for index, (geometric, items) in enumerate(runs):
+        if geometric and index == len(runs) - 1:
+            return warp(images, matrices[next(waiting)], size, zoom)
+        if geometric:
+            images = warp(images, matrices[next(waiting)], (images.shape[1], images.shape[2]))
             continue
-        if matrix is not None:
-            images, matrix = warp(images, matrix, (images.shape[1], images.shape[2])), None
-        changed = transform(images, own)
-        images = tf.where(clean, images, changed) if changed.shape[1:] == images.shape[1:] else changed
-    if matrix is None and tuple(images.shape[1:3]) == tuple(size):
-        return images
-    return warp(images, tf.eye(3) if matrix is None else matrix, size, zoom)
+        for number, transform in enumerate(items):
+            changed = transform(images, seed + tf.constant([0, (16 * index + number + 1) << 20]))
+            images = tf.where(clean, images, changed) if changed.shape[1:] == images.shape[1:] else changed
+    return images if tuple(images.shape[1:3]) == tuple(size) else warp(images, tf.eye(3), size, zoom)
+
+
+def _runs(transforms: Sequence[Transform | Geometric]) -> Any:
+    return itertools.groupby(transforms, lambda item: isinstance(item, Geometric))
 
 
 def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> Any:
@@ -229,11 +256,6 @@ def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> 
         fill_mode="CONSTANT",
         fill_value=0.5,
     )
-
-
-def _one_of(values: Sequence[float], seed: Any) -> Any:
-    index = tf.random.stateless_uniform([], seed, 0, len(values), tf.int32)
-    return tf.gather(tf.constant(values, tf.float32), index)
 
 
 def _numbers(name: str, values: Any) -> tuple[float, ...]:

@@ -60,8 +60,8 @@ class Folding:
             return self._between[id(layer)]
         if id(layer) in self._norms:
             key = id(self._norms[id(layer)].layer)
-            value = first_argument(call)
-            if value is self._between.get(key):
+            value = self._between.get(key)
+            if value is not None and value is first_argument(call):
                 self._done.add(key)
                 shift = self._weights[key][1]  # an operation of our own, whichever it is: `held` counts on it
                 value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
@@ -106,7 +106,7 @@ def is_norm(layer: Any) -> bool:
 def _folded_weights(pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:
     """Return (variable, value) for the layer's weights, and what is to be added if it has no bias."""
     layer, norm = pair.layer, pair.norm
-    kernel = getattr(layer, _KERNELS[type(layer)])
+    kernel: Any = getattr(layer, _KERNELS[type(layer)])
     dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
     mean, variance = (tf.cast(weight.value, dtype) for weight in (norm.moving_mean, norm.moving_variance))
     factor = tf.math.rsqrt(variance + norm.epsilon)

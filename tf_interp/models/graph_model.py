@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from tf_interp.models.graph_folding import Chain, find_chains
 from tf_interp.models.graph_layers import GraphLayer, find_layers, weight_sizes
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
@@ -53,6 +54,7 @@ class GraphModel(Model):
         self._weights = _take_weights(graph_def)
         self._graph_def = graph_def
         self._nodes = {node.name: node for node in graph_def.node}
+        self._chains: list[Chain] = []
         self._feeds = {name: tensor.name for name, tensor in feeds.items()}
         for any_batch in (True, False):
             self._any_batch = any_batch
@@ -75,7 +77,7 @@ class GraphModel(Model):
         self._outputs = {
             name: output if head is None else head for name, output, head in zip(names, outputs, heads, strict=True)
         }
-        self._check_fed(self._outputs, self._nodes_for(ends.values(), ()))
+        self._check_fed(self._outputs, self._nodes_for(list(ends.values()), ()))
         self._layers = find_layers(self._graph, fed, outputs)
         self._scale = _first_scale(fed)
 
@@ -91,6 +93,13 @@ class GraphModel(Model):
         sizes = {spec.shape[0] for spec in (self._specs or {}).values()}
         fixed = [] if self._any_batch else [f"saved for a fixed number of images at a time: {sorted(sizes, key=str)}"]
         return super().notes + fixed
+
+    def _fold(self) -> Model:
+        twin = copy.copy(self)
+        twin._functions = {"folded": twin}
+        twin._chains = find_chains(self._graph, self._graph_def, self._weights)
+        twin._weights = self._weights | {name: value for chain in twin._chains for name, value in chain.weights.items()}
+        return twin if twin._chains else self
 
     def _undone(self) -> Collection[str]:
         return self._heads
@@ -160,9 +169,7 @@ class GraphModel(Model):
         nodes = self._nodes_for([places[name] for name in fetch], fed)
         self._check_fed(fetch, nodes)
         needed = tf.compat.v1.GraphDef(
-            versions=self._graph_def.versions,
-            library=self._graph_def.library,
-            node=[node for node in self._graph_def.node if node.name in nodes],
+            versions=self._graph_def.versions, library=self._graph_def.library, node=nodes.values()
         )
         edges = _edges(needed)
 
@@ -181,26 +188,30 @@ class GraphModel(Model):
             return [replaced[tensor] if tensor in replaced else next(rest) for tensor in wanted]
 
         specs = [self._open_batch(self._tensor(name)) for name in given]
-        return tf.function(part, input_signature=[list((self._specs or {}).values()), specs], autograph=False)
+        return tf.function(part, autograph=False).get_concrete_function(list((self._specs or {}).values()), specs)
 
-    def _check_fed(self, wanted: Iterable[str], nodes: Iterable[str]) -> None:
-        unfed = [name for name in nodes if self._nodes[name].op == "Placeholder"]
+    def _check_fed(self, wanted: Iterable[str], nodes: Mapping[str, Any]) -> None:
+        unfed = [name for name, node in nodes.items() if node.op == "Placeholder"]
         if unfed:
             raise ValueError(
                 f"{list(wanted)} of {self.name!r} depend on {unfed} besides input={list(self._feeds.values())}: choose "
                 "a tensor through which everything passes"
             )
 
-    def _nodes_for(self, tensors: Iterable[str], given: Iterable[str]) -> set[str]:
-        """Return names of the nodes that compute `tensors` from what is fed, given or shared."""
+    def _nodes_for(self, tensors: Sequence[str], given: Sequence[str]) -> dict[str, Any]:
+        """Return name -> node of all that computes `tensors` from what is fed, given or shared."""
         stop = {*self._feeds.values(), *self._resources, *self._weights, *given}
-        found: set[str] = set()
+        nodes = dict(self._nodes)
+        for chain in self._chains:
+            if chain.inner.isdisjoint([*tensors, *given, *self._feeds.values()]):
+                nodes |= chain.nodes
+        found: dict[str, Any] = {}
         stack = [name.split(":")[0] for name in tensors if name not in stop]
         while stack:
             name = stack.pop()
             if name not in found:
-                found.add(name)
-                edges = [_edge(item) for item in self._nodes[name].input]
+                found[name] = nodes[name]
+                edges = [_edge(item) for item in nodes[name].input]
                 stack += [edge.split(":")[0] for edge in edges if edge not in stop]
         return found
 

@@ -4,7 +4,7 @@ import copy
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -100,14 +100,10 @@ class KerasModel(Model):
         return {**{path: spot.shape for path, spot in found.spots.items()}, **found.outputs}
 
     def _fold(self) -> Model:
-        if self._specs is not None:  # else the copy finds the layers itself, at its first run
-            _ = self._found
+        # a model that was never called finds its layers when it first runs
+        known: dict[Hashable, Any] = {} if self._specs is None else {"layers": self._found}
         twin = copy.copy(self)
-        twin._folds = True
-        twin._functions = {
-            "folded": twin,
-            **{key: self._functions[key] for key in ("layers",) if key in self._functions},
-        }
+        twin._folds, twin._functions = True, {**known, "folded": twin}
         return twin
 
     def _undone(self) -> Collection[str]:
@@ -264,7 +260,7 @@ class KerasModel(Model):
             counts[id(layer)] += 1
             stack.append(layer.name)
             value = first_argument(call)
-            alone = isinstance(value, tf.Tensor) and not value.consumers()
+            alone = tf.is_symbolic_tensor(value) and not value.consumers()
             try:
                 output = call()
             finally:
@@ -297,13 +293,13 @@ def _walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tup
             yield from _walk(child, f"{prefix}{child.name}/", seen)
 
 
-def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: Any, output: Any) -> _Found:
+def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: Any, result: Any) -> _Found:
     """Turn the calls of one trace into names."""
     readable, unreadable, called = [], {}, set()
-    for path, layer, number, result in calls:
+    for path, layer, number, _, output, _ in calls:
         called.add(id(layer))
         leaves = [
-            (leaf, tensor) for leaf, tensor in enumerate(keras.tree.flatten(result)) if isinstance(tensor, tf.Tensor)
+            (leaf, tensor) for leaf, tensor in enumerate(keras.tree.flatten(output)) if isinstance(tensor, tf.Tensor)
         ]
         if leaves and all(tensor.graph is graph for _, tensor in leaves):
             readable.append((path, layer, number, leaves))
@@ -323,10 +319,10 @@ def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: A
         numbers[path] += 1
         for leaf, tensor in leaves:
             spots[f"{name}:{leaf}" if leaf else name] = _Spot(layer, number, leaf, _shape(tensor))
-    outputs = keras.tree.flatten(output)
+    outputs = keras.tree.flatten(result)
     names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
     heads = [behind_head(tensor) for tensor in outputs]
-    labels = sorted(output) if isinstance(output, Mapping) else getattr(model, "output_names", ())
+    labels = sorted(result) if isinstance(result, Mapping) else getattr(model, "output_names", ())
     return _Found(
         spots,
         {name: _shape(tensor) for name, tensor in zip(names, outputs, strict=True)},
@@ -344,15 +340,19 @@ def _pair_calls(
     """Yield the pairs among layers that are called once: ids in `linear` and then, on nothing else, in `norms`."""
     counts = Counter(id(call.layer) for call in calls)
     single = [call for call in calls if counts[id(call.layer)] == 1]
-    made = {id(call.output): call.layer for call in single if id(call.layer) in linear}
+    places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in found.spots.items()}
+    made = {
+        id(call.output): call.layer
+        for call in single
+        if id(call.layer) in linear and (id(call.layer), call.number, 0) in places
+    }
     names: dict[int, set[str]] = defaultdict(set)
     for name, tensor in zip(found.outputs, outputs, strict=True):
         names[id(tensor)].add(name)
-    places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in found.spots.items()}
     for call in calls:
         for leaf, tensor in enumerate(keras.tree.flatten(call.output)):
             place = id(call.layer), call.number, leaf
-            if id(tensor) in made and place in places:
+            if place in places:
                 names[id(tensor)].add(places[place])
     for call in single:
         if id(call.layer) in norms and id(call.input) in made and call.users == len(call.input.consumers()):

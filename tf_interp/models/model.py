@@ -127,12 +127,31 @@ class Model:
         return next(iter(shapes.values())) if len(shapes) == 1 else shapes
 
     @property
-    def folded(self) -> "Model":
-        """The same network for speed: batch normalization computed inside the convolution or dense layer before it.
+    def takes_any_batch(self) -> bool:
+        """Whether one compiled function can serve any number of images, given as a `TensorSpec` of [None,H,W,C].
 
-        Layers, names, targets and weights are the same, results equal up to rounding (1e-5 relative), weights as live.
-        Where a convolution's own output is fetched or given, that convolution stays as it is. Functions compiled with
-        `cached` on the one are not seen by the other.
+        Nearly all networks do. If not, compile for the number at hand; a SavedModel may even be fixed to one number,
+        then `notes` says so.
+        """
+        _ = self.layers  # that is found out with them
+        return self._any_batch
+
+    @property
+    def folded(self) -> "Model":
+        """The same network, faster: each batch normalization is computed inside the convolution or dense layer before.
+
+        Layers, names, targets, preprocess and weights are the same, and a Keras model's stay live. Results are equal
+        up to rounding (1e-5 relative in float32). Where a convolution's own output is fetched or given, it stays as it
+        is. What `cached` keeps on the one model is not seen by the other.
+
+        Example:
+            >>> import keras
+            >>> from tf_interp.models import open_model
+            >>> x = keras.Input((8, 8, 3))
+            >>> norm = keras.layers.BatchNormalization(name="norm")
+            >>> model = open_model(keras.Model(x, norm(keras.layers.Conv2D(4, 3)(x))))
+            >>> model.folded.run(tf.zeros((2, 8, 8, 3)), ["norm"])["norm"].shape
+            TensorShape([2, 6, 6, 4])
         """
         return self.cached("folded", self._fold)
 
@@ -203,9 +222,9 @@ class Model:
         return tf.TensorSpec(shape, value.dtype)
 
     def _compile(self, fetch: tuple[str, ...], spec: Any) -> Any:
-        return tf.function(
-            lambda images, given: self._build(images, fetch, given), input_signature=spec, autograph=False
-        )
+        # traced here and not at its first call, which TensorFlow would report as retracing of this lambda
+        function = tf.function(lambda images, given: self._build(images, fetch, given), autograph=False)
+        return function.get_concrete_function(*spec)
 
     def _preprocessed(self, images: Any) -> Any:
         return images if self.preprocess is None else self.preprocess(images)

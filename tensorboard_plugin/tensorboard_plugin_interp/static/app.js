@@ -90,7 +90,10 @@ function useRuns(store, wanted) {
   return state;
 }
 
-/** @param {Record<string, any>} tags of one run @returns {Record<string, any[]>} series with steps, by kind, in the order of layers */
+/**
+ * @param {Record<string, any>} tags of one run
+ * @returns {Record<string, any[]>} series with steps, by kind, in the order of layers
+ */
 function byKind(tags) {
   const all = Object.entries(tags).map(([tag, series]) => ({ tag, ...series }));
   const order = (a, b) => a.layer.localeCompare(b.layer, "en", { numeric: true });
@@ -174,7 +177,7 @@ export function App({ source }) {
   return html`
     <header class="top" ref=${top}>
       <${Bar}
-        sections=${SECTIONS.map((one) => ({ id: one.id, title: one.title, count: one.kind ? all[one.kind].length : 1 }))}
+        sections=${SECTIONS.map(({ id, title, kind }) => ({ id, title, count: kind ? all[kind].length : 1 }))}
         section=${current.id}
         onSection=${ctx.goTo}
         runs=${Object.keys(runs).sort()}
@@ -214,7 +217,10 @@ export function App({ source }) {
   `;
 }
 
-/** @param {any} sign measured again when this changes @returns {any} a ref for the bar at the top, under which the side panel begins */
+/**
+ * @param {any} sign measured again when this changes
+ * @returns {any} a ref for the bar at the top, under which the side panel begins
+ */
 function useTop(sign) {
   const ref = useRef(/** @type {any} */ (null));
   useEffect(() => {
@@ -228,7 +234,10 @@ function useTop(sign) {
   return ref;
 }
 
-/** @param {{ctx: any, steps: number[], shown: any[], every: any[], follow: boolean}} props the slider, with what the records say about their steps */
+/**
+ * @param {{ctx: any, steps: number[], shown: any[], every: any[], follow: boolean}} props the slider, with what the
+ *   records say about their steps
+ */
 function StepBar({ ctx, steps, shown, every, follow }) {
   const lead = shown[0] ?? every[0];
   const at = stepAt(lead.steps, ctx.step);
@@ -273,7 +282,7 @@ function Detail({ ctx, section, item, onClose }) {
   return html`
     <${Panel}
       title=${html`
-        ${title}
+        ${title}${" "}
         <span class="quiet">${series.layer}</span>
       `}
       onClose=${onClose}

@@ -6,11 +6,11 @@
 import { html, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
 
 /**
- * Colors of groups as [r,g,b], searched for being told apart with any kind of color vision: between two of the first six
- * the difference is at least 21 in CIE Lab, of the first eight 15, also in simulated red, green and blue blindness
- * (Machado 2009), and each stands out from white and from the dark theme by 2.5:1. The last four are lighter variants.
+ * Colors of groups as [r,g,b], searched for being told apart with any kind of color vision: two of the first six differ
+ * by at least 21 in CIE Lab, two of the first eight by 15, also in simulated red, green and blue blindness (Machado
+ * 2009), and each stands out from white and from the dark theme by 2.5:1. The last four are lighter variants.
  */
-export const GROUP_COLORS = [
+const GROUP_COLORS = [
   [14, 111, 143],
   [248, 126, 21],
   [22, 183, 145],
@@ -24,8 +24,8 @@ export const GROUP_COLORS = [
   [190, 215, 110],
   [205, 165, 250],
 ];
-export const POSITIVE = [38, 116, 224];
-export const NEGATIVE = [236, 106, 10];
+const POSITIVE = [38, 116, 224];
+const NEGATIVE = [236, 106, 10];
 
 /** @param {number} index @returns {number[]} */
 function groupColor(index) {
@@ -111,7 +111,7 @@ function layOver(context, field) {
  * @param {number|null} only show this group alone
  * @returns {ImageData}
  */
-export function combine(maps, only) {
+function combine(maps, only) {
   const { width, height } = maps[0];
   const field = new ImageData(width, height);
   for (let position = 0; position < width * height; position++) {
@@ -124,7 +124,7 @@ export function combine(maps, only) {
       const weight = value * value;
       weights += weight;
       strongest = Math.max(strongest, value);
-      groupColor(group).forEach((part, channel) => (color[channel] += weight * part * part)); // squares: about linear light
+      groupColor(group).forEach((part, channel) => (color[channel] += weight * part * part)); // about linear light
     }
     color.forEach((part, channel) => (field.data[position * 4 + channel] = weights ? Math.sqrt(part / weights) : 0));
     field.data[position * 4 + 3] = 235 * Math.min(1, 1.15 * strongest ** 0.85);
@@ -132,26 +132,54 @@ export function combine(maps, only) {
   return field;
 }
 
+/** @type {WeakMap<HTMLImageElement, number>} what `gain` found, by the positive sheet */
+const gains = new WeakMap();
+
+/**
+ * How much brighter to draw all signed maps of a record: few peaks must not hide the rest.
+ * @param {any} positive
+ * @param {any} negative
+ * @returns {number} 1 to 5; the 99th percentile becomes full color
+ */
+function gain(positive, negative) {
+  let found = gains.get(positive.image);
+  if (found === undefined) {
+    const counts = new Array(256).fill(0);
+    for (const sheet of [positive, negative]) {
+      const { data } = readPixels(sheet.image);
+      for (let position = 0; position < data.length; position += 4) counts[data[position]]++;
+    }
+    let left = 0.01 * (counts.reduce((sum, count) => sum + count, 0) / 2); // each place is positive or negative
+    let level = 255;
+    while (level > 51 && (left -= counts[level]) > 0) level--;
+    found = 255 / level;
+    gains.set(positive.image, found);
+  }
+  return found;
+}
+
 /**
  * The colors of a signed map: blue pushes toward the target, orange against it.
  * @param {Cells} positive
  * @param {Cells} negative
+ * @param {number} brighter
  * @returns {ImageData}
  */
-export function signedField(positive, negative) {
+function signedField(positive, negative, brighter) {
   const field = new ImageData(positive.width, positive.height);
   for (let position = 0; position < positive.values.length; position++) {
-    const value = (positive.values[position] - negative.values[position]) / 255;
+    const value = (brighter * (positive.values[position] - negative.values[position])) / 255;
     const color = value > 0 ? POSITIVE : NEGATIVE;
     color.forEach((part, channel) => (field.data[position * 4 + channel] = part));
-    field.data[position * 4 + 3] = 240 * Math.min(1, Math.abs(value) ** 0.55);
+    field.data[position * 4 + 3] = 240 * Math.min(1, Math.abs(value)) ** 0.6;
   }
   return field;
 }
 
 /**
  * A canvas that draws itself whenever what it shows has changed, and keeps its picture while the next one is loading.
- * @param {{size: number, ratio: number, label: string, draw: ((context: CanvasRenderingContext2D) => void)|null, depends: any[], loading: boolean}} props
+ * @param {{size: number, ratio: number, label: string, draw: ((context: CanvasRenderingContext2D) => void)|null,
+ *   depends: any[], loading: boolean}} props
  */
 function Canvas({ size, ratio, label, draw, depends, loading }) {
   const ref = useRef(/** @type {any} */ (null));
@@ -187,7 +215,7 @@ function ratioOf(sheet, index) {
 /** @param {CanvasRenderingContext2D} context @param {any} sheet @param {number} index */
 function drawCell(context, sheet, index) {
   const { x, y, width, height } = place(sheet, index);
-  const smooth = context.canvas.width / width < 12; // of larger blocks, a blur would hide that there is nothing more to see
+  const smooth = context.canvas.width / width < 12; // larger blocks stay blocks: a blur would feign detail
   context.imageSmoothingEnabled = smooth;
   context.imageSmoothingQuality = "high";
   context.drawImage(sheet.image, x, y, width, height, 0, 0, context.canvas.width, context.canvas.height);
@@ -195,7 +223,10 @@ function drawCell(context, sheet, index) {
 
 /**
  * A picture without its colors and darkened, so that colors laid over it glow.
- * @param {CanvasRenderingContext2D} context @param {any} sheet @param {number} index @param {number} amount of darkness, 0..1
+ * @param {CanvasRenderingContext2D} context
+ * @param {any} sheet
+ * @param {number} index
+ * @param {number} amount of darkness, 0..1
  */
 function drawFaded(context, sheet, index, amount) {
   const { width, height } = context.canvas;
@@ -228,7 +259,8 @@ export function Cell({ sheet, index, size, label }) {
 
 /**
  * A probe picture with the colors of groups over it.
- * @param {{thumbnails: any, index: number, maps: any, groups: number, only: number|null, size: number, label: string}} props
+ * @param {{thumbnails: any, index: number, maps: any, groups: number, only: number|null, size: number,
+ *   label: string}} props
  */
 export function GroupMap({ thumbnails, index, maps, groups, only, size, label }) {
   const ready = thumbnails && maps && index < thumbnails.count && (index + 1) * groups <= maps.count;
@@ -255,7 +287,8 @@ export function GroupMap({ thumbnails, index, maps, groups, only, size, label })
 
 /**
  * A probe picture with a signed heat map over it.
- * @param {{thumbnails: any, probe: number, positive: any, negative: any, index: number, size: number, label: string}} props
+ * @param {{thumbnails: any, probe: number, positive: any, negative: any, index: number, size: number,
+ *   label: string}} props
  */
 export function SignedMap({ thumbnails, probe, positive, negative, index, size, label }) {
   const ready = positive && negative && index < positive.count && index < negative.count;
@@ -263,7 +296,7 @@ export function SignedMap({ thumbnails, probe, positive, negative, index, size, 
   const draw = ready
     ? (context) => {
         if (under) drawFaded(context, thumbnails, probe, 0.66); // signed maps are mostly weak
-        layOver(context, signedField(readCell(positive, index), readCell(negative, index)));
+        layOver(context, signedField(readCell(positive, index), readCell(negative, index), gain(positive, negative)));
       }
     : null;
   const depends = [thumbnails?.image, positive?.image, negative?.image, probe, index, size, Boolean(ready)];

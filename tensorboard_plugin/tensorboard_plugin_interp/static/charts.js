@@ -1,8 +1,9 @@
 /**
  * Curves over steps, by hand in SVG: lines with an interval around them, and stacked shares.
  *
- * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}} Point
- * @typedef {{name: string, color: string, points: Point[]}} Line `low..high` is the interval, `from..to` what chance gives
+ * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}}
+ *   Point `low..high` is the interval, `from..to` what chance gives
+ * @typedef {{name: string, color: string, points: Point[]}} Line
  */
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { number, percent, whole } from "./format.js";
@@ -22,7 +23,12 @@ export function useWidth(ref, first = 480) {
   return width;
 }
 
-/** @param {number} low @param {number} high @param {number} count @returns {number[]} round numbers that cover a range */
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ * @returns {number[]} round numbers that cover a range
+ */
 export function ticks(low, high, count) {
   if (!(high > low)) return [low];
   const rough = (high - low) / count;
@@ -34,13 +40,20 @@ export function ticks(low, high, count) {
   return result;
 }
 
-/** @param {[number, number]} ends @param {number} count @returns {number[]} where to write steps; both ends where nothing round lies between */
+/**
+ * @param {[number, number]} ends
+ * @param {number} count
+ * @returns {number[]} where to write steps; both ends where nothing round lies between
+ */
 function stepTicks(ends, count) {
   const values = ticks(ends[0], ends[1], count);
   return values.length > 1 ? values : [...new Set(ends)];
 }
 
-/** @param {number[]} values evenly spaced @returns {(value: number) => string} with as many decimals as their distance needs */
+/**
+ * @param {number[]} values evenly spaced
+ * @returns {(value: number) => string} with as many decimals as their distance needs
+ */
 export function tickFormat(values) {
   const step = values.length > 1 ? values[1] - values[0] : Math.abs(values[0]) || 1;
   if (step < 1e-4 || step >= 1e6) return number;
@@ -71,7 +84,14 @@ export function scale(from, to) {
   return (value) => to[0] + ((value - from[0]) / span) * (to[1] - to[0]);
 }
 
-/** @param {Point[]} points @param {(p: any) => any} low @param {(p: any) => any} high @param {any} x @param {any} y @returns {string} */
+/**
+ * @param {Point[]} points
+ * @param {(p: any) => any} low
+ * @param {(p: any) => any} high
+ * @param {any} x
+ * @param {any} y
+ * @returns {string}
+ */
 function ribbon(points, low, high, x, y) {
   const known = points.filter((point) => Number.isFinite(low(point) ?? NaN) && Number.isFinite(high(point) ?? NaN));
   if (known.length < 2) return "";

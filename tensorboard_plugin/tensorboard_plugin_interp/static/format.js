@@ -85,7 +85,11 @@ const NO_CLAIM = ["GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"];
 export const warnings = (row) =>
   (row.flags ?? []).map((flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : String(flag)));
 
-/** @param {any} row @param {number} alpha @returns {boolean} significant after correction, and nothing forbids the claim */
+/**
+ * @param {any} row
+ * @param {number} alpha
+ * @returns {boolean} significant after correction, and nothing forbids the claim
+ */
 export function isSignificant(row, alpha) {
   return (
     Number.isFinite(row.p_holm ?? NaN) &&
@@ -169,7 +173,9 @@ export function conceptSentence(row, step, alpha) {
     return `${start} could not be tested for “${row.target}”.`;
   if (isSignificant(row, alpha)) {
     const what = row.displacement > 0 ? "raises" : "lowers";
-    return `${start} ${what} the logit of “${row.target}” by ${interval(row, Math.sign(row.displacement))}${known ? `; permuted labels give ${chance}` : ""}.`;
+    const size = interval(row, Math.sign(row.displacement));
+    const luck = known ? `; permuted labels give ${chance}` : "";
+    return `${start} ${what} the logit of “${row.target}” by ${size}${luck}.`;
   }
   return (
     `${start} changes the logit of “${row.target}” by ${interval(row)}` +

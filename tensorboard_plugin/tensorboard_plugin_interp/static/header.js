@@ -4,8 +4,11 @@ import { plural, runName, whole } from "./format.js";
 
 const BEAT = 700; // ms per step while playing
 
-/** @param {{sections: {id: string, title: string, count: number}[], section: string, onSection: (id: string) => void, runs: string[],
- *   run: string, onRun: (run: string) => void, layers: string[], layer: string, onLayer: (layer: string) => void}} props */
+/**
+ * @param {{sections: {id: string, title: string, count: number}[], section: string, onSection: (id: string) => void,
+ *   runs: string[], run: string, onRun: (run: string) => void,
+ *   layers: string[], layer: string, onLayer: (layer: string) => void}} props
+ */
 export function Bar({ sections, section, onSection, runs, run, onRun, layers, layer, onLayer }) {
   return html`
     <div class="bar">
@@ -56,7 +59,10 @@ export function Bar({ sections, section, onSection, runs, run, onRun, layers, la
   `;
 }
 
-/** @param {{steps: number[], step: number, epoch: number|null, written: number|null, follow: boolean, busy: boolean, onStep: (step: number) => void}} props */
+/**
+ * @param {{steps: number[], step: number, epoch: number|null, written: number|null, follow: boolean, busy: boolean,
+ *   onStep: (step: number) => void}} props
+ */
 export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) {
   const [playing, setPlaying] = useState(false);
   const place = Math.max(0, steps.indexOf(step));
@@ -150,7 +156,7 @@ export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) 
             ? html`
                 <span
                   class="badge warn"
-                  title="TensorBoard keeps a part of the steps. Start it with --samples_per_plugin=interpretability=0 to keep all."
+                  title="TensorBoard keeps a part. --samples_per_plugin=interpretability=0 keeps all steps."
                 >
                   showing ${steps.length} of ${whole(written)} steps
                 </span>

@@ -5,7 +5,8 @@ import { html, render as draw } from "./vendor/preact-htm.js";
 
 /**
  * Draw the tab.
- * @param {{source?: import("./model.js").Source, root?: HTMLElement}} [options] another source of records, another place
+ * @param {{source?: import("./model.js").Source, root?: HTMLElement}} [options]
+ *   another source of records, another place
  */
 export async function render({ source = httpSource(), root = document.body } = {}) {
   document.documentElement.lang = "en";

@@ -15,7 +15,7 @@ import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
 const KEPT = 400; // answers
 const KEPT_PICTURES = 160;
 
-// Characters that turn the text after them around, as the server's JSON writes them: a name must not rewrite a sentence.
+// Characters that turn the text after them around, as the server's JSON writes them: no name may rewrite a sentence.
 const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
 
 /** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
@@ -31,7 +31,8 @@ export function httpSource() {
       throw new Error("TensorBoard does not answer. Is it still running?");
     }
     const text = await response.text();
-    if (response.ok) return JSON.parse(route === "runs" ? text : text.replace(OVERRIDES, "\\ufffd")); // runs are asked for by name
+    // Runs are asked for by name, so their names stay as they are.
+    if (response.ok) return JSON.parse(route === "runs" ? text : text.replace(OVERRIDES, "\\ufffd"));
     let said = "";
     try {
       said = JSON.parse(text).error;
@@ -122,14 +123,24 @@ export class Store {
     return this.cache.get(Store.key(run, tag, step), () => this.source.record(run, tag, step));
   }
 
-  /** @param {string} run @param {string} tag @param {number[]} steps @returns {Promise<{steps: Entry[], unreadable: number}>} */
+  /**
+   * @param {string} run
+   * @param {string} tag
+   * @param {number[]} steps
+   * @returns {Promise<{steps: Entry[], unreadable: number}>}
+   */
   series(run, tag, steps) {
     return this.cache.get(Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`), () =>
       this.source.series(run, tag),
     );
   }
 
-  /** Fetch a record and its pictures before they are asked for. @param {string} run @param {string} tag @param {number} step */
+  /**
+   * Fetch a record and its pictures before they are asked for.
+   * @param {string} run
+   * @param {string} tag
+   * @param {number} step
+   */
   prefetch(run, tag, step) {
     this.record(run, tag, step).then(
       (record) => record.images.forEach((url) => loadPicture(url).catch(() => {})),
@@ -189,7 +200,8 @@ export function useSeries(store, run, tag, steps) {
  * Load a sheet of a record; the sheet before stays until the new one can be drawn.
  * @param {{images: string[]}|undefined} record
  * @param {Sheet|null|undefined} sheet
- * @returns {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}|undefined} `stale`
+ * @returns {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}|undefined}
+ *   `stale`
  *   while a newer one is being loaded; without image and cells if it cannot be loaded
  */
 export function useSheet(record, sheet) {

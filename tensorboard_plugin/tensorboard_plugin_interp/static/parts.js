@@ -237,7 +237,10 @@ export function Panel({ title, onClose, children }) {
   `;
 }
 
-/** @param {{predicted: string, truth: string|null, right: boolean|null}} props right or wrong: by sign and word, not by color alone */
+/**
+ * @param {{predicted: string, truth: string|null, right: boolean|null}} props right or wrong: by sign and word, not by
+ *   color alone
+ */
 export function Outcome({ predicted, truth, right }) {
   if (right === null)
     return html`
@@ -249,13 +252,17 @@ export function Outcome({ predicted, truth, right }) {
       `
     : html`
         <span class="outcome wrong" title=${`predicted ${predicted}, truly ${truth}`}>
-          ✗ ${predicted}
+          ✗ ${predicted}${" "}
           <small>is ${truth}</small>
         </span>
       `;
 }
 
-/** @param {any} probe @param {number} index @returns {boolean|null} whether the prediction of a probe picture is right */
+/**
+ * @param {any} probe
+ * @param {number} index
+ * @returns {boolean|null} whether the prediction of a probe picture is right
+ */
 export function isRight(probe, index) {
   const label = probe?.labels?.[index];
   const prediction = probe?.predictions?.[index];

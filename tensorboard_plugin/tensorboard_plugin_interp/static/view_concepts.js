@@ -23,9 +23,20 @@ import { Layer, Message, Term } from "./parts.js";
 
 const TIPS = {
   displacement:
-    "First-order change of the target's logit between contrast and concept pictures, in logits, with its 95 % bootstrap interval.",
+    "First-order change of the target's logit between contrast and concept pictures, in logits, " +
+    "with its 95 % bootstrap interval.",
   p: "Permutation p-value, after Holm's correction for all tests of the family.",
+  pAlone: "Permutation p-value of this test, before the correction.",
   band: "Where the middle 95 % of permuted labels fall: what chance alone gives.",
+  cosine: "Mean cosine between the gradient and the concept vector, −1 to 1, with its interval.",
+  score: "Share of target pictures whose logit rises toward the concept: the classical score. One half is chance.",
+  specificity:
+    "Percentile of the alignment among arbitrary coherent patterns of the pool: near 100 % means that it is about " +
+    "this concept.",
+  accuracy: "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.",
+  pictures: "Concept, contrast and target pictures.",
+  exploratory:
+    "The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.",
 };
 
 /** @param {any} row @returns {string} */
@@ -52,9 +63,9 @@ export function Concepts({ ctx }) {
   return html`
     <p class="lead">
       Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit,
-      with its 95 % interval; the
+      with its 95 % interval; the${" "}
       <${Term} tip=${TIPS.band}>grey band<//>
-      is what chance gives. A filled dot is significant.
+      ${" "} is what chance gives. A filled dot is significant.
     </p>
     ${ctx.series.concepts.map(
       (series, place) => html`
@@ -68,12 +79,8 @@ export function Concepts({ ctx }) {
               together${
                 record.data.exploratory
                   ? html`
-                      ·
-                      <${Term}
-                        tip="The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint."
-                      >
-                        exploratory over steps
-                      <//>
+                      ${" · "}
+                      <${Term} tip=${TIPS.exploratory}>exploratory over steps<//>
                     `
                   : ""
               }
@@ -198,7 +205,7 @@ function Row({ ctx, tag, record, row, range, alpha }) {
       <span class="test-value">
         <b>${interval(row)}</b>
         <span class=${significant ? "verdict yes" : "verdict"}>
-          ${verdict(row, alpha)}
+          ${verdict(row, alpha)}${" "}
           <small>p ${pValue(row.p_holm)}</small>
         </span>
       </span>
@@ -283,20 +290,18 @@ export function ConceptDetail({ ctx, tag, name, series }) {
       <${Message}>This was not tested at this step.<//>
     `;
   const { alpha = 0.05, concepts = {}, pool } = record.data;
-  const fact = (label, tip, value) => html`
-    <div>
-      <dt>
-        ${
-          tip
-            ? html`
-                <${Term} tip=${tip}>${label}<//>
-              `
-            : label
-        }
-      </dt>
-      <dd>${value}</dd>
-    </div>
-  `;
+  const cosine = { displacement: row.effect, ci_low: row.effect_low, ci_high: row.effect_high };
+  const facts = [
+    ["displacement", TIPS.displacement, interval(row)],
+    ["chance", TIPS.band, together([row.null_low, row.null_high]).join(" to ")],
+    ["p (Holm)", TIPS.p, pValue(row.p_holm)],
+    ["p alone", TIPS.pAlone, pValue(row.p)],
+    ["cosine", TIPS.cosine, interval(cosine)],
+    ["TCAV score", TIPS.score, number(row.score)],
+    ["specificity", TIPS.specificity, percent(row.specificity)],
+    ["CAV accuracy", TIPS.accuracy, percent(row.cav_accuracy)],
+    ["pictures", TIPS.pictures, [row.n_concept, row.n_contrast, row.n_target].map(whole).join(" / ")],
+  ];
   return html`
     <p class="finding">${conceptSentence(row, record.step, alpha)}</p>
     ${warnings(row).map(
@@ -311,14 +316,14 @@ export function ConceptDetail({ ctx, tag, name, series }) {
       `
     }
     <dl class="facts">
-      ${fact("displacement", TIPS.displacement, interval(row))}
-      ${fact("chance", TIPS.band, together([row.null_low, row.null_high]).join(" to "))}
-      ${fact("p (Holm)", TIPS.p, pValue(row.p_holm))} ${fact("p alone", "", pValue(row.p))}
-      ${fact("cosine", "Mean cosine between the gradient and the concept vector, −1 to 1, with its interval.", interval({ displacement: row.effect, ci_low: row.effect_low, ci_high: row.effect_high }))}
-      ${fact("TCAV score", "Share of target pictures whose logit rises toward the concept: the classical score. One half is chance.", number(row.score))}
-      ${fact("specificity", "Percentile of the alignment among arbitrary coherent patterns of the pool: near 100 % means that it is about this concept.", percent(row.specificity))}
-      ${fact("CAV accuracy", "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.", percent(row.cav_accuracy))}
-      ${fact("pictures", "Concept, contrast and target pictures.", `${whole(row.n_concept)} / ${whole(row.n_contrast)} / ${whole(row.n_target)}`)}
+      ${facts.map(
+        ([name, tip, value]) => html`
+          <div>
+            <dt><${Term} tip=${tip}>${name}<//></dt>
+            <dd>${value}</dd>
+          </div>
+        `,
+      )}
     </dl>
     <${Examples} title=${`Pictures of “${row.concept}”`} record=${record} entry=${concepts[row.concept]} />
     <${Examples} title="Random pictures" record=${record} entry=${pool} />
@@ -331,7 +336,7 @@ function Examples({ title, record, entry }) {
   if (!entry?.examples) return null;
   return html`
     <h3>
-      ${title}
+      ${title}${" "}
       <span class="quiet">${entry.examples.count} of ${whole(entry.count)}</span>
     </h3>
     <ul class="thumbs">

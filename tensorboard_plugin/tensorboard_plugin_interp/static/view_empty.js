@@ -30,7 +30,7 @@ export function Empty({ error }) {
         <button class="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>
       </div>
       <p>
-        Or look at a finished model:
+        Or look at a finished model:${" "}
         <code>tf-interp analyze my_model.keras --probe photos/ --logdir logs/my_model</code>
       </p>
       <ul class="promise">
@@ -45,7 +45,7 @@ export function Empty({ error }) {
       </ul>
       <p class="quiet">
         Records appear here by themselves a few seconds after the first epoch ends. If you expect some already, check
-        that TensorBoard was started with the right
+        that TensorBoard was started with the right${" "}
         <code>--logdir</code>
         .
       </p>

@@ -5,6 +5,9 @@ import { className, number, plural, signed, whole } from "./format.js";
 import { stepAt, useRecord, useSeries, useSheet } from "./model.js";
 import { Layer, Message, Meter, Term } from "./parts.js";
 
+const GAIN =
+  "How strongly the picture excites its unit, as a multiple of the most that any probe picture does. " +
+  "The line in each bar is 1 ×.";
 const FRAMES = 24; // pictures of a film; more steps are thinned out
 
 /** @param {any} unit @returns {boolean} */
@@ -37,12 +40,8 @@ export function Features({ ctx }) {
           series=${series}
           heading=${(record) => html`
             <span class="quiet">
-              ${plural((record.data.units ?? []).length, "unit")} · bars:
-              <${Term}
-                tip="How strongly the picture excites its unit, as a multiple of the most that any probe picture does. The line in each bar is 1 ×."
-              >
-                activation over the probe’s maximum
-              <//>
+              ${plural((record.data.units ?? []).length, "unit")} · bars:${" "}
+              <${Term} tip=${GAIN}>activation over the probe’s maximum<//>
             </span>
           `}
         >
@@ -71,7 +70,7 @@ export function Grid({ ctx, tag, record, limit }) {
               class="card unit ${ok ? "" : "dim"}"
               aria-pressed=${ctx.isOpen("features", tag, key)}
               onClick=${() => ctx.open("features", tag, key)}
-              aria-label=${`${unit.name} of ${record.layer}: ${ok ? `its picture reaches ${gain(unit)} the maximum of the probe` : unit.status}`}
+              aria-label=${`${unit.name}: ${ok ? `reaches ${gain(unit)} the probe's maximum` : unit.status}`}
             >
               <${Cell} sheet=${sheet} index=${unit.picture} size=${200} label=${`What ${unit.name} looks for`} />
               <span class="unit-name">${unit.name}</span>
@@ -174,7 +173,7 @@ export function UnitDetail({ ctx, tag, name, series }) {
                 />
                 <span>
                   <b>${number(example.activation)}</b>
-                  ${probe.labels ? className(names, probe.labels[example.probe]) : ""}
+                  ${probe.labels ? ` ${className(names, probe.labels[example.probe])}` : ""}
                 </span>
               </li>
             `,
@@ -196,6 +195,7 @@ function Film({ ctx, entries, unit, current }) {
       training${
         shown.length < entries.length
           ? html`
+              ${" "}
               <span class="quiet">${shown.length} of ${entries.length} steps</span>
             `
           : ""

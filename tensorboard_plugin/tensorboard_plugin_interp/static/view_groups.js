@@ -6,6 +6,9 @@ import { className, number, percent, plural, whole } from "./format.js";
 import { stepAt, useRecord, useSeries, useSheet } from "./model.js";
 import { Effects, Layer, Message, Meter, Outcome, Term, isRight } from "./parts.js";
 
+const EFFECT =
+  "The gradient of the logit times the group’s activation, summed over positions and averaged over the probe pictures.";
+
 /** @param {{ctx: any}} props */
 export function Groups({ ctx }) {
   return html`
@@ -21,11 +24,11 @@ export function Groups({ ctx }) {
           series=${series}
           heading=${(record) => html`
             <span class="quiet">
-              ${plural((record.data.groups ?? []).length, "group")} ·
+              ${plural((record.data.groups ?? []).length, "group")} ·${" "}
               <${Term} tip="How far the groups together are from the activations they stand for: 0 is exact.">
                 reconstruction error
               <//>
-              ${percent(record.data.error)}
+              ${` ${percent(record.data.error)}`}
             </span>
           `}
         >
@@ -68,7 +71,7 @@ function Body({ ctx, series, record }) {
                 at=${record.step}
                 onPick=${ctx.setStep}
                 height=${180}
-                points=${entries.map((entry) => ({ x: entry.step, shares: names.map((name) => entry.data.groups?.find((group) => group.name === name)?.share ?? 0) }))}
+                points=${entries.map((entry) => ({ x: entry.step, shares: sharesOf(entry, names) }))}
               />
             </div>
           `
@@ -76,12 +79,8 @@ function Body({ ctx, series, record }) {
       </div>
       <ul class="group-list" onPointerLeave=${() => setPointed(null)}>
         <li class="caption">
-          Share of the activation, strongest channels,
-          <${Term}
-            tip="The gradient of the logit times the group’s activation, summed over positions and averaged over the probe pictures."
-          >
-            mean effect on logits
-          <//>
+          Share of the activation, strongest channels,${" "}
+          <${Term} tip=${EFFECT}>mean effect on logits<//>
         </li>
         ${groups.map(
           (group, index) => html`
@@ -145,6 +144,11 @@ function Body({ ctx, series, record }) {
       </ul>
     </div>
   `;
+}
+
+/** @param {any} entry @param {string[]} names @returns {number[]} the share of each group at one step */
+function sharesOf(entry, names) {
+  return names.map((name) => entry.data.groups?.find((group) => group.name === name)?.share ?? 0);
 }
 
 /** @param {Record<string, number>|undefined} effects @returns {[string, number][]} the three strongest */

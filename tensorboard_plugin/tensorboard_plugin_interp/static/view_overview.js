@@ -98,7 +98,10 @@ function Tile({ ctx, section, title, wide, full, children }) {
   `;
 }
 
-/** @param {{ctx: any, series: any, whole?: boolean, children: (record: any) => any}} props one layer of a tile; several share a line if they fit */
+/**
+ * @param {{ctx: any, series: any, whole?: boolean, children: (record: any) => any}} props one layer of a tile; several
+ *   share a line if they fit
+ */
 function Row({ ctx, series, whole = false, children }) {
   const step = stepAt(series.steps, ctx.step);
   const { record, error } = useRecord(ctx.store, ctx.run, series.tag, step);
