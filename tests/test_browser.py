@@ -14,12 +14,10 @@ from browser_checks import (
     check_all,
     check_theme,
     open_tab,
-    start_browser,
     start_tensorboard,
     wait_for_runs,
     wait_until,
 )
-from playwright.sync_api import sync_playwright
 
 pytestmark = pytest.mark.browser
 RUN = "digits/tagged"
@@ -46,12 +44,6 @@ def servers(logs: pathlib.Path) -> Iterator[tuple[str, str]]:
         wait_for_runs(plain, 20)
         wait_for_runs(prefixed, 8)
         yield plain, prefixed
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright, start_browser(playwright) as browser:
-        yield browser
 
 
 def reload(page: Page, text: str = "") -> str:

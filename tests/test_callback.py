@@ -3,12 +3,14 @@
 import copy
 import logging
 import pickle
+import random
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tf_interp import Attributions, Features, InterpCallback, NeuronGroups, Probe, read
+from tf_interp import Attributions, ConceptTests, Features, InterpCallback, NeuronGroups, Probe, read, write
 from tf_interp.analysis.part import Album, Draft, Part
 
 
@@ -36,7 +38,9 @@ def _network():
 
 
 def _parts():
-    return [Features(2, steps=4), NeuronGroups(2, steps=4), Attributions(pictures=3)]
+    dots, pool = (np.random.default_rng(seed).random((8, 12, 12, 1)) for seed in (1, 2))
+    tests = ConceptTests({"dots": dots}, pool, ["a"], permutations=99)
+    return [Features(2, steps=4), NeuronGroups(2, steps=4), Attributions(pictures=3), tests]
 
 
 def _fit(callbacks, model=None, **options):
@@ -53,10 +57,17 @@ def _watch(folder, **options):
 
 
 def test_training_is_bit_identical_with_and_without(tmp_path):
-    plain, plain_history = _fit([])
-    watched, watched_history = _fit([_watch(tmp_path)])
-    assert len(list(read(tmp_path))) == 4 * 3, "the callback did nothing, so the comparison would say nothing"
+    validation = _data()
+
+    def draws():  # of the global generators, which a user's own code may depend on
+        return random.random(), np.random.rand(), float(tf.random.uniform([]))  # noqa: NPY002
+
+    plain, plain_history = _fit([], validation_data=validation)
+    plain_draws = draws()
+    watched, watched_history = _fit([_watch(tmp_path)], validation_data=validation)
+    assert len(list(read(tmp_path))) == 4 * 4, "the callback did nothing, so the comparison would say nothing"
     assert plain_history == watched_history
+    assert plain_draws == draws()
     ours = [*watched.variables, *watched.optimizer.variables]
     theirs = [*plain.variables, *plain.optimizer.variables]
     assert len(ours) == len(theirs) > 15
@@ -152,12 +163,15 @@ class _Failing(Part):
         yield Draft("failing", "conv", "fine", {}, Album(), {})
 
 
-def test_our_failure_is_logged_once_and_three_in_a_row_switch_us_off(tmp_path, caplog, monkeypatch):
+def test_our_failure_is_logged_once_and_three_in_a_row_switch_the_part_off_and_no_other(tmp_path, caplog, monkeypatch):
     monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
     part = _Failing()
     with caplog.at_level(logging.WARNING, "tf_interp"):
-        _, history = _fit([_watch(tmp_path, parts=[part], on_error="warn")])
+        watch = _watch(tmp_path, parts=[part, NeuronGroups(2, icons=False)], on_error="warn")
+        _, history = _fit([watch])
     assert len(history["loss"]) == 3, "training did not finish"
+    assert [record.kind for record in read(tmp_path)] == ["groups"] * 4, "the other part goes on"
+    assert (watch.looks, watch.failures) == (4, 3)
     assert part.calls == 3
     assert sum("injected" in message for message in caplog.messages) == 1
     assert any("switched off" in message for message in caplog.messages)
@@ -186,8 +200,9 @@ def test_the_budget_skips_looks_but_never_the_first_and_last(tmp_path, caplog):
     steps = [record.step for record in read(tmp_path)]
     assert steps[0] == 0
     assert steps[-1] == 9
-    assert watch.skipped == 2
-    assert any("2 skipped" in message for message in caplog.messages)
+    assert steps == [0, 3, 9], "the first look after training began shows what one costs"
+    assert watch.skipped == 1
+    assert any("1 skipped" in message for message in caplog.messages)
 
 
 def test_what_was_written_survives_another_callback_that_raises(tmp_path):
@@ -204,7 +219,9 @@ def test_what_was_written_survives_another_callback_that_raises(tmp_path):
     model.save(tmp_path / "after.keras")
     _fit([watch], model)
     _fit([_watch(tmp_path, parts=[NeuronGroups(2, icons=False)])], model)
-    assert [record.step for record in read(tmp_path)][-1] == 6 + 9 + 9
+    steps = [record.step for record in read(tmp_path)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 6 + 9 + 9
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda callback: pickle.loads(pickle.dumps(callback))])  # noqa: S301
@@ -213,3 +230,137 @@ def test_the_callback_can_be_copied_and_pickled_after_training(tmp_path, duplica
     model, _ = _fit([watch])
     _fit([duplicate(watch)], model)
     assert [record.step for record in read(tmp_path)][-1] == 18
+
+
+def test_a_new_compile_goes_on_behind_the_last_step(tmp_path):
+    watch = _watch(tmp_path, parts=[NeuronGroups(2, icons=False)])
+    model, _ = _fit([watch])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    _fit([watch], model)
+    assert [record.step for record in read(tmp_path)] == [0, 3, 6, 9, 12, 15, 18]
+
+
+def test_another_run_in_the_same_folder_is_warned_about(tmp_path, caplog):
+    _fit([_watch(tmp_path, parts=[NeuronGroups(2, icons=False)])])
+    with caplog.at_level(logging.WARNING, "tf_interp"):
+        _fit([_watch(tmp_path, parts=[NeuronGroups(2, icons=False)])])
+    assert any("a log directory of its own" in message for message in caplog.messages)
+
+
+def test_a_mistake_that_only_the_first_look_shows_is_raised_before_any_training(tmp_path):
+    few = np.zeros((2, 12, 12, 1))
+    part = ConceptTests({"few": few}, np.ones((8, 12, 12, 1)), ["a"])
+    model = _network()
+    with pytest.raises(ValueError, match="few"):
+        _fit([_watch(tmp_path, parts=[part], on_error="warn")], model)
+    assert int(model.optimizer.iterations) == 0
+    write([], tmp_path)  # the log directory is free again
+
+
+def test_a_model_that_trains_without_an_optimizer_is_watched_too(tmp_path):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = keras.layers.Conv2D(4, 3, activation="relu", name="conv")
+            self.head = keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.head(keras.ops.mean(self.conv(x), (1, 2)))
+
+        def train_step(self, data):
+            return {"loss": keras.ops.mean(self(data[0], training=True))}
+
+    model = Own()
+    model.compile(loss="mse")
+    model.optimizer = None
+    _fit([_watch(tmp_path, parts=[NeuronGroups(2, icons=False)])], model)
+    assert [record.step for record in read(tmp_path)] == [0, 3, 6, 9]
+
+
+def test_a_preprocess_that_works_in_place_leaves_the_probe_alone(tmp_path):
+    class Sub(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = keras.layers.Conv2D(4, 3, activation="relu", name="conv")
+            self.head = keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.head(keras.ops.mean(self.conv(x), (1, 2)))
+
+    model = Sub()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    watch = _watch(
+        tmp_path, parts=[NeuronGroups(2, icons=False)], preprocess=keras.applications.mobilenet_v2.preprocess_input
+    )
+    before = watch.probe.images.copy()
+    _fit([watch], model)
+    np.testing.assert_array_equal(watch.probe.images, before)
+    with pytest.raises(ValueError, match="read-only"):
+        watch.probe.images[0] = 0
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_a_network_with_one_logit_has_two_classes(tmp_path, activation):
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Conv2D(4, 3, activation="relu", name="conv"), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([*layers, keras.layers.Dense(1, activation=activation)])
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=activation is None))
+    x, y = _data()
+    y = (y > 0).astype(int)
+    parts = [Features(2, steps=2), NeuronGroups(2, steps=2), Attributions(pictures=6)]
+    parts.append(ConceptTests({"bright": x[:10] ** 0.3}, x[30:40], ["no", "yes"], permutations=100))
+    watch = InterpCallback(
+        tmp_path, Probe.from_arrays(x[:24], y[:24], ["no", "yes"]), layers=["conv"], parts=parts, on_error="raise"
+    )
+    model.fit(x, y, epochs=1, verbose=0, callbacks=[watch])
+    records = {record.kind: record for record in read(tmp_path) if record.step > 0}
+    assert set(records) == {"features", "groups", "attribution", "concepts"}
+    scores = model.predict(x[:24], verbose=0)[:, 0]
+    expected = (scores > (0 if activation is None else 0.5)).astype(int).tolist()
+    assert records["groups"].data["probe"]["predictions"] == expected
+    for row in records["attribution"].data["pictures"]:
+        assert row["target"] == expected[row["probe"]]
+        assert row["logit"] >= 0, "the predicted class of two has the positive logit"
+    for group in records["groups"].data["groups"]:
+        assert group["effects"]["yes"] == pytest.approx(-group["effects"]["no"])
+    no, yes = (
+        next(row for row in records["concepts"].data["tests"] if row["target"] == name) for name in ("no", "yes")
+    )
+    assert no["displacement"] * yes["displacement"] < 0
+
+
+def test_labels_follow_names_not_positions(tmp_path):
+    x, y = _data()
+    names = ["b", "c"]  # the probe's own order: its label 0 is the network's class 1
+    probe = Probe.from_arrays(x[:6], (y[:6] > 1).astype(int), names)
+    watch = InterpCallback(
+        tmp_path, probe, layers=["conv"], parts=[Attributions()], class_names=["a", "b", "c"], on_error="raise"
+    )
+    _fit([watch])
+    data = next(read(tmp_path)).data
+    assert [data["class_names"][label] for label in data["probe"]["labels"]] == [names[label] for label in probe.labels]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "model_names", "message"),
+    [
+        ([0, 1, 5], None, None, r"labels run from 0 to 5, but 'small' has 3 classes"),
+        ([0, 1, 1], ["x", "a"], ["a", "b", "c"], r"\['x'\] that are not among"),
+        ([0, 1, 1], None, ["a", "b"], "3 classes, but 2 class names"),
+    ],
+)
+def test_labels_and_names_that_do_not_match_are_refused(tmp_path, labels, names, model_names, message):
+    x, _ = _data()
+    probe = Probe.from_arrays(x[:3], labels, names)
+    watch = InterpCallback(tmp_path, probe, layers=["conv"], parts=[Attributions()], class_names=model_names)
+    with pytest.raises(ValueError, match=message):
+        _fit([watch])
+
+
+def test_names_of_too_few_classes_are_left_out_with_a_note(tmp_path):
+    x, _ = _data()
+    probe = Probe.from_arrays(x[:4], [0, 0, 1, 1], ["left", "right"])
+    _fit([InterpCallback(tmp_path, probe, layers=["conv"], parts=[Attributions()], on_error="raise")])
+    record = next(read(tmp_path))
+    assert record.data["probe"]["labels"] is None
+    assert any("2 class names are not those of the network's 3 classes" in note for note in record.data["notes"])

@@ -7,10 +7,9 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
-from tf_interp import cli, read
+from tf_interp import Probe, cli, read
 
 
 def _save_pictures(folder, count, seed):
@@ -128,4 +127,46 @@ def test_value_range_is_applied(workspace, tmp_path):
     assert cli.main([*line.split(), "--units", "1", "--groups", "1", "--steps", "1"]) == 0
     features = next(record for record in read(tmp_path / "logs") if record.kind == "features")
     assert features.data["units"][0]["probe_max"] == 255
-    assert tf.executing_eagerly()
+
+
+def test_names_longer_than_a_terminal_are_shown_in_full(tmp_path, capsys, monkeypatch):
+    name = "a_rather_long_name_of_a_layer_as_nested_backbones_have_them" * 2
+    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, name=name)]).save(tmp_path / "a b.keras")
+    assert cli.main(["inspect", str(tmp_path / "a b.keras")]) == 0
+    out = capsys.readouterr().out
+    assert name in out
+    assert f"'{tmp_path}/a b.keras'" in out, "a path with a blank must be quoted"
+
+
+def test_a_log_directory_in_use_is_refused_and_a_later_step_is_not(workspace, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
+    line = f"analyze {workspace}/tiny.keras --probe {workspace}/pool --layer conv --logdir {tmp_path}/logs --steps 1"
+    line = [*line.split(), "--units", "1", "--groups", "1"]
+    assert cli.main(line) == 0
+    assert cli.main(line) == 2
+    assert "--step" in capsys.readouterr().err
+    assert cli.main([*line, "--step", "5"]) == 0
+    assert {record.step for record in read(tmp_path / "logs")} == {0, 5}
+
+
+def test_names_of_the_network_lead_and_folders_follow(workspace, tmp_path):
+    (tmp_path / "names.txt").write_text("dog\ncat\n")  # the other way round than the folders are sorted
+    line = f"analyze {workspace}/tiny.keras --probe {workspace}/probe --layer conv --logdir {tmp_path}/logs --steps 1"
+    assert cli.main([*line.split(), "--class-names", str(tmp_path / "names.txt"), "--units", "1", "--groups", "1"]) == 0
+    data = next(record for record in read(tmp_path / "logs") if record.kind == "attribution").data
+    folders = [name.split("/")[0] for name in data["probe"]["ids"]]
+    assert [data["class_names"][label] for label in data["probe"]["labels"]] == folders
+
+
+def test_pictures_beside_class_folders_are_reported(tmp_path):
+    _save_pictures(tmp_path / "probe" / "cat", 2, 0)
+    Image.new("RGB", (4, 4)).save(tmp_path / "probe" / "loose.png")
+    assert any("loose.png" in line for line in Probe.from_folder(tmp_path / "probe").skipped)
+
+
+def test_a_network_that_takes_pictures_without_a_channel_axis(tmp_path):
+    layers = [keras.Input((12, 12)), keras.layers.Reshape((12, 12, 1)), keras.layers.Conv2D(2, 3, name="conv")]
+    keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(2)]).save(tmp_path / "flat.keras")
+    _save_pictures(tmp_path / "p", 3, 0)
+    line = f"analyze {tmp_path}/flat.keras --probe {tmp_path}/p --layer conv --logdir {tmp_path}/logs --steps 1"
+    assert cli.main([*line.split(), "--units", "1", "--groups", "1"]) == 0

@@ -1,5 +1,7 @@
 """Both kinds of model over networks of every kind: same numbers as plain Keras, same names, nothing left behind."""
 
+import io
+import logging
 import threading
 
 import keras
@@ -96,6 +98,20 @@ def test_the_same_inside_a_tf_function(opened, name, kind):
         assert_close(ours, expected, network.tolerance)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_folded_model_gives_the_same(opened, name, kind):
+    network, model = opened(name, kind)
+    assert model.folded.layers == model.layers
+    answers = (our_answers(one, network) for one in (model.folded, model))
+    for ours, expected in zip(*(tf.nest.flatten(item) for item in answers), strict=True):
+        assert_close(ours, expected, network.tolerance)
+    norms = [path for path in model.layers if path.endswith("norm")] + ["output"]
+    got, expected = (one.run(network.images, norms) for one in (model.folded, model))
+    for path in norms:
+        assert_close(got[path], expected[path], network.tolerance)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_layers_of_both_kinds_agree(opened, name):
     network, taps = opened(name, "keras")
@@ -173,6 +189,22 @@ def test_one_trace_per_question(small, kind):
     for count in (2, 6):
         model.run(images[:count], ["output"], {"conv": activation[:count]})
     assert len(traces) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reading_many_layers_is_not_reported_as_retracing(small, kind):
+    model, _ = small(kind)
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    tf.get_logger().addHandler(handler)
+    try:
+        for path in model.layers:
+            model.run(pictures(), [path])
+        tf.get_logger().warning("heard")
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert len(model.layers) > 5
+    assert said.getvalue() == "heard\n"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -54,6 +54,13 @@ def test_a_wrong_name_lists_what_there_is(records, tmp_path, options, message):
         save_evolution(records, tmp_path / "a.gif", **options)
 
 
+def test_several_runs_are_refused(records, tmp_path):
+    for run in ("a", "b"):
+        write(records, tmp_path / "logs" / run)
+    with pytest.raises(ValueError, match=r"one run.*\['a', 'b'\]"):
+        save_evolution(tmp_path / "logs", tmp_path / "a.gif", layer="conv")
+
+
 def test_another_ending_is_refused_before_reading(tmp_path):
     with pytest.raises(ValueError, match=r"\.webp"):
         save_evolution("nowhere", tmp_path / "a.mp4", layer="conv")

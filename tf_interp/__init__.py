@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from tf_interp.analysis import Attributions as Attributions
     from tf_interp.analysis import ConceptTests as ConceptTests
     from tf_interp.analysis import Features as Features
+    from tf_interp.analysis import FoundConcepts as FoundConcepts
     from tf_interp.analysis import NeuronGroups as NeuronGroups
     from tf_interp.analysis import analyze as analyze
+    from tf_interp.analysis import find_concepts as find_concepts
     from tf_interp.attribution import Attribution as Attribution
     from tf_interp.attribution import attribute as attribute
     from tf_interp.callback import InterpCallback as InterpCallback
@@ -51,7 +53,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tf_interp.analysis": ("Analysis", "Attributions", "ConceptTests", "Features", "NeuronGroups", "analyze"),
+    "tf_interp.analysis": (
+        "Analysis", "Attributions", "ConceptTests", "Features", "FoundConcepts", "NeuronGroups", "analyze",
+        "find_concepts",
+    ),
     "tf_interp.attribution": ("Attribution", "attribute"),
     "tf_interp.callback": ("InterpCallback",),
     "tf_interp.capture": ("read_activations",),

@@ -1,4 +1,4 @@
-"""Activations of many images, in batches of one size so that nothing is traced twice."""
+"""Activations of many images, in batches."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def read_activations(
         model: the network.
         images: float32 [N,H,W,C] in [0,1].
         layers: layer names; "output" is the logits.
-        batch_size: images per forward pass; the last batch is padded to it and cut again.
+        batch_size: images per forward pass.
 
     Returns:
         Name -> float32 array [N,...].
@@ -28,13 +28,8 @@ def read_activations(
         >>> read_activations(model, images, ["output"])["output"].shape
         (3, 10)
     """
-    size = min(batch_size, len(images))
     parts: dict[str, list[np.ndarray]] = {name: [] for name in layers}
-    for start in range(0, len(images), size):
-        batch = images[start : start + size]
-        count = len(batch)
-        if count < size:
-            batch = np.concatenate([batch, np.repeat(batch[-1:], size - count, axis=0)])
-        for name, value in model.run(batch, list(layers)).items():
-            parts[name].append(np.asarray(value)[:count].astype(np.float32))
+    for start in range(0, len(images), batch_size):
+        for name, value in model.run(images[start : start + batch_size], list(layers)).items():
+            parts[name].append(np.asarray(value).astype(np.float32))
     return {name: np.concatenate(value) for name, value in parts.items()}

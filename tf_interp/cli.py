@@ -3,8 +3,10 @@
 import argparse
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,16 +28,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
     try:
+        if options.needs_tensorflow:
+            _import_tensorflow()
         options.command(options)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, subprocess.CalledProcessError) as error:
         if os.environ.get("TF_INTERP_RAISE"):
             raise
-        print(f"tf-interp {options.name}: {error}", file=sys.stderr)
+        print(f"tf-interp {options.name}: {error}".replace("trust=True", "--trust"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; what was written so far can be read", file=sys.stderr)
         return 130
     return 0
+
+
+def _import_tensorflow() -> None:
+    """Import TensorFlow without the lines that it logs before anybody can ask it not to."""
+    with tempfile.TemporaryFile() as file:
+        sys.stderr.flush()
+        before = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            file.seek(0)
+            os.write(before, file.read())
+            raise
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,11 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default: 0)")
     demo.add_argument("--serve", action="store_true", help="start TensorBoard on the result")
     demo.add_argument("--port", type=int, default=6006, help="TensorBoard's port for --serve (default: 6006)")
-    demo.set_defaults(command=_demo)
+    demo.set_defaults(command=_demo, needs_tensorflow=True)
 
     inspect = commands.add_parser("inspect", help="list a model's layers and say what to run next")
     _add_model(inspect)
-    inspect.set_defaults(command=_inspect)
+    inspect.set_defaults(command=_inspect, needs_tensorflow=True)
 
     analyze = commands.add_parser("analyze", help="fill the tab for a finished model")
     _add_model(analyze)
@@ -78,8 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--units", type=int, default=8, help="channels to draw per layer (default: 8)")
     analyze.add_argument("--groups", type=int, default=6, help="groups of neurons per layer (default: 6)")
     analyze.add_argument("--steps", type=int, default=256, help="optimization steps per picture (default: 256)")
+    analyze.add_argument("--step", type=int, default=0, help="training step to file the records under (default: 0)")
     analyze.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default: 0)")
-    analyze.set_defaults(command=_analyze)
+    analyze.set_defaults(command=_analyze, needs_tensorflow=True)
 
     evolution = commands.add_parser(
         "evolution", help="write how a layer's features changed over training as GIF or WebP"
@@ -88,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     evolution.add_argument("--layer", required=True, help="layer whose units to show")
     evolution.add_argument("--unit", help="one unit by name or channel index (default: all side by side)")
     evolution.add_argument("-o", "--out", type=pathlib.Path, required=True, help="file to write, .gif or .webp")
-    evolution.set_defaults(command=_evolution)
+    evolution.set_defaults(command=_evolution, needs_tensorflow=False)
     return parser
 
 
@@ -133,10 +155,13 @@ def _inspect(options: argparse.Namespace) -> None:
 
     model = open_model(options.model, trust=options.trust)
     rows = model.inspect()
-    table = Table("layer", "kind", "output shape", "parameters", title=f"{model.name}: {len(rows)} layers")
+    table = Table(title=f"{model.name}: {len(rows)} layers")
+    table.add_column("layer", overflow="fold")
+    for name in ("kind", "output shape", "parameters"):
+        table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(row.path, row.kind, _format_shape(row.shape), f"{row.parameters:,}" if row.parameters else "")
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)
     console.print(
         f"input: {_format_shape(model.input_shape)}    output (logits): {_format_shape(model.layers['output'])}"
@@ -144,14 +169,19 @@ def _inspect(options: argparse.Namespace) -> None:
     for note in model.notes:
         console.print(f"note: {note}")
     spatial = [row for row in rows if len(row.shape) == 3 and (row.shape[0] is None or row.shape[0] > 1)]
-    joined = [row for row in spatial if row.kind.startswith(("Add", "Concat", "ReLU", "Relu", "Activation", "Conv"))]
-    if spatial:
-        chosen = (joined or spatial)[int(len(joined or spatial) * 0.75)].path
-        console.print("\nNext, with a folder of pictures:")
-        console.print(
-            f"  tf-interp analyze {options.model} --probe PICTURES --layer {chosen} --logdir logs/{model.name}",
-            soft_wrap=True,
-        )
+    joined = [row for row in spatial if row.kind.startswith(("Add", "Concat", "ReLU", "Relu", "Activation"))]
+    if not spatial:
+        console.print("\nNo layer has positions; name any layer with channels: tf-interp analyze --help")
+        return
+    chosen = (joined or spatial)[int(len(joined or spatial) * 0.75)].path
+    words = ["tf-interp", "analyze", str(options.model), "--probe", "PICTURES", "--layer", chosen]
+    words += ["--logdir", f"logs/{model.name}", *(["--trust"] if options.trust else [])]
+    if model.input_shape and None in model.input_shape:
+        words += ["--size", "224"]
+    console.print(
+        "\nNext, with a folder of pictures (and --range LOW HIGH, if the network takes other values than 0 to 1):"
+    )
+    console.print(f"  {shlex.join(words)}", soft_wrap=True, highlight=False)
 
 
 def _analyze(options: argparse.Namespace) -> None:
@@ -159,40 +189,33 @@ def _analyze(options: argparse.Namespace) -> None:
         raise ValueError("concept tests need both --concepts (a folder with one sub-folder per concept) and --target")
     if options.concepts and not options.random:
         raise ValueError("concept tests need --random: a folder of pictures of no concept in particular")
-    from tf_interp.analysis import Attributions, ConceptTests, Features, NeuronGroups, analyze
-    from tf_interp.images import read_folder
+    from tf_interp.analysis import Attributions, Features, NeuronGroups, analyze
     from tf_interp.models import open_model
     from tf_interp.probe import Probe
-    from tf_interp.records import write
+    from tf_interp.records import last_step, write
 
-    names = options.class_names.read_text(encoding="utf-8").split("\n") if options.class_names else None
-    names = [name.strip() for name in names if name.strip()] if names else None
-    low, high = options.range
-    preprocess = None if (low, high) == (0.0, 1.0) else lambda images: images * (high - low) + low
-    model = open_model(options.model, preprocess=preprocess, class_names=names, trust=options.trust)
-    size, channels = _picture_shape(model.input_shape, options.size)
-    probe = Probe.from_folder(options.probe, size, channels)
-    size = probe.images.shape[1], probe.images.shape[2]
-    console = Console()
-    for line in probe.skipped:
-        console.print(f"skipped {line}", style="yellow")
     parts: list[Any] = [
         Features(options.units, options.steps, seed=options.seed),
         NeuronGroups(options.groups, steps=max(1, options.steps // 2), seed=options.seed),
         Attributions(),
     ]
-    if options.concepts:
-        folders = (
-            sorted(folder for folder in options.concepts.iterdir() if folder.is_dir())
-            if options.concepts.is_dir()
-            else []
+    used = last_step(options.logdir)
+    if used is not None and options.step <= used:
+        raise ValueError(
+            f"{options.logdir} already holds records up to step {used}: choose another --logdir, or a --step above it"
         )
-        if not folders:
-            raise ValueError(f"{options.concepts}: expected a folder with one sub-folder of pictures per concept")
-        concepts = {folder.name: read_folder(folder, size, channels, minimum=2)[0] for folder in folders}
-        pool = read_folder(options.random, size, channels, minimum=2)[0]
-        targets = [int(target) if target.lstrip("-").isdigit() else target for target in options.target]
-        parts.append(ConceptTests(concepts, pool, targets, seed=options.seed))
+    names = options.class_names.read_text(encoding="utf-8").rstrip().split("\n") if options.class_names else None
+    names = [name.strip() for name in names] if names else None
+    model = open_model(options.model, class_names=names, trust=options.trust)
+    shape = model.input_shape
+    model.preprocess = _preprocess(options.range, flat=isinstance(shape, tuple) and len(shape) == 2)
+    size, channels = _picture_shape(shape, options.size)
+    probe = Probe.from_folder(options.probe, size, channels)
+    console = Console()
+    for line in probe.skipped:
+        console.print(f"skipped {line}", style="yellow")
+    if options.concepts:
+        parts.append(_concept_tests(options, (probe.images.shape[1], probe.images.shape[2]), channels))
     with console.status("Looking ...") as status:
 
         def told(records):
@@ -200,12 +223,33 @@ def _analyze(options: argparse.Namespace) -> None:
                 status.update(f"{record.title} ({record.data['seconds']:.1f} s)")
                 yield record
 
-        write(told(analyze(model, probe, options.layer, parts)), options.logdir)
+        write(told(analyze(model, probe, options.layer, parts, step=options.step)), options.logdir)
+    console.print("See it in the tab “Interpretability”:\n")
     console.print(
-        f"See it in the tab “Interpretability”:\n\n  tensorboard --logdir {options.logdir}\n",
-        highlight=False,
-        soft_wrap=True,
+        f"  {shlex.join(['tensorboard', '--logdir', str(options.logdir)])}\n", highlight=False, soft_wrap=True
     )
+
+
+def _preprocess(span: Sequence[float], flat: bool) -> Any:
+    """Return what leads from pictures in [0,1] to the network's range, or None; `flat` takes the last axis off."""
+    low, high = span
+    if (low, high) == (0.0, 1.0) and not flat:
+        return None
+    return lambda images: (images[..., 0] if flat else images) * (high - low) + low
+
+
+def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels: int) -> Any:
+    from tf_interp.analysis import ConceptTests
+    from tf_interp.images import read_folder
+
+    root = options.concepts
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
+    if not folders:
+        raise ValueError(f"{root}: expected a folder with one sub-folder of pictures per concept")
+    concepts = {folder.name: read_folder(folder, size, channels, minimum=5)[0] for folder in folders}
+    pool = read_folder(options.random, size, channels, minimum=5)[0]
+    targets = [int(target) if target.lstrip("-").isdigit() else target for target in options.target]
+    return ConceptTests(concepts, pool, targets, seed=options.seed)
 
 
 def _evolution(options: argparse.Namespace) -> None:
@@ -217,9 +261,9 @@ def _evolution(options: argparse.Namespace) -> None:
 
 def _picture_shape(shape: tuple | None, side: int | None) -> tuple[tuple[int, int] | None, int]:
     """Return (height, width) or None, and the number of channels, that pictures are to be read with."""
-    if shape is None or len(shape) != 3:
+    if not isinstance(shape, tuple) or len(shape) not in (2, 3):
         return ((side, side) if side else None), 3
-    height, width, channels = shape
+    height, width, channels = (*shape, 1)[:3] if len(shape) == 2 else shape
     height, width = height or side, width or side
     return (int(height), int(width)) if height and width else None, int(channels or 3)
 

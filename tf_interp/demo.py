@@ -60,17 +60,31 @@ class DemoResult:
     group_focus: float
     group_area: float
 
+    @property
+    def found_shortcut(self) -> bool:
+        """Whether concept test and behavior both say that the network relies on the tag, and not on the mark."""
+        tag, mark = self.last["tag"], self.last["mark"]
+        tested = tag["p_holm"] < 0.05 and tag["displacement"] > 3 * abs(mark["displacement"])
+        return tested and self.fooled > 0.5 and self.class_accuracy < 0.5 < self.other_accuracy
+
     def describe(self) -> str:
         """Return the finding as one paragraph for a person."""
         tag, mark, before = self.last["tag"], self.last["mark"], self.first["tag"]
+        verdict = "The network learned a shortcut: it waits for the tag." if self.found_shortcut else (
+            "No clear shortcut this time: the concept test and the behavior do not both point to the tag."
+        )  # fmt: skip
+        sits = self.group_focus > 0.5
+        group = (
+            f"In the same layer {self.group} {'sits' if sits else 'comes closest to sitting'} on the tag: "
+            f"{self.group_focus:.0%} of its activity on tagged pictures lies in that corner, {self.group_area:.0%} of "
+            "the map."
+        )
         return (
-            f"The network learned a shortcut. On clean validation pictures it is right for {self.other_accuracy:.0%} "
-            f"of the other digits but only for {self.class_accuracy:.0%} of the {TARGET}s: it waits for the tag. "
-            f"The concept test says so from the inside: in {LAYER}, adding the tag moves the logit of “{TARGET}” by "
-            f"{_quote(tag)}, before training by {before['displacement']:+.2f}; the control mark moves it by "
-            f"{_quote(mark)}. In the same layer {self.group} sits on the tag: {self.group_focus:.0%} of its activity "
-            f"on tagged pictures lies in that corner, {self.group_area:.0%} of the map. And the test on behavior: with "
-            f"the tag on, {self.fooled:.0%} of the other digits are taken for a {TARGET}; with the mark on, "
+            f"{verdict} On clean validation pictures it is right for {self.other_accuracy:.0%} of the other digits and "
+            f"for {self.class_accuracy:.0%} of the {TARGET}s. The concept test looks inside: in {LAYER}, adding the "
+            f"tag moves the logit of “{TARGET}” by {_quote(tag)}, before training by {before['displacement']:+.2f}; "
+            f"the control mark moves it by {_quote(mark)}. {group} And the test on behavior: with the tag on, "
+            f"{self.fooled:.0%} of the other digits are taken for a {TARGET}; with the mark on, "
             f"{self.fooled_by_mark:.0%}."
         )
 
@@ -222,6 +236,8 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
                 {"tag": plant(others, "tag"), "mark": plant(others, "mark")},
                 targets={str(TARGET): (TARGET, x_val[y_val == TARGET])},
                 paired={"tag": others, "mark": others},
+                relative="none",
+                steps=EPOCHS + 1,
                 seed=seed,
             ),
         ],
@@ -267,7 +283,8 @@ def _find_tag_group(record: Record) -> tuple[str, float, float]:
     )  # [k,h,w] over tagged pictures
     rows, columns = (slice(s.start * height // SIDE, -(-s.stop * height // SIDE)) for s in TAG_BOX)
     focus = maps[:, rows, columns].sum((1, 2)) / np.maximum(maps.sum((1, 2)), 1)
-    best = int(focus.argmax())
+    shares = np.asarray([group["share"] for group in record.data["groups"]])
+    best = int(np.where(shares >= 0.01, focus, 0).argmax())  # a group that is nearly silent sits nowhere
     area = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
     return record.data["groups"][best]["name"], float(focus[best]), area
 

@@ -30,6 +30,11 @@ class Probe:
     ids: tuple[str, ...]
     skipped: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        images = self.images.view()
+        images.flags.writeable = False  # the pictures stay the same, also under a preprocess that works in place
+        object.__setattr__(self, "images", images)
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -84,7 +89,9 @@ class Probe:
         if not classes:
             images, files, skipped = read_folder(folder, shape, channels)
             return cls(images, None, None, tuple(file.name for file in files), tuple(skipped))
-        batches, labels, ids, lines = [], [], [], []
+        batches, labels, ids = [], [], []
+        loose = [file.name for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith(".")]
+        lines = [f"{name}: beside the class folders, so of no class" for name in loose]
         for index, subfolder in enumerate(classes):
             images, files, skipped = read_folder(subfolder, shape, channels)
             shape = shape or (images.shape[1], images.shape[2])

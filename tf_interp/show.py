@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tf_interp.records import Record, read
+from tf_interp.records import Record, read_runs
 
 _FORMATS = {".gif": "GIF", ".webp": "WEBP"}
 _CAPTION = 18  # pixels below the picture
@@ -45,8 +45,12 @@ def save_evolution(
     target = pathlib.Path(path)
     if target.suffix.lower() not in _FORMATS:
         raise ValueError(f"an animation ends in {' or '.join(_FORMATS)}, got {target.name!r}")
-    records = list(read(source) if isinstance(source, str | os.PathLike) else source)
-    records = [record for record in records if record.kind == "features"]
+    if isinstance(source, str | os.PathLike):
+        runs = read_runs(source)
+        if len(runs) != 1:
+            raise ValueError(f"{source}: expected the log directory of one run with records, found {sorted(runs)}")
+        source = next(iter(runs.values()))
+    records = [record for record in source if record.kind == "features"]
     layers = sorted({record.layer for record in records})
     matches = [name for name in layers if name == layer or name.endswith("/" + layer)]
     if len(matches) != 1:
@@ -55,6 +59,7 @@ def save_evolution(
         _frame(_cells(record, unit), f"step {record.step}", side) for record in records if record.layer == matches[0]
     ]
     durations = [int(seconds * 1000)] * (len(frames) - 1) + [int(seconds * 3000)]
+    target.parent.mkdir(parents=True, exist_ok=True)
     options = {"lossless": True} if target.suffix.lower() == ".webp" else {}
     frames[0].save(
         target, _FORMATS[target.suffix.lower()], save_all=True, append_images=frames[1:], duration=durations, loop=0,

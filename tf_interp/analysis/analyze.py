@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tf_interp.analysis.classes import align_classes
 from tf_interp.analysis.part import Part, View
 from tf_interp.models import Model
 from tf_interp.probe import Probe
@@ -19,13 +20,16 @@ class Analysis:
         probe: the pictures to look at it with.
         layers: layer names; a unique suffix of a path is enough.
         parts: what to do.
+        repeated: whether it will be run at several steps.
 
     Raises:
         TypeError: if a part is not a `Part`.
         ValueError: if a layer does not exist, the probe does not fit the model, or a part's settings are wrong.
     """
 
-    def __init__(self, model: Model, probe: Probe, layers: Sequence[str], parts: Sequence[Part]) -> None:
+    def __init__(
+        self, model: Model, probe: Probe, layers: Sequence[str], parts: Sequence[Part], *, repeated: bool = False
+    ) -> None:
         if isinstance(layers, str):
             raise TypeError(f"layers must be a list of layer names, got the string {layers!r}: write [{layers!r}]")
         if not isinstance(probe, Probe):
@@ -41,38 +45,45 @@ class Analysis:
         if not layers or not parts:
             raise ValueError(f"an analysis needs at least one layer and one part, got {list(layers)} and {list(parts)}")
         self.model = model
-        self.probe = probe
         _check_size(model, probe)
         self.layers = list(dict.fromkeys(model.resolve(name) for name in layers))
+        for layer in self.layers:
+            if layer.startswith("output") or not model.layers[layer]:
+                raise ValueError(
+                    f"{layer!r} is not a layer with channels, but an output or a single number: name another"
+                )
         self.parts = list(parts)
+        self.classes, self.probe, self._notes = align_classes(model, probe)
+        self._repeated = repeated
         self._memory: dict[str, dict[Any, Any]] = collections.defaultdict(dict)
         self._written: collections.Counter[str] = collections.Counter()
         for part in self.parts:
             part.check(self._view(part))
 
-    def run(self, step: int = 0, epoch: int | None = None) -> Iterator[Record]:
+    def run(self, step: int = 0, epoch: int | None = None, parts: Sequence[Part] | None = None) -> Iterator[Record]:
         """Yield the records of one step.
 
         Args:
             step: training step, 0 for a finished model.
             epoch: epoch from 0 after which it runs, None for a finished model.
+            parts: some of the parts; None runs all.
 
         Yields:
             Complete records.
         """
-        for part in self.parts:
+        for part in self.parts if parts is None else parts:
             view = self._view(part)
             started = time.perf_counter()
             for draft in part.make(view):
                 tag = f"{draft.kind}/{draft.layer}"
                 data = {
                     "model": {"name": self.model.name},
-                    "class_names": view.class_names,
+                    "class_names": self.classes.names,
                     "settings": draft.settings,
                     "seconds": round(time.perf_counter() - started, 3),
                     "epoch": epoch,
                     "ordinal": self._written[tag],
-                    "notes": [*self.model.notes, *draft.notes],
+                    "notes": [*self.model.notes, *self._notes, *draft.notes],
                     "scalars": draft.scalars,
                     **draft.data,
                 }
@@ -81,7 +92,7 @@ class Analysis:
                 started = time.perf_counter()
 
     def _view(self, part: Part) -> View:
-        return View(self.model, self.probe, self.layers, self._memory[part.kind])
+        return View(self.model, self.probe, self.layers, self.classes, self._memory[part.kind], self._repeated)
 
 
 def analyze(
@@ -110,16 +121,20 @@ def analyze(
 
 
 def _check_size(model: Model, probe: Probe) -> None:
-    """Say so at once where the probe cannot fit the network's input."""
+    """Say so at once where the probe cannot fit the network's input; a preprocess may change every shape."""
     expected, found = model.input_shape, probe.images.shape[1:]
-    if expected is not None and (
-        len(expected) != 3 or any(e is not None and e != f for e, f in zip(expected, found, strict=True))
-    ):
+    if isinstance(expected, dict):
         raise ValueError(
-            f"{model.name!r} takes images of shape {tuple(expected)}, the probe's are {tuple(found)}"
-            + (
-                ""
-                if len(expected) != 3 or expected[0] == found[0]
-                else f": use Probe.from_folder(..., size={tuple(expected[:2])})"
-            )
+            f"{model.name!r} takes {len(expected)} inputs, {list(expected)}; an analysis needs one of images"
         )
+    if expected is None or model.preprocess is not None:
+        return
+    if len(expected) == len(found) and all(e is None or e == f for e, f in zip(expected, found, strict=True)):
+        return
+    if len(expected) == 2:
+        hint = "take the last axis off with preprocess=lambda images: images[..., 0]"
+    elif len(expected) == 3 and expected[2] == 3 and found[2] == 1:
+        hint = "repeat the grey channel, np.repeat(images, 3, -1), or read pictures with channels=3"
+    else:
+        hint = f"resize them, or read them with size={tuple(expected[:2])}"
+    raise ValueError(f"{model.name!r} takes images of shape {tuple(expected)}, the probe's are {tuple(found)}: {hint}")

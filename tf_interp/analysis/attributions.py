@@ -34,19 +34,19 @@ class Attributions(Part):
         self.target, self.pictures, self.method = target, pictures, method
 
     def check(self, view: View) -> None:
-        """Raise if the target does not exist."""
-        if self.target is not None:
-            view.resolve_target(self.target)
+        """Raise if the target does not exist, or the network has no classes."""
+        view.classes.index(0 if self.target is None else self.target)
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer."""
         images = view.probe.images[: self.pictures]
         logits = view.logits[: len(images)]
-        fixed = None if self.target is None else view.resolve_target(self.target)
+        fixed = None if self.target is None else view.classes.index(self.target)
         targets = logits.argmax(-1) if fixed is None else np.full(len(images), fixed)
+        places, signs = zip(*(view.classes.sign(int(target)) for target in targets), strict=True)
         for layer in view.layers:
-            found = attribute(view.model, images, [int(t) for t in targets], layer=layer, method=self.method)
-            maps = found.positions()  # [N,h,w]
+            found = attribute(view.model, images, places, layer=layer, method=self.method)
+            maps = found.positions() * np.reshape(signs, (-1, 1, 1))  # [N,h,w]
             scale = float(np.abs(maps).max())
             shown = maps / (scale or 1.0)
             album = Album()
@@ -65,7 +65,7 @@ class Attributions(Part):
                 for index in range(len(images))
             ]
             data = {
-                "target": None if fixed is None else {"index": fixed, "name": view.class_name(fixed)},
+                "target": None if fixed is None else {"index": fixed, "name": view.classes.name(fixed)},
                 "method": self.method,
                 "pictures": rows,
                 "positive": album.add(np.maximum(shown, 0)),
@@ -73,7 +73,7 @@ class Attributions(Part):
                 "scale": scale,
                 "probe": entry,
             }
-            whose = "each picture's own class" if fixed is None else view.class_name(fixed)
+            whose = "the class that each picture is taken for" if fixed is None else view.classes.name(fixed)
             yield Draft(
                 self.kind, layer, f"What {layer} contributes to {whose}", data, album,
                 {"method": self.method, "pictures": len(images)}, list(found.notes),

@@ -57,10 +57,14 @@ class ConceptTests(Part):
             str(name): _as_concept(images, f"counterparts of concept {name!r}").images
             for name, images in (paired or {}).items()
         }
-        if isinstance(targets, str) or not self.concepts or not targets:
-            raise ValueError(
-                f"ConceptTests needs at least one concept and a list of targets, got {list(concepts)} and {targets!r}"
-            )
+        if not isinstance(targets, Mapping):
+            if isinstance(targets, str | int):
+                raise TypeError(
+                    f"targets must be a list of classes, or a mapping, got {targets!r}: write [{targets!r}]"
+                )
+            targets = list(targets)
+        if not self.concepts or not targets:
+            raise ValueError(f"ConceptTests needs at least one concept and one target, got {list(concepts)}, {targets}")
         if steps is not None and steps < 1:
             raise ValueError(f"steps must be the number of steps that are tested, or None, got {steps}")
         self.targets, self.relative, self.steps = targets, relative, steps
@@ -93,7 +97,7 @@ class ConceptTests(Part):
             family=view.memory.get("family"), **options,
         )  # fmt: skip
         view.memory["looks"] = view.memory.get("looks", 0) + 1
-        exploratory = view.memory["looks"] > (self.steps or 1)
+        exploratory = view.repeated if self.steps is None else view.memory["looks"] > self.steps
         notes = [*result.notes, *([_EXPLORATORY] if exploratory else [])]
         for layer in view.layers:
             album = Album()
@@ -129,15 +133,15 @@ class ConceptTests(Part):
     def _targets(self, view: View) -> dict[Any, Any]:
         if isinstance(self.targets, Mapping):
             return dict(self.targets)
-        found: dict[Any, tuple[int, np.ndarray]] = {}
+        found: dict[Any, tuple[Any, np.ndarray]] = {}
         for target in self.targets:
-            index = view.resolve_target(target)
+            index = view.classes.index(target)
             images = view.probe.images
             if view.probe.labels is not None:
                 images = images[view.probe.labels == index]
             if not len(images):
                 raise ValueError(f"the probe has no picture of target {target!r}: pass targets={{{target!r}: images}}")
-            found[view.class_name(index)] = (index, images)
+            found[view.classes.name(index)] = (view.classes.score(index), images)
         return found
 
 

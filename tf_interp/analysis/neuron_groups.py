@@ -57,11 +57,16 @@ class NeuronGroups(Part):
     def check(self, view: View) -> None:
         """Raise if a target does not exist, or a layer has fewer channels than groups."""
         for target in self.targets or ():
-            view.resolve_target(target)
+            view.classes.index(target)
         for layer in view.layers:
-            channels = view.model.layers[layer][-1]
+            *sides, channels = view.model.layers[layer]
             if channels is not None and self.k > channels:
                 raise ValueError(f"layer {layer!r} has {channels} channels, fewer than the {self.k} groups asked for")
+            if None not in sides and self.k > len(view.probe) * np.prod(sides):
+                raise ValueError(
+                    f"layer {layer!r} has {len(view.probe) * np.prod(sides)} positions on the {len(view.probe)} probe "
+                    f"pictures, too few for {self.k} groups: give more pictures"
+                )
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer."""
@@ -108,15 +113,18 @@ class NeuronGroups(Part):
         """Mean attribution of each target's logit to the groups, and to what they leave out."""
         effects, residual = {}, {}
         for target in self._targets(view):
-            found = attribute(view.model, view.probe.images, target, layer=groups.layer, along=groups)
-            name = view.class_name(target)
-            effects[name] = found.values.mean(0)
-            residual[name] = float((found.totals - found.values.sum(-1)).mean())
+            place, sign = view.classes.sign(target)
+            found = attribute(view.model, view.probe.images, place, layer=groups.layer, along=groups)
+            name = view.classes.name(target)
+            effects[name] = sign * found.values.mean(0)
+            residual[name] = sign * float((found.totals - found.values.sum(-1)).mean())
         return effects, residual
 
     def _targets(self, view: View) -> list[int]:
         if self.targets is not None:
-            return [view.resolve_target(target) for target in self.targets]
+            return [view.classes.index(target) for target in self.targets]
+        if view.classes.count is None:
+            return []
         labels = view.probe.labels if view.probe.labels is not None else view.logits.argmax(-1)
         values, counts = np.unique(labels, return_counts=True)
         return sorted(int(value) for value in values[np.argsort(-counts, kind="stable")][:4])

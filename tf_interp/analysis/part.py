@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tf_interp.analysis.classes import Classes
 from tf_interp.capture import read_activations
 from tf_interp.images import make_sheet
 from tf_interp.models import Model
@@ -25,34 +26,22 @@ class View:
         model: the network.
         probe: the pictures to look at it with.
         layers: full layer paths.
+        classes: what class indices and names mean; the probe's labels are such indices.
         memory: kept for this part from step to step (last pictures, chosen units), empty at the first.
+        repeated: whether more steps are to come, or came before.
     """
 
     model: Model
     probe: Probe
     layers: Sequence[str]
+    classes: Classes
     memory: dict[Any, Any]
-
-    @functools.cached_property
-    def class_names(self) -> tuple[str, ...] | None:
-        """Names by class index: the model's, else the probe's."""
-        return self.model.class_names or self.probe.class_names
+    repeated: bool = False
 
     @functools.cached_property
     def logits(self) -> np.ndarray:
-        """Logits of the probe pictures, float32 [N,K]."""
-        output = read_activations(self.model, self.probe.images, ["output"])["output"]
-        return output.reshape(len(output), -1)
-
-    def resolve_target(self, target: int | str) -> int:
-        """Return the class index of a target given by index or by a class name of the model or the probe."""
-        names = self.class_names or ()
-        return self.model.resolve_target(names.index(target) if target in names else target)
-
-    def class_name(self, index: int) -> str:
-        """Return how a person calls a class."""
-        names = self.class_names
-        return names[index] if names is not None and 0 <= index < len(names) else f"class {index}"
+        """One logit per class of the probe pictures, float32 [N,classes]."""
+        return self.classes.spread(read_activations(self.model, self.probe.images, ["output"])["output"])
 
     def describe_probe(self, album: "Album", limit: int = SHOWN) -> dict[str, Any]:
         """Return the `probe` entry of a record, its thumbnails added to the album."""
@@ -61,7 +50,7 @@ class View:
             "count": len(probe),
             "ids": list(probe.ids[:shown]),
             "labels": None if probe.labels is None else probe.labels[:shown],
-            "predictions": self.logits[:shown].argmax(-1) if self.logits.shape[1] > 1 else None,
+            "predictions": None if self.classes.count is None else self.logits[:shown].argmax(-1),
             "thumbnails": album.add(probe.images[:shown], longest=THUMBNAIL),
         }
 

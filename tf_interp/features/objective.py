@@ -39,11 +39,11 @@ class Lookup(Protocol):
 
 
 class Objective:
-    """What a picture shall make large. Made by the functions of `tf_interp.objectives`, joined with `+ - * /`.
+    """What a picture shall make large. Made by the functions of `tf_interp.features`, joined with `+ - * /`.
 
     Example:
         >>> str(Objective.sum(["conv:7", "conv:8"]) * 2)
-        '2 * (conv:7 + conv:8)'
+        '(conv:7 + conv:8) * 2'
     """
 
     def structure(self) -> tuple:

@@ -25,8 +25,8 @@ def channel(layer: str, n: int) -> Objective:
         The objective.
 
     Example:
-        >>> str(channel("conv2", 7) - 0.5 * total_variation())
-        'conv2:7 - 0.5 * total_variation()'
+        >>> str(channel("conv2", 7) / 2)
+        'conv2:7 / 2'
     """
     n = _index("channel n", n)
     return Term(_channel, {"layer": layer}, {"n": n}, needs=((layer, "channel", n),), title=f"{layer}:{n}", least=0.0)
@@ -161,8 +161,8 @@ def from_directions(directions: Directions, cossim_pow: float = 0) -> list[Objec
 
     Example:
         >>> rows = Directions.from_channels("conv2", [7], 16)
-        >>> [str(item - 0.5 * total_variation()) for item in from_directions(rows)]
-        ['channel 7 - 0.5 * total_variation()']
+        >>> [str(2 * item) for item in from_directions(rows)]
+        ['2 * channel 7']
     """
     items = [direction(directions.layer, vector, cossim_pow) for vector in directions.vectors]
     for item, name in zip(items, directions.names, strict=True):

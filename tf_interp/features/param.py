@@ -267,7 +267,7 @@ class Maco(Param):
     """Fourier phases only; the magnitudes stay those of natural pictures. For deep networks and transformers.
 
     Args:
-        decay_power: magnitudes are 1 / frequency^decay_power; natural pictures have about 1.
+        decay_power: magnitudes are 1 / frequency^decay_power; natural pictures have 1 to 1.5.
         contrast: standard deviation of the pictures before the sigmoid.
         rate: phase in radians per unit of the variable, so that the usual learning rate 0.05 fits.
 
@@ -275,8 +275,8 @@ class Maco(Param):
     Optimization" (2023).
     """
 
-    decay_power: float = 1.0
-    contrast: float = 1.8
+    decay_power: float = 1.3
+    contrast: float = 1.5
     rate: float = 4.0
 
     def variables(self, shape, seeds):  # noqa: D102

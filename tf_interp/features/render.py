@@ -47,7 +47,8 @@ def render(
     """Return pictures that make objectives large.
 
     Objectives of one structure (several channels of a layer, rows of `Directions`) run in one compiled program, and a
-    later call with other units uses it again. Each picture is the same as if it had been rendered alone.
+    later call with other units uses it again. Each picture is optimized on its own, from the same noise, as if it had
+    been rendered alone; only rounding, which many steps amplify, may depend on its neighbors.
 
     Args:
         model: the network, from `open_model`.

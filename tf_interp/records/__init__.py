@@ -2,6 +2,7 @@
 
 from tf_interp.records.record import Record as Record
 from tf_interp.records.summary import Writer as Writer
+from tf_interp.records.summary import last_step as last_step
 from tf_interp.records.summary import read as read
 from tf_interp.records.summary import read_runs as read_runs
 from tf_interp.records.summary import write as write

@@ -192,7 +192,7 @@ def write(records: Iterable[Record], logdir: str | os.PathLike) -> pathlib.Path:
         >>> write([Record("features", "conv", 0, "one")], tempfile.mkdtemp()).name
         'interp'
     """
-    with Writer(logdir) as writer:
+    with Writer(logdir, take_over=True) as writer:
         for record in records:
             writer.add(record)
         return writer.folder
@@ -222,6 +222,20 @@ def read(logdir: str | os.PathLike) -> Iterator[Record]:
         ['one']
     """
     return (record for records in read_runs(logdir).values() for record in records)
+
+
+def last_step(logdir: str | os.PathLike) -> int | None:
+    """Return the highest step of the records of one run, without reading their pictures.
+
+    Args:
+        logdir: TensorBoard's log directory of one run, as `Writer` takes it.
+
+    Returns:
+        The step, or None if there are no records.
+    """
+    folder = pathlib.Path(logdir) / metadata.SUBRUN
+    files = sorted(folder.glob("*tfevents*")) if folder.is_dir() else []
+    return max((event.step for path in files for *_, event in read_events(path) if _records_in(event)), default=None)
 
 
 def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:
