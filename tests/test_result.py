@@ -1,6 +1,7 @@
 """What a test can be asked: tables, plots, words, influence, entanglement, more concepts."""
 
 import ast
+import dataclasses
 import importlib
 import pathlib
 import sys
@@ -65,12 +66,16 @@ def test_words_lead_with_the_effect_and_carry_the_flags(result):
     texts = result.explain()
     assert len(texts) == len(result.rows)
     row = find(result, layer="features", target="cat", concept="red", contrast="random")
-    text = next(t for t in texts if "In features, images with red push the logit of cat up" in t and "random" in t)
+    text = next(
+        t
+        for t in texts
+        if "In features, red raises the network's evidence (logit) for cat" in t and "random examples do;" in t
+    )
     assert f"{row['displacement']:.3g}" in text
     assert "16 tests" in text
     assert FLAGS["GRAD_CONSTANT"] in text
     assert text.count(". ") == 1  # two sentences
-    down = next(t for t in texts if "images with red push the logit of dog down" in t)
+    down = next(t for t in texts if "red lowers the network's evidence (logit) for dog" in t)
     assert "95 % interval 0." in down  # in the direction of the words
     assert result.explain()[0] == texts[0]
 
@@ -85,7 +90,7 @@ def test_claims_need_correction_and_a_clean_cell():
     assert not result.claims({**bright, "flags": ["GRAD_ZERO"]})
     texts = result.explain()
     assert "hardly ever" in texts[0]
-    assert "so it is no finding" in texts[1]
+    assert "so this is no finding" in texts[1]
 
 
 def test_plot_draws_every_cell_and_shows_nothing(result, monkeypatch):
@@ -96,7 +101,8 @@ def test_plot_draws_every_cell_and_shows_nothing(result, monkeypatch):
     wanted = sorted(row["displacement"] for row in result.find(target="dog", contrast="relative"))
     assert heights == pytest.approx(wanted)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["red", "green"]
-    assert "16 tests" in axes.get_xlabel()
+    assert any("16 tests" in text.get_text() for text in axes.get_legend().get_texts())
+    assert "dog" in axes.get_title(loc="left")
     axes.figure.canvas.draw()
     own = pyplot.figure().add_subplot()
     assert result.plot(ax=own) is own
@@ -115,6 +121,47 @@ def test_plot_of_the_published_test_and_of_nothing():
     assert "?" in [text.get_text() for text in broken.plot().texts]
     assert "nothing can be said" in broken.explain()[0]
     pyplot.close("all")
+
+
+def test_bars_are_filled_where_significant_and_marked_where_specific(result):
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    first = result.rows[0]
+    rows = [
+        {**first, "concept": "clear", "p_holm": 0.01, "flags": [], "specificity": 0.99},
+        {**first, "concept": "unspecific", "p_holm": 0.01, "flags": [], "specificity": 0.5},
+        {**first, "concept": "chance", "p_holm": 0.8, "flags": [], "specificity": 0.99},
+        {**first, "concept": "broken", "p_holm": 0.01, "flags": ["GRAD_ZERO"], "specificity": 0.99},
+    ]
+    axes = dataclasses.replace(result, rows=rows).plot()
+    assert [bar.get_facecolor()[3] > 0 for bar in axes.patches] == [True, True, False, False]
+    marks = [text.get_position()[0] for text in axes.texts if text.get_text() == "\N{BLACK DIAMOND}"]
+    assert marks == pytest.approx([0])
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"specificity": 1.0}, "more than 99 % of arbitrary patterns in the random examples do, so it is specific"),
+        ({"specificity": 0.9}, "so it stands out a little"),
+        ({"specificity": 0.3}, "Nothing singles it out: 70 % of arbitrary patterns"),
+        ({"specificity": 0.001}, "nearly all arbitrary patterns"),
+        ({"specificity": 0.97, "p_holm": 0.4}, "but without the first finding that says little"),
+        ({"p_holm": 0.03}, "so this is no finding"),  # at level .01
+        ({"flags": ["GRAD_ZERO"]}, "but see the caution"),
+        ({"contrast": "relative", "against": ["a", "b", "c"]}, "more than examples of a, b and c do;"),
+        ({"contrast": "relative", "against": ["a"]}, "more than examples of a do;"),
+        ({"contrast": "paired"}, "more than the same examples without it;"),
+        ({"contrast": "continuous"}, "one standard deviation more red raises"),
+        ({"p_holm": None}, "is unknown"),
+        ({"specificity": None}, "was not tested"),
+    ],
+)
+def test_each_case_has_its_words(result, changed, said):
+    row = {**result.rows[0], "p_holm": 0.001, "flags": [], "specificity": 0.99, **changed}
+    (text,) = dataclasses.replace(result, rows=[row], alpha=0.01).explain()
+    assert said in text
+    assert text.count(". ") == 1
 
 
 def test_tables(result):

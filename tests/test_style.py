@@ -77,9 +77,9 @@ def test_pictures_of_other_sizes_are_resized(model):
 
 
 def test_wrong_arguments_are_named(model):
-    with pytest.raises(ValueError, match="no layer 'konv'; did you mean"):
+    with pytest.raises(ValueError, match=r"no layer 'konv'; did you mean"):
         transfer_style(model, CONTENT, STYLE, content_layer="conv", style_layers=["conv2", "konv"])
-    with pytest.raises(ValueError, match="no layer 'konv'; did you mean"):
+    with pytest.raises(ValueError, match=r"no layer 'konv'; did you mean"):
         transfer_style(model, CONTENT, STYLE, content_layer="konv", style_layers="conv2")
     with pytest.raises(ValueError, match="style_layers is empty"):
         transfer_style(model, CONTENT, STYLE, content_layer="conv", style_layers=[])

@@ -78,3 +78,17 @@ def test_a_column_that_comes_in_degrees_and_one_of_noise(model, tumors):
     assert not result.claims(noise)
     assert result.find(target="benign", concept="concavity")[0]["displacement"] < 0
     assert labels.dtype.kind == "i"
+
+
+def test_series_of_any_range_are_concepts_too():
+    keras.utils.set_random_seed(0)
+    series = keras.Input((6, 2))
+    features = keras.layers.Conv1D(3, 2, name="features")(series)
+    pooled = keras.layers.GlobalAveragePooling1D()(features)
+    model = open_model(keras.Model(series, keras.layers.Dense(1, use_bias=False, name="logit")(pooled)))
+    rng = np.random.default_rng(0)
+    high = Concept(rng.normal(5, 3, (20, 6, 2)).astype(np.float32))
+    pool = Concept(rng.normal(0, 3, (60, 6, 2)).astype(np.float32))
+    result = tcav(model, {"high": high}, pool, {"0": pool}, "features", **TESTS)
+    scores = [model.run(item.images, ["output"])["output"].numpy().mean() for item in (high, pool)]
+    assert result.rows[0]["displacement"] == pytest.approx(scores[0] - scores[1], rel=1e-4)

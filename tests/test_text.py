@@ -18,12 +18,12 @@ LENGTH = 10
 def write(count, seed, *kinds):
     """Return `count` texts of plain words, with a word of each kind at a random place, as token numbers [n,LENGTH]."""
     rng = np.random.default_rng(seed)
-    texts = rng.choice(PLAIN, (count, LENGTH))
+    texts = rng.choice([WORDS.index(word) for word in PLAIN], (count, LENGTH))
     for text in texts:
         places = rng.permutation(LENGTH)
         for place, kind in zip(places, kinds, strict=False):
-            text[place] = rng.choice(kind)
-    return np.vectorize(WORDS.index)(texts)
+            text[place] = WORDS.index(rng.choice(kind))
+    return texts
 
 
 def make_convolution():
@@ -48,17 +48,17 @@ def make_recurrent():
 def test_words_of_praise_come_out_and_days_do_not(make):
     keras.utils.set_random_seed(0)
     network, preprocess = make()
-    texts = np.concatenate([write(150, seed, kind, *days) for seed, kind, days in _reviews()])
-    labels = np.repeat([1, 1, 0, 0], 150)
+    texts = np.concatenate([_half(PRAISE, BLAME, 1), _half(PRAISE, BLAME, 2, DAYS)])
+    labels = np.tile(np.repeat([1, 0], 150), 2)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
-    history = network.fit(texts, labels, epochs=6, verbose=0)
+    network.compile(keras.optimizers.Adam(0.02), loss, metrics=["accuracy"])
+    history = network.fit(texts, labels, epochs=5, batch_size=50, verbose=0)
     assert history.history["accuracy"][-1] > 0.95
 
     model = open_model(network, preprocess=preprocess, class_names=["blame", "praise"])
-    concepts = {"praise": write(50, 10, PRAISE), "blame": write(50, 11, BLAME), "days": write(50, 12, DAYS)}
+    concepts = {"praise": write(50, 10, PRAISE), "blame": write(50, 11, BLAME), "days": _half(PRAISE, BLAME, 12, DAYS)}
     result = tcav(
-        model, concepts, write(100, 13), {"praise": write(40, 14, PRAISE)}, ["words", "phrases"],
+        model, concepts, _half(PRAISE, BLAME, 13), {"praise": write(40, 14, PRAISE)}, ["words", "phrases"],
         permutations=1999, bootstraps=100, relative="none",
     )  # fmt: skip
     for layer in ("words", "phrases"):
@@ -67,12 +67,13 @@ def test_words_of_praise_come_out_and_days_do_not(make):
         assert result.claims(blame)
         assert praise["displacement"] > 0 > blame["displacement"]
         assert praise["score"] > 0.9 > 0.1 > blame["score"]
-        assert abs(days["displacement"]) < 0.2 * praise["displacement"]
+        assert abs(days["displacement"]) < 0.3 * praise["displacement"]
         assert not result.claims(days)
 
 
-def _reviews():
-    return [(1, PRAISE, []), (2, PRAISE, [DAYS]), (3, BLAME, []), (4, BLAME, [DAYS])]
+def _half(first, second, seed, *more):
+    """Return 150 texts with a word of the first kind, then 150 with one of the second, [300,LENGTH]."""
+    return np.concatenate([write(150, (seed, number), kind, *more) for number, kind in enumerate((first, second))])
 
 
 def test_a_gradient_behind_an_integer_input_is_that_of_the_layer():

@@ -34,10 +34,15 @@ if TYPE_CHECKING:
     from tf_interp.features import Objective as Objective
     from tf_interp.features import Rendering as Rendering
     from tf_interp.features import channel as channel
+    from tf_interp.features import class_logit as class_logit
     from tf_interp.features import direction as direction
     from tf_interp.features import diversity as diversity
+    from tf_interp.features import from_directions as from_directions
+    from tf_interp.features import l1 as l1
     from tf_interp.features import neuron as neuron
+    from tf_interp.features import objective as objective
     from tf_interp.features import render as render
+    from tf_interp.features import saturation as saturation
     from tf_interp.features import total_variation as total_variation
     from tf_interp.groups import Groups as Groups
     from tf_interp.groups import find_groups as find_groups
@@ -66,7 +71,8 @@ _HOMES = {
     ),
     "tf_interp.directions": ("Directions",),
     "tf_interp.features": (
-        "Objective", "Rendering", "channel", "direction", "diversity", "neuron", "render", "total_variation",
+        "Objective", "Rendering", "channel", "class_logit", "direction", "diversity", "from_directions", "l1", "neuron",
+        "objective", "render", "saturation", "total_variation",
     ),
     "tf_interp.groups": ("Groups", "find_groups"),
     "tf_interp.models": ("Model", "open_model"),

@@ -2,7 +2,6 @@
 
 import collections
 import logging
-import numbers
 import os
 import pathlib
 import time
@@ -92,7 +91,7 @@ class InterpCallback(keras.callbacks.Callback):
         super().__init__()
         if on_error not in ("warn", "raise", "disable"):
             raise ValueError(f'on_error must be "warn", "raise" or "disable", got {on_error!r}')
-        if not isinstance(every, numbers.Integral) or isinstance(every, bool):
+        if not isinstance(every, int) or isinstance(every, bool):
             raise TypeError(f"every must be a whole number of epochs, got {every!r}")
         if every < 1:
             raise ValueError(f"every must be a number of epochs of at least 1, got {every!r}")

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tf_interp.analysis import Attributions, ConceptTests, Features, NeuronGroups
 from tf_interp.callback import InterpCallback
-from tf_interp.features import l1
+from tf_interp.features import l1, saturation
 from tf_interp.probe import Probe
 from tf_interp.records import Record, read
 
@@ -224,13 +224,14 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
     model = build_network()
     probe = make_probe(x_val, y_val)
     others = x_val[y_val != TARGET][:60]
+    penalty = 0.01 * l1() + 8 * saturation()  # black ground like the digits', and no picture stuck at black and white
     watch = InterpCallback(
         folder,
         probe,
         layers=list(LAYERS),
         parts=[
-            Features(6, steps=96, warm_steps=24, at="neuron", penalty=0.01 * l1(), seed=seed),
-            NeuronGroups(8, targets=[TARGET, 8], steps=96, warm_steps=24, at="neuron", penalty=0.01 * l1(), seed=seed),
+            Features(6, steps=96, warm_steps=24, at="neuron", penalty=penalty, seed=seed),
+            NeuronGroups(8, targets=[TARGET, 8], steps=96, warm_steps=24, at="neuron", penalty=penalty, seed=seed),
             Attributions(pictures=20),
             ConceptTests(
                 {"tag": plant(others, "tag"), "mark": plant(others, "mark")},

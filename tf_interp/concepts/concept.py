@@ -52,7 +52,8 @@ class Concept:
         """Return a concept of arrays.
 
         Args:
-            images: floats [N,H,W,C] or [N,H,W] in [0,1]; for tables and tokens numbers [N,F].
+            images: floats [N,H,W,C] or [N,H,W] in [0,1]; for tables and tokens numbers [N,F]. Series [N,T,F] would be
+                taken for grey pictures: write `Concept(series)`, with float32.
             groups: N labels, equal where examples share a source, or None.
             name: how the caller calls them, for messages.
 

@@ -1,80 +1,81 @@
 """Findings in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tf_interp.concepts.result import FLAGS
+from tf_interp.concepts.result import FLAGS, SOMEWHAT, SPECIFIC
 
 _AGAINST = {
-    "random": "than random images",
-    "relative": "than images of {against}",
-    "paired": "than the same images without it",
+    "random": "more than random examples do",
+    "relative": "more than examples of {against} do",
+    "paired": "more than the same examples without it",
 }
 
 
-def explain_row(row: Mapping[str, Any], claimed: bool, family: int) -> str:
+def explain_row(row: Mapping[str, Any], claimed: bool, family: int, alpha: float = 0.05) -> str:
     """Return two plain sentences on one row of a concept test.
 
     Args:
         row: one of `ConceptTest.rows`.
         claimed: whether it is significant after correction.
         family: number of tests.
+        alpha: level of the claims.
 
     Returns:
         What the network does and how sure that is; then whether it is special, and what to be careful about.
     """
     if row["effect"] is None:
-        return f"{row['concept']} in {row['layer']}: nothing can be said. {_warn(row)}".strip()
-    return f"{_first(row, claimed, family)} {_second(row)}"
+        return f"In {row['layer']} nothing can be said about {row['concept']} and {row['target']}{_warn(row)}"
+    return f"{_first(row, claimed, family, alpha)} {_second(row, claimed)}{_warn(row)}"
 
 
-def _first(row: Mapping[str, Any], claimed: bool, family: int) -> str:
+def _first(row: Mapping[str, Any], claimed: bool, family: int, alpha: float) -> str:
     if row["displacement"] is None:
         found = (
             f"In {row['layer']} the score of {row['concept']} for {row['target']} is {row['score']:.2f} "
             f"(mean cosine {_between(row, 'effect', 'effect_low', 'effect_high', '.2f')})"
         )
         return f"{found}, p = {_p(row['p'])} by the published test, which is far too optimistic."
-    up = "up" if row["displacement"] > 0 else "down"
+    verb = "raises" if row["displacement"] > 0 else "lowers"
     amount = _between({**row, "size": abs(row["displacement"]), **_turned(row)}, "size", "low", "high", ".3g")
     if row["contrast"] == "continuous":
-        what = f"In {row['layer']}, a standard deviation more {row['concept']} moves the logit of {row['target']} {up}"
-        what += f" by about {amount}"
+        concept, than = f"one standard deviation more {row['concept']}", ""
     else:
-        against = _AGAINST[row["contrast"]].format(against=" and ".join(row["against"] or []))
-        what = (
-            f"In {row['layer']}, images with {row['concept']} push the logit of {row['target']} {up} by about {amount} "
-            f"more {against}"
-        )
+        concept = row["concept"]
+        than = f" {_AGAINST[row['contrast']].format(against=_join(row['against'] or []))}"
+    evidence = f"the network's evidence (logit) for {row['target']}"
+    what = f"In {row['layer']}, {concept} {verb} {evidence} by about {amount}{than}"
+    if row["p_holm"] is None:
+        return f"{what}; how likely chance does that is unknown."
     if claimed:
-        return f"{what}; shuffled labels hardly ever do that (p = {_p(row['p_holm'])} corrected for {family} tests)."
-    if row["p_holm"] is not None and row["p_holm"] <= 0.05:
-        return f"{what}; p = {_p(row['p_holm'])} after correction, but see the caution."
-    chance = f"p = {_p(row['p_holm'])} corrected for {family} tests"
-    return f"{what}; shuffled labels do as much ({chance}), so it is no finding."
+        return f"{what}; chance hardly ever does that (p = {_p(row['p_holm'])} after correction for {family} tests)."
+    if row["p_holm"] <= alpha:
+        return f"{what}; p = {_p(row['p_holm'])} after correction for {family} tests, but see the caution."
+    chance = f"p = {_p(row['p_holm'])} after correction for {family} tests"
+    return f"{what}; chance could do that too ({chance}), so this is no finding."
 
 
-def _second(row: Mapping[str, Any]) -> str:
+def _second(row: Mapping[str, Any], claimed: bool) -> str:
     if row["specificity"] is None:
-        special = "Whether other patterns align with this decision just as well was not tested"
-    else:
-        share = round(100 * row["specificity"])
-        verdict = (
-            "so the decision is specific to it"
-            if row["specificity"] >= 0.95
-            else "so many arbitrary patterns matter as much"
-            if row["specificity"] < 0.8
-            else "so it stands out a little"
-        )
-        special = (
-            f"It aligns with the decision more than {share} % of arbitrary patterns of the random images, {verdict}"
-        )
-    return f"{special}{_warn(row)}"
+        return "Whether arbitrary patterns matter as much for this decision was not tested"
+    share = min(99, int(100 * row["specificity"]))
+    if row["specificity"] < SOMEWHAT:
+        among = f"{100 - share} % of arbitrary patterns" if share else "nearly all arbitrary patterns"
+        return f"Nothing singles it out: {among} in the random examples matter for this decision at least as much"
+    stands = f"It agrees with this decision more than {share} % of arbitrary patterns in the random examples do"
+    if row["specificity"] < SPECIFIC:
+        return f"{stands}, so it stands out a little"
+    return f"{stands}, so it is specific" if claimed else f"{stands}, but without the first finding that says little"
 
 
 def _warn(row: Mapping[str, Any]) -> str:
     reasons = "; ".join(FLAGS[flag] for flag in row["flags"])
     return f"; be careful: {reasons}." if reasons else "."
+
+
+def _join(names: Sequence[str]) -> str:
+    """Return names as people list them: "a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _turned(row: Mapping[str, Any]) -> dict[str, float]:

@@ -4,20 +4,25 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
+from tf_interp.concepts.result import SPECIFIC
 
 _AGAINST = {
-    "random": "random images",
-    "relative": "each other",
-    "paired": "the same images without them",
-    "continuous": "their own degree",
+    "random": "concepts against random examples",
+    "relative": "concepts against each other",
+    "paired": "examples against the same ones without the concept",
+    "continuous": "for a standard deviation more",
 }
+_SLOT = 0.86  # part of a concept's place that its bars fill
+_INK = "#333333"
+_BAND = "#e4e4e4"
 
 
 def plot_rows(
     rows: Sequence[Mapping[str, Any]], claimed: Sequence[bool], family: int, alpha: float, ax: Any = None
 ) -> Any:
     """Draw one target and contrast of a concept test: concepts along the axis, a bar for each layer.
+
+    A filled bar is significant after correction, a hollow one is not; a diamond says that the concept is specific.
 
     Args:
         rows: rows of `ConceptTest` with one target and one contrast.
@@ -34,41 +39,83 @@ def plot_rows(
     """
     try:
         pyplot = importlib.import_module("matplotlib.pyplot")
-        colors = importlib.import_module("matplotlib").colormaps["viridis"]
+        colormap = importlib.import_module("matplotlib").colormaps["viridis"]
+        halo = [importlib.import_module("matplotlib.patheffects").withStroke(linewidth=2.3, foreground="white")]
     except ImportError as error:
         raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error
     concepts = list(dict.fromkeys(row["concept"] for row in rows))
     layers = list(dict.fromkeys(row["layer"] for row in rows))
+    depths = [number / (len(layers) - 1) for number in range(len(layers))] if len(layers) > 1 else [0.6]
+    colors = [colormap(0.85 - 0.75 * depth) for depth in depths]  # the deeper, the darker
     classical = all(row["displacement"] is None for row in rows)
     value, low, high = ("effect", "effect_low", "effect_high") if classical else ("displacement", "ci_low", "ci_high")
     if ax is None:
-        size = (max(5.5, 1.2 + 0.35 * len(concepts) * (len(layers) + 1)), 3.6)
+        size = (max(6.4, 3.2 + 0.4 * len(concepts) * (len(layers) + 0.6)), 4.2)
         ax = pyplot.figure(figsize=size, layout="constrained").add_subplot()
-    width = 0.8 / len(layers)
-    for row, star in zip(rows, claimed, strict=True):
+    width = _SLOT / len(layers)
+    for row, filled in zip(rows, claimed, strict=True):
         number = layers.index(row["layer"])
-        place = concepts.index(row["concept"]) - 0.4 + width * (number + 0.5)
+        place = concepts.index(row["concept"]) + (number + 0.5) * width - _SLOT / 2
         if row[value] is None:
-            ax.text(place, 0, "?", ha="center", va="bottom")
+            ax.text(place, 0, "?", ha="center", va="bottom", color=colors[number])
             continue
-        color = colors(0.15 + 0.7 * number / max(1, len(layers) - 1))
-        ax.bar(place, row[value], 0.9 * width, color=color, alpha=1.0 if star else 0.4)
         if row["null_low"] is not None:
             edges = [place - width / 2, place + width / 2]
-            ax.fill_between(edges, row["null_low"], row["null_high"], color="0.5", alpha=0.35, linewidth=0)
-        ax.plot([place, place], [row[low], row[high]], color="0.1", linewidth=1.2)
-        if star:
-            top = max(row[high], 0) if row[value] > 0 else min(row[low], 0)
-            ax.annotate("*", (place, top), (0, 2 if row[value] > 0 else -12), textcoords="offset points", ha="center")
-    for number, layer in enumerate(layers):
-        ax.bar(np.nan, np.nan, color=colors(0.15 + 0.7 * number / max(1, len(layers) - 1)), label=layer)
-    ax.axhline(0, color="0.1", linewidth=0.8)
+            ax.fill_between(edges, row["null_low"], row["null_high"], color=_BAND, linewidth=0, zorder=1)
+        face = colors[number] if filled else "none"
+        ax.bar(place, row[value], 0.66 * width, facecolor=face, edgecolor=colors[number], linewidth=1.4, zorder=2)
+        ax.plot([place, place], [row[low], row[high]], color=_INK, linewidth=1.3, path_effects=halo, zorder=3)
+        if (row["specificity"] or 0) >= SPECIFIC and filled:
+            up = row[value] > 0
+            end = max(row[high], 0) if up else min(row[low], 0)
+            ax.annotate(
+                "\N{BLACK DIAMOND}", (place, end), (0, 3 if up else -3), textcoords="offset points",
+                ha="center", va="bottom" if up else "top", fontsize="small", color=_INK,
+            )  # fmt: skip
+    _add_legend(ax, layers, colors, None if classical else (family, alpha))
+    ax.axhline(0, color=_INK, linewidth=0.8, zorder=3)
     ax.set_xticks(range(len(concepts)), concepts)
-    ax.set_ylabel("mean cosine of gradient and concept vector" if classical else "displacement of the logit")
-    first = rows[0]
-    ax.set_title(f"target {first['target']}, concepts against {_AGAINST[first['contrast']]}", fontsize="medium")
-    note = "" if classical else f"grey: 95 % of shuffled labels; * p < {alpha:g}, Holm over {family} tests"
-    ax.set_xlabel(note, fontsize="small")
-    ax.margins(y=0.12)
-    ax.legend(fontsize="small", frameon=False)
+    ax.set_xlim(-0.55, len(concepts) - 0.45)
+    ax.tick_params(axis="x", length=0)
+    ax.grid(axis="y", color=_BAND, linewidth=0.6, zorder=0)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    ax.margins(y=0.1)
+    target = rows[0]["target"]
+    ax.set_ylabel("mean cosine of gradient and concept" if classical else f"change of the logit of {target}")
+    ax.set_title(f"{target}: {_AGAINST[rows[0]['contrast']]}", loc="left", fontsize="medium", fontweight="bold", pad=12)
     return ax
+
+
+def _add_legend(ax: Any, layers: Sequence[str], colors: Sequence[Any], corrected: tuple[int, float] | None) -> None:
+    """Say beside the axes which color is which layer, and what filled, hollow, grey and the diamond mean."""
+    patch = importlib.import_module("matplotlib.patches").Patch
+    line = importlib.import_module("matplotlib.lines").Line2D
+    names = ax.legend(
+        handles=[patch(color=color, label=layer) for layer, color in zip(layers, colors, strict=True)],
+        title="layer", alignment="left", loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0,
+        fontsize="small", title_fontsize="small", frameon=False, labelcolor=_INK,
+    )  # fmt: skip
+    signs = [line([], [], color=_INK, linewidth=1.3, label="95 % interval")]
+    if corrected is not None:
+        family, alpha = corrected
+        signs = [
+            patch(facecolor=_INK, edgecolor=_INK, label=f"significant: p ≤ {alpha:g}\nby Holm, {family} tests"),
+            patch(facecolor="none", edgecolor=_INK, label="not significant"),
+            *signs,
+            patch(facecolor=_BAND, label="95 % of shuffled labels"),
+            line(
+                [],
+                [],
+                color=_INK,
+                marker="D",
+                markersize=4,
+                linestyle="none",
+                label="and specific, beyond\n95 % of other patterns",
+            ),
+        ]
+    ax.add_artist(names)
+    ax.legend(
+        handles=signs, loc="lower left", bbox_to_anchor=(1.01, 0.0), borderaxespad=0, fontsize="small",
+        frameon=False, labelcolor=_INK,
+    )  # fmt: skip

@@ -26,6 +26,8 @@ FLAGS = {
     "OPTIMISTIC_P": "the published test calls most meaningless concepts significant: its p is far too small",
     "NON_FINITE": "activations or gradients held NaN or infinite values, so nothing could be computed",
 }
+SPECIFIC = 0.95  # from this percentile on a concept is called specific to a decision
+SOMEWHAT = 0.8  # and from this on it is said to stand out a little
 _NO_STAR = {"GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"}
 _PREFERRED = ("paired", "random", "continuous", "relative")  # which of a concept's vectors stands for it
 
@@ -193,7 +195,7 @@ class ConceptTest:
         from tf_interp.concepts.explain import explain_row
 
         ordered = sorted(self.rows, key=lambda row: (not self.claims(row), -abs(row["effect"] or 0)))
-        return [explain_row(row, self.claims(row), self.family) for row in ordered]
+        return [explain_row(row, self.claims(row), self.family, self.alpha) for row in ordered]
 
     def plot(self, target: str | None = None, contrast: str | None = None, ax: Any = None) -> Any:
         """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.

@@ -105,9 +105,8 @@ class UnitCache:
         Returns:
             The unit, equal to what was written.
         """
-        path = self.path(objective)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with self.path(objective).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 images, activations = arrays["images"], arrays["activations"]
                 status = json.loads(str(arrays["status"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):

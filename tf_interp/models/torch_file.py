@@ -32,7 +32,7 @@ def read_tensors(path: str | pathlib.Path) -> dict[str, np.ndarray]:
 
     Args:
         path: a file written by `torch.save(network.state_dict(), path)` before PyTorch 1.6, or with
-            `_use_new_zipfile_serialization=False`; float32 and int64, contiguous.
+            `_use_new_zipfile_serialization=False`; float32 and int64.
 
     Returns:
         Name -> array, read-only.
@@ -60,7 +60,8 @@ class _Storage(NamedTuple):
 class _Tensor(NamedTuple):
     storage: _Storage
     start: int
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # as it lies in the storage
+    axes: tuple[int, ...]  # which of these is which axis of the tensor
 
 
 def _read(data: bytes) -> dict[str, np.ndarray]:
@@ -87,8 +88,8 @@ def _read(data: bytes) -> dict[str, np.ndarray]:
     if place != len(data):
         raise ValueError(f"{len(data) - place} bytes are left over")
     return {
-        name: values[storage.key][start : start + math.prod(shape)].reshape(shape)
-        for name, (storage, start, shape) in tensors.items()
+        name: values[storage.key][start : start + math.prod(shape)].reshape(shape).transpose(axes)
+        for name, (storage, start, shape, axes) in tensors.items()
     }
 
 
@@ -192,11 +193,15 @@ def _make_tensor(function: Any, arguments: Any) -> _Tensor:
     if function is not _REBUILD_TENSOR:
         raise ValueError("it calls something else than what makes tensors")
     storage, start, shape, strides, _, _ = _get(arguments, tuple)
+    steps = [_get(step, int) for step in _get(strides, tuple)]
     sizes = [_get(size, int) for size in _get(shape, tuple)]
-    contiguous = [math.prod(sizes[place + 1 :]) for place in range(len(sizes))]
-    steps = zip(sizes, _get(strides, tuple), contiguous, strict=True)
-    if any(size != 1 and step != expected for size, step, expected in steps):
-        raise ValueError(f"a tensor {sizes} is not contiguous: save it with .contiguous()")
+    if len(steps) != len(sizes) or len(sizes) > 8:
+        raise ValueError("a tensor is not described as one")
+    order = sorted(range(len(sizes)), key=lambda axis: -steps[axis])
+    lying = tuple(sizes[axis] for axis in order)
+    for place, axis in enumerate(order):
+        if sizes[axis] != 1 and steps[axis] != math.prod(lying[place + 1 :]):
+            raise ValueError(f"a tensor {sizes} has gaps or overlaps: save it with .contiguous()")
     if min(sizes, default=0) < 0 or not 0 <= _get(start, int) <= _get(storage, _Storage).length - math.prod(sizes):
         raise ValueError(f"a tensor {sizes} does not fit into its storage of {storage.length} numbers")
-    return _Tensor(storage, start, tuple(sizes))
+    return _Tensor(storage, start, lying, tuple(order.index(axis) for axis in range(len(sizes))))
