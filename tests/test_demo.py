@@ -94,6 +94,14 @@ def test_the_tab_shows_the_story(finding, browser):
             assert tab.step() == demo.EPOCHS * 41
             check_all(tab, "demo-light")
             check_theme(tab)
+            tab.section("Features")
+            tab.frame.locator(".unit").first.click()
+            tab.wait_for_pictures()
+            assert tab.frame.locator(".panel .histogram rect").count() == 24
+            assert tab.frame.get_by_role("heading", name="The part of each that does").is_visible()
+            tab.frame.locator(".histogram").scroll_into_view_if_needed()
+            tab.frame.get_by_role("heading", name="Over training").scroll_into_view_if_needed()
+            tab.shoot("demo-light-unit")
             tab.set_theme(dark=True)
             tab.section("Concepts")
             tab.shoot("demo-dark-concepts")

@@ -178,6 +178,12 @@ def test_dense_layers_and_negative_activations():
     signed.model.get_layer("features").activation = keras.activations.linear
     found = find_concepts(signed, IMAGES, "features", target=0, **FIND)
     assert "negative" in found.notes[0]
+    assert not any("make up" in note for note in found.notes)
+    (kernel,) = signed.model.get_layer("features").get_weights()
+    kernel[..., 2] = -10  # a channel far below 0 everywhere
+    signed.model.get_layer("features").set_weights([kernel])
+    found = find_concepts(signed, IMAGES, "features", target=0, **{**FIND, "k": 2})
+    assert any("right behind a ReLU" in note for note in found.notes)
 
 
 def test_crops_cover_a_picture_evenly(found):

@@ -89,6 +89,6 @@ def test_series_of_any_range_are_concepts_too():
     rng = np.random.default_rng(0)
     high = Concept(rng.normal(5, 3, (20, 6, 2)).astype(np.float32))
     pool = Concept(rng.normal(0, 3, (60, 6, 2)).astype(np.float32))
-    result = tcav(model, {"high": high}, pool, {"0": pool}, "features", **TESTS)
+    result = tcav(model, {"high": high}, pool, {"0": Concept(pool.images[:20] + 0.5)}, "features", **TESTS)
     scores = [model.run(item.images, ["output"])["output"].numpy().mean() for item in (high, pool)]
     assert result.rows[0]["displacement"] == pytest.approx(scores[0] - scores[1], rel=1e-4)

@@ -4,7 +4,6 @@ import builtins
 import io
 import os
 import pickle
-import struct
 import subprocess
 import zipfile
 
@@ -59,7 +58,7 @@ def test_tensors_may_share_a_storage(tmp_path):
 
 
 def test_the_dictionary_may_have_an_order_and_attributes(tmp_path):
-    """As PyTorch writes it: an OrderedDict, filled, with attributes that are dropped; and values that are used again."""
+    """As PyTorch writes it: an OrderedDict with attributes, which are dropped."""
     body = (
         b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01(X\x01\x00\x00\x00aq\x02"
         + writer._steps(tensor("0", ONE))
@@ -85,7 +84,7 @@ CALLS = {
     "a process": Hostile(subprocess.run, ["touch", "done"]),
     "code": Hostile(builtins.eval, "open('done', 'w')"),
     "a file": Hostile(builtins.open, "done", "w"),
-    "a look-up": Hostile(getattr, os, "system") if False else Hostile(builtins.getattr, "", "join"),
+    "a look-up": Hostile(builtins.getattr, "", "join"),
 }
 
 
@@ -96,7 +95,7 @@ def test_calls_are_refused_and_do_not_happen(case, protocol, tmp_path, monkeypat
     good = [pickled(value) for value in (writer.MAGIC, writer.VERSION, writer.INFO)]
     for before in range(4):  # as each of the pickles
         data = b"".join(good[:before]) + pickle.dumps(CALLS[case], protocol) + pickled(["0"]) + storage(ONE)
-        with pytest.raises(ValueError, match="weights.pth is not read"):
+        with pytest.raises(ValueError, match="is not read"):
             read(data, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.pth"]
 
@@ -132,7 +131,7 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_other_things_than_tensors_are_refused(case, tmp_path):
-    with pytest.raises(ValueError, match="is not read: .* Expected a dictionary of tensors"):
+    with pytest.raises(ValueError, match=r"is not read: .* Expected a dictionary of tensors"):
         read(file_of(WRONG[case], ["0"], storage(ONE)), tmp_path)
 
 
@@ -217,12 +216,11 @@ def test_the_newer_format_is_told_apart(tmp_path):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("archive/data.pkl", pickled({}))
-    with pytest.raises(ValueError, match="the newer zip format.*_use_new_zipfile_serialization=False"):
+    with pytest.raises(ValueError, match=r"the newer zip format.*_use_new_zipfile_serialization=False"):
         read(data.getvalue(), tmp_path)
 
 
-def test_no_dictionary_is_changed_twice_by_a_step_that_is_missing(tmp_path):
+def test_steps_without_values_are_refused(tmp_path):
     for steps in (b"}s.", b"Nb.", b"(s.", b"R.", b"Q.", b"u.", b"t.", b"e.", b"h\x00.", b"q\x00.", b"\x87.", b"NN."):
         with pytest.raises(ValueError, match="is not read"):
             read(b"\x80\x02" + steps, tmp_path)
-    assert struct.calcsize("<q") == 8

@@ -71,11 +71,12 @@ def tensor(key: str, array: np.ndarray, **changes: Any) -> Call:
 
 def storage(array: np.ndarray, length: int | None = None) -> bytes:
     """Return the numbers of an array in the order in which they lie, after their count (or a lie about it)."""
-    return struct.pack("<q", array.size if length is None else length) + array.tobytes("A")
+    axes = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    return struct.pack("<q", array.size if length is None else length) + array.transpose(axes).tobytes()
 
 
 def file_of(
-    value: Any, keys: Any, storages: bytes, magic: int = MAGIC, version: int = VERSION, info: Any = INFO
+    value: Any, keys: Any, storages: bytes, *, magic: int = MAGIC, version: int = VERSION, info: Any = INFO
 ) -> bytes:
     """Return a whole file."""
     return b"".join([*map(pickled, (magic, version, info, value, keys)), storages])

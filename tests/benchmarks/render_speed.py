@@ -5,8 +5,8 @@
 MobileNetV2 at 224 px with random weights (no download), one channel of one layer, pictures of 224 px, standard
 transforms of each package, no penalties. All contenders have the same weights and take turns in every repeat, so that a
 busy machine is busy for all. A step is the time from the start of one step to the start of the next, so it holds what
-happens between steps as well. Bare is one compiled forward and backward pass of the truncated network. README.md says
-how to install the peers.
+happens between steps as well. First and second pictures are of 3 steps, so they mostly time the start. Bare is one
+compiled forward and backward pass of the truncated network. README.md says how to install the peers.
 """
 
 import argparse

@@ -23,6 +23,7 @@ IMPORTANCE = ("sobol", "gradient")
 MINIMUM = 5  # `tcav` takes no fewer images on a side
 _OVERLAP = 0.2  # part of a crop that its neighbor shows too
 _SWEEPS = 100
+_THIN = 0.25  # concepts that explain less of a layer than this get a note
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -213,7 +214,7 @@ def find_concepts(
     Args:
         model: the network.
         images: pictures of one class: a probe, or float32 [N,H,W,C] in [0,1], N >= 10, better 60 or more.
-        layer: name of a layer; late ones have concepts, early ones textures and colors.
+        layer: name of a layer, best right behind a ReLU; late ones have concepts, early ones textures and colors.
         target: class index or name, or a function from logits [n,classes] to [n].
         k: the most concepts to find.
         crops: sides of the crops as part of the picture's, 0 < side <= 1.
@@ -265,6 +266,11 @@ def find_concepts(
         )
     else:
         judged = np.abs(effects) / (np.abs(effects).sum() or 1)
+    if groups.shares.sum() < _THIN:
+        notes.append(
+            f"the concepts make up {groups.shares.sum():.0%} of the squared activation of {path} on whole pictures: "
+            "ask for more of them, or take a layer right behind a ReLU, whose activations are not negative"
+        )
     if not judged.any():
         notes.append(f"none of the concepts of {path} changes the target")
     order = np.argsort(-judged, kind="stable")

@@ -2,6 +2,7 @@
 import { html } from "./vendor/preact-htm.js";
 import { Cell } from "./canvas.js";
 import { className, number, plural, signed, whole } from "./format.js";
+import { Histogram } from "./histogram.js";
 import { stepAt, useRecord, useSeries, useSheet } from "./model.js";
 import { Layer, Message, Meter, Term } from "./parts.js";
 
@@ -105,6 +106,7 @@ export function UnitDetail({ ctx, tag, name, series }) {
   const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
   const sheet = useSheet(record, record?.data.pictures);
   const thumbnails = useSheet(record, record?.data.probe?.thumbnails);
+  const crops = useSheet(record, record?.data.crops);
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
   if (error)
     return html`
@@ -158,6 +160,14 @@ export function UnitDetail({ ctx, tag, name, series }) {
       </div>
     </dl>
     ${
+      unit.histogram &&
+      html`
+        <h3>Among the probe pictures</h3>
+        <${Histogram} histogram=${unit.histogram} mark=${unit.activation ?? null} name=${unit.name} />
+        <p class="quiet">Bars: how strongly probe pictures excite it. Line: how strongly the picture above does.</p>
+      `
+    }
+    ${
       examples.length > 0 &&
       html`
         <h3>Probe pictures that excite it most</h3>
@@ -175,6 +185,26 @@ export function UnitDetail({ ctx, tag, name, series }) {
                   <b>${number(example.activation)}</b>
                   ${probe.labels ? ` ${className(names, probe.labels[example.probe])}` : ""}
                 </span>
+              </li>
+            `,
+          )}
+        </ul>
+      `
+    }
+    ${
+      examples.some((example) => Number.isInteger(example.crop)) &&
+      html`
+        <h3>The part of each that does</h3>
+        <ul class="thumbs">
+          ${examples.map(
+            (example) => html`
+              <li>
+                <${Cell}
+                  sheet=${crops}
+                  index=${example.crop}
+                  size=${84}
+                  label=${`Part of probe picture ${probe.ids?.[example.probe] ?? example.probe}`}
+                />
               </li>
             `,
           )}
