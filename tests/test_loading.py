@@ -49,7 +49,7 @@ def test_a_saved_model_folder(tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (3, "expected a Keras model, a .keras file, or the folder of a SavedModel.*got builtins.int"),
+        (3, r"expected a Keras model, a \.keras file, the folder of a SavedModel.*, or zoo:NAME, got builtins.int"),
         (L.Dense(2), r"got keras.*Dense; a layer goes into keras.Sequential"),
         (None, "got builtins.NoneType"),
         (np.zeros(3), "got numpy.ndarray"),

@@ -87,9 +87,8 @@ def random_state():
 
     add("_conv_stem", "_bn0", 3, 3, 3, channels=32)
     before, block = 32, 0
-    for width, size, repeats in zip(
-        WIDTHS["efficientnet-lite0"], (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 3, 3, 4, 1), strict=True
-    ):
+    stages = zip(WIDTHS["efficientnet-lite0"], (3, 3, 5, 3, 5, 5, 3), BLOCKS["efficientnet-lite0"], strict=True)
+    for width, size, repeats in stages:
         for _ in range(repeats):
             prefix, inner = f"_blocks.{block}.", before * (6 if block else 1)
             if block:
@@ -123,23 +122,18 @@ def test_weights_come_to_their_places(installed):
     get = model.model.get_layer
     places = {
         "stem_conv": ("_conv_stem", "_bn0"),
-        "block1a_project_conv": ("_blocks.0._project_conv", "_bn2"),
-        "block3b_expand_conv": ("_blocks.4._expand_conv", "_bn0"),
-        "block7a_project_conv": ("_blocks.15._project_conv", "_bn2"),
+        "block1a_project_conv": ("_blocks.0._project_conv", "_blocks.0._bn2"),
+        "block3b_expand_conv": ("_blocks.4._expand_conv", "_blocks.4._bn0"),
+        "block7a_project_conv": ("_blocks.15._project_conv", "_blocks.15._bn2"),
         "top_conv": ("_conv_head", "_bn1"),
     }
+    parts = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
     for name, (conv, norm) in places.items():
         kernel, source = get(name).kernel.numpy(), installed[f"{conv}.weight"]
         assert kernel[-1, 0, 2, 1] == source[1, 2, -1, 0]
         np.testing.assert_array_equal(kernel, np.moveaxis(source, (0, 1), (3, 2)))
-        prefix = conv.rpartition(".")[0]
-        parts = [installed[f"{prefix}{'.' if prefix else ''}{norm}.{part}"]
-                 for part in ("weight", "bias", "running_mean", "running_var")]  # fmt: skip
-        layer = get(f"{name}_bn")
-        for weight, part in zip(
-            [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance], parts, strict=True
-        ):
-            np.testing.assert_array_equal(weight, part)
+        for ours, theirs in parts.items():
+            np.testing.assert_array_equal(getattr(get(f"{name}_bn"), ours), installed[f"{norm}.{theirs}"])
     depthwise, source = get("block6d_dwconv").kernel.numpy(), installed["_blocks.14._depthwise_conv.weight"]
     assert depthwise[4, 0, 7, 0] == source[7, 0, 4, 0]
     np.testing.assert_array_equal(get("logits").kernel, installed["_fc.weight"].T)
@@ -156,7 +150,7 @@ def test_pictures_are_scaled_as_in_training(installed):
 
 
 def test_weights_of_another_network_are_refused(installed):
-    with pytest.raises(ValueError, match="efficientnet_lite1"):
+    with pytest.raises(ValueError, match=r"block2c_dwconv weight shape \(3, 3, 144, 1\) is not compatible"):
         open_model("zoo:efficientnet-lite1", input=(32, 32, 3))
     network = zoo.build("efficientnet-lite0", (None, None, 3))
     rest = {**installed, "_more.weight": np.zeros(3, np.float32)}
@@ -168,10 +162,8 @@ def test_weights_of_another_network_are_refused(installed):
 
 
 def test_what_open_model_says(installed):
-    with pytest.raises(ValueError, match=r"no network 'efficientnet-lite9'; did you mean one of \['efficientnet-lite"):
+    with pytest.raises(ValueError, match="no network 'efficientnet-lite9'; it has efficientnet-lite0,"):
         open_model("zoo:efficientnet-lite9")
-    with pytest.raises(ValueError, match=r"no network 'vgg'; did you mean one of \['efficientnet-lite0'"):
-        open_model("zoo:vgg")
     with pytest.raises(ValueError, match="comes with preprocess and class_names of its own"):
         open_model("zoo:efficientnet-lite0", class_names=["a"])
     for shape in ((32, 32), (32, 32, 1), "large", 32):

@@ -6,7 +6,6 @@ Source: EfficientNet-Lite 0 to 2, trained on ImageNet: M. Tan and Q. Le, "Effici
 Convolutional Neural Networks", 2019, without squeeze and excitation, with ReLU6, stem and head of fixed width.
 """
 
-import difflib
 import importlib
 import importlib.util
 import math
@@ -163,8 +162,7 @@ def set_weights(network: keras.Model, tensors: Mapping[str, np.ndarray]) -> None
 
 def _variant(name: str) -> _Variant:
     if name not in _VARIANTS:
-        near = difflib.get_close_matches(name, NAMES, len(NAMES), 0.5) or list(NAMES)
-        raise ValueError(f"the zoo has no network {name!r}; did you mean one of {near}?")
+        raise ValueError(f"the zoo has no network {name!r}; it has {', '.join(NAMES)}")
     return _VARIANTS[name]
 
 
