@@ -13,8 +13,7 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tf_interp.features import class_logit
-from tf_interp.features.batch import render_many
+from tf_interp.features import class_logit, render_many
 from tf_interp.models import open_model
 
 LAYERS = ("block3b_add", "block5c_add", "block6c_add")

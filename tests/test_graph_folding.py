@@ -1,6 +1,5 @@
 """Folding in a frozen graph: what is constant and acts on channels alone goes into the weights."""
 
-import keras
 import networks
 import numpy as np
 import pytest
@@ -47,6 +46,11 @@ def fused(x):
 def plain(x, name=None):
     scale, offset, mean, variance = VECTORS
     return tf.nn.batch_normalization(x, mean, variance, offset, scale, 0.01, name)
+
+
+def all_of_fused(x):
+    scale, offset, mean, variance = VECTORS
+    return tf.raw_ops.FusedBatchNormV3(x=x, scale=scale, offset=offset, mean=mean, variance=variance, is_training=False)
 
 
 FOLDED = {
@@ -106,6 +110,8 @@ LEFT = {
     "by chance": lambda m, x: conv(x) * tf.random.uniform((4,), 1.0, 1.0),
     "by the picture": lambda m, x: conv(x) * tf.reduce_max(x),
     "the other way round": lambda m, x: (VECTORS[0] - conv(x)) / 2.0,
+    "a default": lambda m, x: conv(x) * tf.compat.v1.placeholder_with_default(VECTORS[0], [4]),
+    "other outputs": lambda m, x: (lambda y, z: y + z)(*all_of_fused(conv(x))[:2]),
     "training": lambda m, x: tf.compat.v1.nn.fused_batch_norm(conv(x), VECTORS[0], VECTORS[1], is_training=True)[0],
 }
 
@@ -137,8 +143,13 @@ def test_what_is_fetched_or_given_is_the_layers_own(tmp_path):
     np.testing.assert_array_equal(got, expected)
     assert_same(model, images, ["inner/norm", "output"])
     # any operation between can be named, also one that is gone
-    (inner,) = [name for name in model.folded._chains[0].inner if "mul" in name]
+    (inner,) = [name for name in model.folded._chains[0].inner if name.endswith("mul_1:0")]
     np.testing.assert_array_equal(model.folded.run(images, [inner])[inner], model.run(images, [inner])[inner])
+    # and a constant that went into the weights
+    (factor,) = [name for name in model.folded._chains[0].inner if name.endswith("batchnorm/mul:0")]
+    expected, got = (one.run(images, ["output"], {factor: np.ones(4)})["output"] for one in (model, model.folded))
+    np.testing.assert_array_equal(got, expected)
+    assert np.abs(got - model.run(images, ["output"])["output"]).max() > 1e-3
 
 
 def test_a_tensor_in_the_middle_may_be_the_input(tmp_path):
@@ -149,13 +160,3 @@ def test_a_tensor_in_the_middle_may_be_the_input(tmp_path):
     (name,) = [op.name for op in open_model(tmp_path)._graph.get_operations() if op.type == "Conv2D"]
     model = open_model(tmp_path, input=name)
     assert_same(model, pictures(size=(8, 8, 4)), ["output"])
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_a_known_network(tmp_path):
-    network = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3), alpha=0.35)
-    networks.fill(network)
-    network.export(tmp_path, verbose=False)
-    model = open_model(tmp_path)
-    assert len(model.folded._chains) == 52
-    assert_same(model, pictures(2, size=(32, 32, 3)), ["block_8_add", "out_relu", "output"])

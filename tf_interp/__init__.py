@@ -33,17 +33,26 @@ if TYPE_CHECKING:
     from tf_interp.directions import Directions as Directions
     from tf_interp.features import Objective as Objective
     from tf_interp.features import Rendering as Rendering
+    from tf_interp.features import caricature as caricature
     from tf_interp.features import channel as channel
     from tf_interp.features import class_logit as class_logit
     from tf_interp.features import direction as direction
     from tf_interp.features import diversity as diversity
+    from tf_interp.features import dream as dream
+    from tf_interp.features import facets as facets
     from tf_interp.features import from_directions as from_directions
+    from tf_interp.features import interaction as interaction
+    from tf_interp.features import interpolate as interpolate
     from tf_interp.features import l1 as l1
     from tf_interp.features import neuron as neuron
     from tf_interp.features import objective as objective
+    from tf_interp.features import positive_negative as positive_negative
     from tf_interp.features import render as render
+    from tf_interp.features import render_many as render_many
     from tf_interp.features import saturation as saturation
+    from tf_interp.features import spritemap as spritemap
     from tf_interp.features import total_variation as total_variation
+    from tf_interp.features import transfer_style as transfer_style
     from tf_interp.groups import Groups as Groups
     from tf_interp.groups import find_groups as find_groups
     from tf_interp.models import Model as Model
@@ -73,6 +82,8 @@ _HOMES = {
     "tf_interp.features": (
         "Objective", "Rendering", "channel", "class_logit", "direction", "diversity", "from_directions", "l1", "neuron",
         "objective", "render", "saturation", "total_variation",
+        "caricature", "dream", "facets", "interaction", "interpolate", "positive_negative", "render_many", "spritemap",
+        "transfer_style",
     ),
     "tf_interp.groups": ("Groups", "find_groups"),
     "tf_interp.models": ("Model", "open_model"),

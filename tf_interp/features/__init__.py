@@ -1,5 +1,7 @@
 """Feature visualization: Lucid's cut into objectives, parameterizations and transforms, joined by `render`."""
 
+from tf_interp.features.batch import render_many as render_many
+from tf_interp.features.cache import RenderedUnit as RenderedUnit
 from tf_interp.features.objective import Lookup as Lookup
 from tf_interp.features.objective import Objective as Objective
 from tf_interp.features.objective import as_objective as as_objective
@@ -36,6 +38,16 @@ from tf_interp.features.penalties import mean_alpha as mean_alpha
 from tf_interp.features.penalties import only_after as only_after
 from tf_interp.features.penalties import saturation as saturation
 from tf_interp.features.penalties import total_variation as total_variation
+from tf_interp.features.recipes import Interaction as Interaction
+from tf_interp.features.recipes import caricature as caricature
+from tf_interp.features.recipes import dream as dream
+from tf_interp.features.recipes import facets as facets
+from tf_interp.features.recipes import interaction as interaction
+from tf_interp.features.recipes import interpolate as interpolate
+from tf_interp.features.recipes import positive_negative as positive_negative
 from tf_interp.features.render import render as render
 from tf_interp.features.rendering import Rendering as Rendering
 from tf_interp.features.rendering import State as State
+from tf_interp.features.spritemap import Spritemap as Spritemap
+from tf_interp.features.spritemap import spritemap as spritemap
+from tf_interp.features.style import transfer_style as transfer_style

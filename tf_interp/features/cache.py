@@ -123,12 +123,12 @@ class UnitCache:
             objective: as for `path`.
             unit: its pictures.
         """
-        arrays = {
-            "images": to_uint8(unit.images).reshape(unit.images.shape),
-            "activations": unit.activations,
-            "status": np.array(json.dumps(unit.status)),
-        }
-        replace_file(self.path(objective), lambda file: np.savez_compressed(file, **arrays))
+        images = to_uint8(unit.images).reshape(unit.images.shape)
+        status = np.array(json.dumps(unit.status))
+        replace_file(
+            self.path(objective),
+            lambda file: np.savez_compressed(file, images=images, activations=unit.activations, status=status),
+        )
 
 
 def round_pictures(images: np.ndarray) -> np.ndarray:

@@ -34,6 +34,10 @@ def positive_negative(model: Model, layer: str, channels: int | Sequence[int], *
         A `Rendering` of 2 K pictures: the first channel's positive, its negative, the second channel's positive, ...
         Activations of negatives are what was made large: the channel's mean with the sign changed.
 
+    Example:
+        >>> positive_negative(model, "conv2", [7, 8]).images.shape  # doctest: +SKIP
+        (4, 224, 224, 3)
+
     Source: Olah et al., "Feature Visualization" (2017), positive and negative examples; Lucid,
     `recipes.feature_visualization`.
     """
@@ -73,6 +77,10 @@ def facets(
     Raises:
         ValueError: if there are fewer than two facets.
 
+    Example:
+        >>> len(facets(model, "conv2", 7))  # doctest: +SKIP
+        4
+
     Source: Olah et al., "Feature Visualization" (2017), "Diversity".
     """
     if count < 2:
@@ -104,6 +112,10 @@ def interpolate(
 
     Raises:
         ValueError: if there are fewer than two pictures.
+
+    Example:
+        >>> interpolate(model, "conv2:7", "conv3:1", count=3).names[1]  # doctest: +SKIP
+        '0.50 (conv2:7) + 0.50 (conv3:1)'
 
     Source: Mordvintsev et al., "Differentiable Image Parameterizations" (2018), "Aligned Feature Visualization
     Interpolation".
@@ -151,6 +163,10 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
     Returns:
         An `Interaction`.
 
+    Example:
+        >>> interaction(model, "conv2:7", "conv2:8").alone.names  # doctest: +SKIP
+        ('conv2:7', 'conv2:7 + conv2:8', 'conv2:8')
+
     Source: Olah et al., "Feature Visualization" (2017), "Interaction between Neurons"; Lucid's
     neuron_interaction_grids notebook.
     """
@@ -186,6 +202,10 @@ def caricature(
     Returns:
         A `Rendering` of one picture per layer.
 
+    Example:
+        >>> caricature(model, image, ["conv2", "conv3"]).images.shape  # doctest: +SKIP
+        (2, 224, 224, 3)
+
     Source: Lucid, `recipes.caricature`; Mahendran & Vedaldi, "Understanding deep image representations by inverting
     them" (2015).
     """
@@ -215,6 +235,10 @@ def dream(
 
     Returns:
         A `Rendering` of one picture.
+
+    Example:
+        >>> dream(model, image, "conv3").images.shape  # doctest: +SKIP
+        (1, 224, 224, 3)
 
     Source: Mordvintsev et al., "Inceptionism: Going Deeper into Neural Networks" (2015).
     """

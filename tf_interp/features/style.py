@@ -44,6 +44,11 @@ def transfer_style(
     Raises:
         ValueError: if a layer does not exist, or a picture is not in [0,1].
 
+    Example:
+        >>> layers = {"content_layer": "conv3", "style_layers": ["conv1", "conv2"]}
+        >>> transfer_style(model, photo, painting, **layers).images.shape  # doctest: +SKIP
+        (1, 224, 224, 3)
+
     Source: Gatys et al., "A Neural Algorithm of Artistic Style" (2015); Lucid's style transfer notebook.
     """
     names = (style_layers,) if isinstance(style_layers, str) else tuple(style_layers)
@@ -76,6 +81,10 @@ def gram(activations: Any) -> Any:
 
     Returns:
         float32 tensor [N,C,C], the mean over positions of the products of channels.
+
+    Example:
+        >>> gram(tf.ones((1, 2, 2, 3))).numpy().tolist()
+        [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]
     """
     positions = tf.cast(tf.shape(activations)[1] * tf.shape(activations)[2], tf.float32)
     return tf.einsum("nhwc,nhwd->ncd", activations, activations) / positions

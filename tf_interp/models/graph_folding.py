@@ -15,7 +15,7 @@ class Chain(NamedTuple):
     """A linear operation and what scales and shifts its channels afterwards, computed as one.
 
     Args:
-        inner: tensors that are not computed any more.
+        inner: tensors that are not computed any more, and constants that went into the weights.
         nodes: name -> definition of the nodes that compute the end of the chain instead, one of them under its name.
         weights: tensor name -> value, for these nodes.
     """
@@ -46,7 +46,9 @@ def find_chains(graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor
     ]
     wanted = {item for node, steps in found if steps for item in [node.input[1], *(o for s in steps for o in s.others)]}
     values = _evaluate(sorted(wanted), graph_def, nodes, weights)
-    return [chain for node, steps in found if steps and (chain := _join(node, steps, values)) is not None]
+    fixed = frozenset(f"{name}:0" for name in nodes if name not in moving)
+    chains = (_join(node, steps, values) for node, steps in found if steps)
+    return [chain._replace(inner=chain.inner | fixed) for chain in chains if chain is not None]
 
 
 class _Step(NamedTuple):
@@ -61,7 +63,7 @@ def _moving(graph: tf.Graph, nodes: Mapping[str, Any], users: Mapping[str, list[
     stack = [
         name
         for name, node in nodes.items()
-        if node.op == "Placeholder" or graph.get_operation_by_name(name).op_def.is_stateful
+        if node.op.startswith("Placeholder") or graph.get_operation_by_name(name).op_def.is_stateful
     ]
     found: set[str] = set()
     while stack:
@@ -87,6 +89,7 @@ def _follow(
             or (user.op in ("Sub", "BiasAdd") and in_front)
             or (user.op in _NORMS and in_front and not _attribute(user, "is_training").b)
         )
+        fits = fits and all(_edge(item) == f"{name}:0" for _, item in users.get(name, []) if "^" not in item)
         if not fits or _edge(edge) != f"{node.name}:0" or any("^" in item or _name(item) in moving for item in others):
             break
         steps.append(_Step(user, others))
@@ -117,8 +120,9 @@ def _join(node: Any, steps: list[_Step], values: Mapping[str, np.ndarray]) -> Ch
     for key, value in node.attr.items():
         joined.attr[key].CopyFrom(value)
     bias.attr["T"].CopyFrom(node.attr["T"])
+    outputs = {f"{item.name}:{index}" for item in chain for index in range(6)}  # a fused normalization has so many
     return Chain(
-        frozenset(f"{item.name}:0" for item in chain[:-1]),
+        frozenset(outputs - {f"{end}:0"}),
         {joined.name: joined, bias.name: bias},
         {
             names["kernel"]: tf.constant((kernel * factor.reshape(channels)).astype(kernel.dtype)),
