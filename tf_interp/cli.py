@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.needs_tensorflow:
             _import_tensorflow()
         options.command(options)
-    except (ValueError, TypeError, OSError, subprocess.CalledProcessError) as error:
+    except (ValueError, TypeError, OSError, ImportError, subprocess.CalledProcessError) as error:
         if os.environ.get("TF_INTERP_RAISE"):
             raise
         print(f"tf-interp {options.name}: {error}".replace("trust=True", "--trust"), file=sys.stderr)
@@ -115,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=pathlib.Path, help="a .keras file or a SavedModel folder")
+    parser.add_argument(
+        "model", type=pathlib.Path, help="a .keras file, a SavedModel folder, or zoo:efficientnet-lite0"
+    )
     parser.add_argument(
         "--trust", action="store_true", help="load a file that can run code: only for models of your own making"
     )

@@ -1,13 +1,14 @@
 """Batch normalization folded into the layer before it: at inference the two are one layer with other weights."""
 
 import functools
-from collections.abc import Collection, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tf_interp.models.taps import first_argument
+from tf_interp.models.taps import Call, first_argument
 
 L = keras.layers
 _KERNELS = {  # layers that are linear in one kernel, whose last axis is their channels; a subclass may do otherwise
@@ -101,6 +102,42 @@ def is_norm(layer: Any) -> bool:
         and layer.axis in (-1, layer.input_spec.ndim - 1)
         and "call" not in layer.__dict__
     )
+
+
+def find_pairs(
+    calls: Sequence[Call],
+    foldable: Collection[int],
+    norms: Collection[int],
+    names: Mapping[tuple[int, int, int], str],
+    outputs: Mapping[str, Any],
+) -> Iterator[Pair]:
+    """Yield the pairs among layers that are called once.
+
+    Args:
+        calls: all calls of one forward pass.
+        foldable: ids of the layers that are foldable.
+        norms: ids of the layers that are batch normalizations.
+        names: id of a layer, number of its call and of the tensor in what it returned -> name of that tensor.
+        outputs: name -> what the network returned.
+    """
+    counts = Counter(id(call.layer) for call in calls)
+    single = [call for call in calls if counts[id(call.layer)] == 1]
+    made = {
+        id(call.output): call.layer
+        for call in single
+        if id(call.layer) in foldable and (id(call.layer), 0, 0) in names  # not inside a loop, where nothing has a name
+    }
+    called: dict[int, set[str]] = defaultdict(set)
+    for name, tensor in outputs.items():
+        called[id(tensor)].add(name)
+    for call in calls:
+        for leaf, tensor in enumerate(keras.tree.flatten(call.output)):
+            if (id(call.layer), call.number, leaf) in names:
+                called[id(tensor)].add(names[id(call.layer), call.number, leaf])
+    for call in single:
+        between = call.input
+        if id(call.layer) in norms and id(between) in made and call.users == len(between.consumers()):
+            yield Pair(made[id(between)], call.layer, frozenset(called[id(between)]))
 
 
 def _folded_weights(pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.folding import Folding, Pair, is_foldable, is_norm
+from tf_interp.models.folding import Folding, Pair, find_pairs, is_foldable, is_norm
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
-from tf_interp.models.taps import Around, first_argument, tapped
+from tf_interp.models.taps import Around, Call, first_argument, tapped
 
 
 class _Spot(NamedTuple):
@@ -24,17 +24,6 @@ class _Spot(NamedTuple):
     call: int
     leaf: int
     shape: tuple[int | None, ...]
-
-
-class _Call(NamedTuple):
-    """One call of a layer while tracing."""
-
-    path: str
-    layer: Any
-    number: int
-    input: Any
-    output: Any
-    users: int  # how many operations of it read the input; 0 if another one had done so before
 
 
 class _Found(NamedTuple):
@@ -252,7 +241,7 @@ class KerasModel(Model):
             walked = dict(_walk(self.model, ""))
         linear, norms = ({id(layer) for layer in walked.values() if test(layer)} for test in (is_foldable, is_norm))
         stack: list[str] = []
-        calls: list[_Call] = []
+        calls: list[Call] = []
         counts: Counter[int] = Counter()
 
         def around(layer: Any, call: functools.partial) -> Any:
@@ -267,12 +256,14 @@ class KerasModel(Model):
                 path = "/".join(stack)
                 stack.pop()
             users = len(value.consumers()) if alone else 0
-            calls.append(_Call(path, layer, number, value, output, users))
+            calls.append(Call(path, layer, number, value, output, users))
             return output
 
         graph, outputs = self._trace(batch, walked.values(), around)
         found = _name_calls(self.model, walked, calls, graph, outputs)
-        return found._replace(pairs=tuple(_pair_calls(found, calls, linear, norms, keras.tree.flatten(outputs))))
+        names = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in found.spots.items()}
+        ends = dict(zip(found.outputs, keras.tree.flatten(outputs), strict=True))
+        return found._replace(pairs=tuple(find_pairs(calls, linear, norms, names, ends)))
 
 
 _ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
@@ -293,7 +284,7 @@ def _walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tup
             yield from _walk(child, f"{prefix}{child.name}/", seen)
 
 
-def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: Any, result: Any) -> _Found:
+def _name_calls(model: Any, walked: dict[str, Any], calls: list[Call], graph: Any, result: Any) -> _Found:
     """Turn the calls of one trace into names."""
     readable, unreadable, called = [], {}, set()
     for path, layer, number, _, output, _ in calls:
@@ -332,31 +323,6 @@ def _name_calls(model: Any, walked: dict[str, Any], calls: list[_Call], graph: A
         calls[0].layer if calls else None,
         (),
     )
-
-
-def _pair_calls(
-    found: _Found, calls: list[_Call], linear: Collection[int], norms: Collection[int], outputs: list[Any]
-) -> Iterator[Pair]:
-    """Yield the pairs among layers that are called once: ids in `linear` and then, on nothing else, in `norms`."""
-    counts = Counter(id(call.layer) for call in calls)
-    single = [call for call in calls if counts[id(call.layer)] == 1]
-    places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in found.spots.items()}
-    made = {
-        id(call.output): call.layer
-        for call in single
-        if id(call.layer) in linear and (id(call.layer), call.number, 0) in places
-    }
-    names: dict[int, set[str]] = defaultdict(set)
-    for name, tensor in zip(found.outputs, outputs, strict=True):
-        names[id(tensor)].add(name)
-    for call in calls:
-        for leaf, tensor in enumerate(keras.tree.flatten(call.output)):
-            place = id(call.layer), call.number, leaf
-            if place in places:
-                names[id(tensor)].add(places[place])
-    for call in single:
-        if id(call.layer) in norms and id(call.input) in made and call.users == len(call.input.consumers()):
-            yield Pair(made[id(call.input)], call.layer, frozenset(names[id(call.input)]))
 
 
 def _shape(tensor: tf.Tensor) -> tuple[int | None, ...]:

@@ -4,10 +4,30 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 Around = Callable[[Any, functools.partial], Any]
 _TAPPING = threading.RLock()  # taps are attributes of the caller's model: one thread at a time
+
+
+class Call(NamedTuple):
+    """One call of a layer while tracing.
+
+    Args:
+        path: names of the layers that were being called, joined by "/".
+        layer: the layer.
+        number: how often it had been called before.
+        input: its first argument.
+        output: what it returned.
+        users: how many operations of it read the input; 0 if another one had done so before.
+    """
+
+    path: str
+    layer: Any
+    number: int
+    input: Any
+    output: Any
+    users: int
 
 
 @contextlib.contextmanager
