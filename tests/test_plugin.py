@@ -380,7 +380,7 @@ def test_the_front_end_knows_all_flags_in_words() -> None:
     """It has no access to the library, so it keeps the sentences itself."""
     known = re.search(r"const FLAGS = \{(.*?)\};", (STATIC / "format.js").read_text(), re.DOTALL)
     assert known
-    source = (STATIC.parents[2] / "tf_interp" / "concepts" / "result.py").read_text()
+    source = (pathlib.Path(__file__).parents[1] / "tf_interp" / "concepts" / "result.py").read_text()
     written = re.search(r"^FLAGS = \{(.*?)^\}", source, re.DOTALL | re.MULTILINE)
     assert written
     assert set(re.findall(r"^\s+(\w+): ", known[1], re.M)) == set(re.findall(r'^\s+"(\w+)": ', written[1], re.M))

@@ -1,6 +1,7 @@
 """Event files: records come back unchanged, through us and through TensorBoard, and trouble is told, not hidden."""
 
 import collections
+import contextlib
 import copy
 import itertools
 import os
@@ -315,17 +316,22 @@ def test_folder_that_cannot_be_made_again_is_an_oserror(tmp_path):
             writer.add(make_record(1))
 
 
-@pytest.fixture
-def set_file_size_limit():
-    """Return a function that lets no file of this process grow beyond a size: a full disk without a disk of our own."""
+@contextlib.contextmanager
+def file_size_limit(size):
+    """Let no file of this process grow beyond a size: a full disk without a disk of our own.
+
+    It ends with the test's own code, since the test runner's output may be such a file too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_full_disk_is_an_oserror_and_leaves_whole_records(tmp_path, set_file_size_limit):
-    set_file_size_limit(40_000)
-    with Writer(tmp_path) as writer:
+def test_full_disk_is_an_oserror_and_leaves_whole_records(tmp_path):
+    with file_size_limit(40_000), Writer(tmp_path) as writer:
         steps = itertools.count(1)
         with pytest.raises(OSError, match=r"was not written, [0-9,]+ bytes are free") as caught:
             collections.deque(writer.add(make_record(step, size=40)) for step in steps)
@@ -333,14 +339,13 @@ def test_full_disk_is_an_oserror_and_leaves_whole_records(tmp_path, set_file_siz
         assert caught.value.filename == str(writer.path)
         assert writer.path.stat().st_size < 40_000  # the half record was taken back
         assert [record.step for record in read(tmp_path)] == list(range(1, step))
-        set_file_size_limit(1_000_000)
-        writer.add(make_record(step, size=40))
+        with file_size_limit(1_000_000):
+            writer.add(make_record(step, size=40))
     assert [record.step for record in read(tmp_path)] == list(range(1, step + 1))
 
 
-def test_disk_that_is_full_from_the_start_leaves_no_empty_file(tmp_path, set_file_size_limit):
-    set_file_size_limit(0)
-    with pytest.raises(OSError, match="was not written"):
+def test_disk_that_is_full_from_the_start_leaves_no_empty_file(tmp_path):
+    with file_size_limit(0), pytest.raises(OSError, match="was not written"):
         Writer(tmp_path)
     assert list(tmp_path.rglob("*tfevents*")) == []
 
