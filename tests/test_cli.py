@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_interp import Probe, cli, read
+from tf_interp import Probe, cli, models, read
 from tf_interp.models import zoo
 
 
@@ -133,6 +133,28 @@ def test_value_range_is_applied(workspace, tmp_path):
     Image.fromarray(np.full((4, 4), 255, np.uint8)).save(tmp_path / "p/white.png")
     line = f"analyze {tmp_path}/m.keras --probe {tmp_path}/p --layer conv --logdir {tmp_path}/logs --range 0 255"
     assert cli.main([*line.split(), "--units", "1", "--groups", "1", "--steps", "1"]) == 0
+    features = next(record for record in read(tmp_path / "logs") if record.kind == "features")
+    assert features.data["units"][0]["probe_max"] == 255
+
+
+def test_a_model_that_brings_its_value_range_keeps_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
+    layers = [
+        keras.Input((4, 4, 1)),
+        keras.layers.Conv2D(1, 1, name="conv"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2),
+    ]
+    network = keras.Sequential(layers)
+    network.get_layer("conv").set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    model = models.open_model(network, preprocess=lambda images: images * 255)  # as those of the zoo come
+    monkeypatch.setattr(models, "open_model", lambda *args, **options: model)
+    (tmp_path / "p").mkdir()
+    Image.fromarray(np.full((4, 4), 255, np.uint8)).save(tmp_path / "p/white.png")
+    line = f"analyze zoo:any --probe {tmp_path}/p --layer conv --logdir {tmp_path}/logs --units 1 --groups 1 --steps 1"
+    assert cli.main([*line.split(), "--range", "-1", "1"]) == 2
+    assert "leave out --range" in capsys.readouterr().err
+    assert cli.main(line.split()) == 0
     features = next(record for record in read(tmp_path / "logs") if record.kind == "features")
     assert features.data["units"][0]["probe_max"] == 255
 

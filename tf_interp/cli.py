@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     demo = commands.add_parser(
-        "demo", help="train a small network that learns a shortcut, and see it do so (about two minutes)"
+        "demo", help="train a small network that learns a shortcut, and see it do so (about a minute)"
     )
     demo.add_argument(
         "--out", type=pathlib.Path, help="new folder for the logs (default: tf-interp-demo, or the next free name)"
@@ -180,9 +180,8 @@ def _inspect(options: argparse.Namespace) -> None:
     words += ["--logdir", f"logs/{model.name}", *(["--trust"] if options.trust else [])]
     if model.input_shape and None in model.input_shape:
         words += ["--size", "224"]
-    console.print(
-        "\nNext, with a folder of pictures (and --range LOW HIGH, if the network takes other values than 0 to 1):"
-    )
+    hint = " (and --range LOW HIGH, if the network takes other values than 0 to 1)" if model.preprocess is None else ""
+    console.print(f"\nNext, with a folder of pictures{hint}:")
     console.print(f"  {shlex.join(words)}", soft_wrap=True, highlight=False)
 
 
@@ -210,7 +209,11 @@ def _analyze(options: argparse.Namespace) -> None:
     names = [name.strip() for name in names] if names else None
     model = open_model(options.model, class_names=names, trust=options.trust)
     shape = model.input_shape
-    model.preprocess = _preprocess(options.range, flat=isinstance(shape, tuple) and len(shape) == 2)
+    preprocess = _preprocess(options.range, flat=isinstance(shape, tuple) and len(shape) == 2)
+    if preprocess is not None:
+        if model.preprocess is not None:
+            raise ValueError(f"{model.name!r} brings the value range that it takes: leave out --range")
+        model.preprocess = preprocess
     size, channels = _picture_shape(shape, options.size)
     probe = Probe.from_folder(options.probe, size, channels)
     console = Console()
