@@ -79,7 +79,7 @@ def test_many_units_share_one_program():
     model = open_small()
     list(render_many(model, [f"conv2:{n % 8}" for n in range(20)], batch_size=6, **EXACT))
     programs = model.folded.cached("render", dict)
-    assert [program.traces() for program in programs.values()] == [2]  # the step and the picture
+    assert [program.traces() for program in programs.values()] == [1]
 
 
 def test_directions_and_pictures_per_unit(model):
@@ -234,11 +234,11 @@ def test_ctrl_c_in_the_middle_of_a_picture_shows_it_and_does_not_keep_it(model, 
     program = importlib.import_module("tf_interp.features.program").Program
     step, done = program.step, []
 
-    def press(self, *args):
+    def press(self, *args, **options):
         done.append(1)
         if len(done) == 3:
             raise KeyboardInterrupt
-        return step(self, *args)
+        return step(self, *args, **options)
 
     monkeypatch.setattr(program, "step", press)
     units = list(render_many(model, ["conv2:1", "conv2:2"], cache=tmp_path, batch_size=1, **EXACT))

@@ -452,3 +452,36 @@ def test_one_thread_taps_at_a_time():
     thread.join(30)
     assert entered.is_set()
     assert "call" not in layer.__dict__
+
+
+def test_what_comes_behind_the_last_wanted_layer_is_not_built():
+    seen = []
+
+    class Careful(keras.Model):
+        """Catches whatever its layers raise, as some do; the last layer is not of interest."""
+
+        def __init__(self):
+            super().__init__(name="careful")
+            self.conv, self.last = L.Conv2D(2, 3, name="conv"), L.Conv2D(2, 1, name="last")
+
+        def call(self, inputs):
+            try:
+                between = self.conv(inputs)
+            except Exception:
+                between = inputs
+            seen.append("last")
+            return self.last(between)
+
+    network = Careful()
+    model = open_model(network, input=SIZE)
+    _ = model.layers
+    seen.clear()
+    for one in (model, model.folded):
+        before = one.run(pictures(), ["conv"])["conv"]
+        assert not seen
+        got = one.run(pictures(), ["conv", "output"])  # nothing of the stop before is left
+        assert seen
+        np.testing.assert_array_equal(got["conv"], before)
+        assert not any("call" in layer.__dict__ for layer in network.layers)
+        seen.clear()
+    np.testing.assert_allclose(network(pictures()), got["output"], rtol=1e-5, atol=1e-6)

@@ -19,11 +19,12 @@ from tf_interp.features import SGD, Adam
 def test_steps_are_those_of_keras(ours, theirs):
     random = np.random.default_rng(0)
     start = [random.normal(size=(3, 2)).astype(np.float32), random.normal(size=4).astype(np.float32)]
-    variables, slots = [tf.constant(v) for v in start], [tf.constant(s) for s in ours.slots(start)]
+    variables, slots = [tf.Variable(v) for v in start], [tf.Variable(s) for s in ours.slots(start)]
+    handles = [[variable.handle for variable in items] for items in (variables, slots)]
     reference = [tf.Variable(v) for v in start]
     for step in range(5):
         gradients = [tf.constant(random.normal(size=v.shape).astype(np.float32)) for v in start]
-        variables, slots = ours.update(variables, slots, gradients, tf.constant(0.05), tf.constant(float(step)))
+        ours.update(*handles, gradients, tf.constant(0.05), tf.constant(float(step)))
         theirs.apply(gradients, reference)
     for a, b in zip(variables, reference, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

@@ -180,7 +180,7 @@ def test_other_units_trace_nothing():
     model = build()
     render(model, ["conv2:1", "conv2:2"], steps=2)
     before = traces(model)
-    assert before == 2  # the step and the picture
+    assert before == 1
     render(model, "conv2:5", steps=3, seed=4, learning_rate=0.1)
     render(model, ["conv2:2", "conv2:3"], steps=2, retries=0)
     render(model, Directions("conv2", unit([1, 2])), steps=2)  # another structure: a vector in place of an index
@@ -206,15 +206,17 @@ def test_penalty_weights_trace_nothing():
 def test_own_functions_do_not_pile_up(monkeypatch):
     monkeypatch.setattr(RENDER, "_KEPT", 2)
     model = build()
-    seen = []
+    seen, graphs = [], []
     for scale in range(4):
         own = lambda T, scale=scale: tf.reduce_mean(T("conv1"), [1, 2, 3]) * scale  # noqa: E731
         seen.append(weakref.ref(own))
         render(model, own, steps=0)
+        graphs.append(weakref.ref(programs(model)[-1]._steps["step"].graph))
     assert len(programs(model)) == 2
     del own
     gc.collect()
-    assert [ref() is not None for ref in seen] == [False, False, True, True]
+    for refs in (seen, graphs):
+        assert [ref() is not None for ref in refs] == [False, False, True, True]
 
 
 def test_a_picture_is_the_same_alone_and_in_company(model):
@@ -310,6 +312,19 @@ def test_shared_parts_keep_pictures_together(model):
         render(model, ["conv1:1", "conv2:1"], param=Shared())
 
 
+def test_pictures_that_share_variables_may_be_another_number_next_time(model):
+    param = Shared(parts=((1, 2),))
+    for number in (3, 2, 3):
+        rendering = render(model, [channel("conv2", n) for n in range(number)], param=param, steps=1, retries=0)
+        assert len(rendering) == number
+
+
+def test_a_layer_that_an_objective_does_not_declare_costs_one_trace_all_the_same():
+    model = build()
+    render(model, lambda T: tf.reduce_mean(T("conv2"), [1, 2, 3]) + tf.reduce_mean(T("conv1"), [1, 2, 3]), steps=2)
+    assert traces(model) == 1
+
+
 def test_a_cppn_can_be_drawn_larger(model):
     state = render(model, "conv2:1", param=Cppn(depth=2), transforms=(), steps=2).state
     assert state.param.image(state.variables, (40, 50, 3)).shape == (1, 40, 50, 3)
@@ -354,7 +369,7 @@ def test_weights_are_live():
     before = render(model, "conv2:1", steps=0).activations
     model.model.get_layer("conv2").kernel.assign(-model.model.get_layer("conv2").kernel)
     assert not np.allclose(render(model, "conv2:1", steps=0).activations, before)
-    assert traces(model) == 2  # the picture and its activation, once
+    assert traces(model) == 1
 
 
 def silent_model(dead=()):

@@ -305,7 +305,8 @@ def _norm(a: Any, axis: Any) -> Any:
 
 def _pick(a: Any, n: Any) -> Any:
     """Return entry n[i] of row i, [N]."""
-    return tf.gather(a, n, axis=1, batch_dims=1)
+    chosen = tf.one_hot(n, tf.shape(a)[1], on_value=True, off_value=False)  # compiled sooner than a gather
+    return tf.reduce_sum(tf.where(chosen, a, 0.0), 1)
 
 
 def _at(a: Any, x: Any, y: Any) -> Any:

@@ -7,7 +7,8 @@ Source: Lucid, `optvis.param`; Mordvintsev et al., "Differentiable Image Paramet
 """
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -132,16 +133,20 @@ class Fourier(Param):
         return [self._noise((channels + self.alpha, height, width // 2 + 1, 2), seeds)]
 
     def image(self, variables, shape):  # noqa: D102
-        matrix, values = self._colors(shape[2]), variables[0]
-        if matrix is not None:  # colors are mixed before the transform, where there are fewer numbers in longer rows
-            flat = tf.reshape(values, [-1, len(matrix), np.prod(values.shape[2:])])
-            values = tf.reshape(tf.matmul(tf.constant(matrix)[None], flat), [-1, *values.shape[1:]])
-        return tf.sigmoid(self._raw([values], shape))
+        matrix, planes = self._colors(shape[2]), self._planes(variables[0], shape)
+        if matrix is None:
+            return tf.sigmoid(tf.transpose(planes, [0, 2, 3, 1]))
+        # colors are mixed by the product that brings them last, instead of a transposition and a product
+        flat = tf.reshape(planes, [-1, len(matrix), shape[0] * shape[1]])
+        mixed = tf.matmul(flat, tf.constant(matrix)[None], transpose_a=True, transpose_b=True)
+        return tf.sigmoid(tf.reshape(mixed, [-1, *shape[:2], len(matrix)]))
 
     def _raw(self, variables, shape):
-        height, width, _ = shape
-        # divided by Lucid's constant 4, to which the learning rate 0.05 is tuned
-        return _inverse_fourier(variables[0], _fourier_scale(height, width, self.decay_power) / 4.0, height, width)
+        return tf.transpose(self._planes(variables[0], shape), [0, 2, 3, 1])
+
+    def _planes(self, values, shape):
+        """Return [N,C,h,w]."""
+        return _inverse_fourier(*shape[:2], self.decay_power)(values)
 
     def _from_raw(self, raw):
         height, width = raw.shape[1:3]
@@ -300,27 +305,30 @@ class Maco(Param):
         return [(np.angle(np.fft.rfft2(raw.transpose(0, 3, 1, 2))) / self.rate).astype(np.float32)]
 
 
-def _inverse_fourier(values: Any, scale: np.ndarray, height: int, width: int) -> Any:
-    """Return [N,h,w,C], the inverse real Fourier transform of values [N,C,h,w//2+1,2] (real, imaginary) times scale.
+@functools.lru_cache(64)
+def _inverse_fourier(height: int, width: int, power: float) -> Callable[[Any], Any]:
+    """Return the function to [N,C,h,w] from Fourier coefficients [N,C,h,w//2+1,2] (real, imaginary), scaled.
 
-    The derivative is written out: it takes a third of the time of TensorFlow's own, in a step where this counts.
+    The derivative is written out: it takes a third of the time of TensorFlow's own, in a step where this counts. It is
+    a compiled function of its own since TensorFlow never forgets the graphs in which a derivative is written out.
     """
     twice = np.full((width // 2 + 1, 1), 2.0, np.float32)  # a column that stands for its mirror image too
     twice[0] = 1.0
     if width % 2 == 0:
         twice[-1] = 1.0
-    weight = scale[..., None]
+    # divided by Lucid's constant 4, to which the learning rate 0.05 is tuned
+    weight = _fourier_scale(height, width, power)[..., None] / np.float32(4.0)
 
     @tf.custom_gradient
     def transform(values: Any) -> Any:
         def gradient(g: Any) -> Any:
-            spectrum = tf.signal.rfft2d(tf.transpose(g, [0, 3, 1, 2]))
-            return tf.bitcast(spectrum, tf.float32) * (weight * twice / np.float32(height * width))
+            return tf.bitcast(tf.signal.rfft2d(g), tf.float32) * (weight * twice / np.float32(height * width))
 
         spectrum = tf.bitcast(values * weight, tf.complex64)
-        return tf.transpose(tf.signal.irfft2d(spectrum, fft_length=[height, width]), [0, 2, 3, 1]), gradient
+        return tf.signal.irfft2d(spectrum, fft_length=[height, width]), gradient
 
-    return transform(values)
+    spec = tf.TensorSpec((None, None, *weight.shape[:2], 2), tf.float32)
+    return tf.function(transform, input_signature=[spec], autograph=False)
 
 
 def _frequencies(height: int, width: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from tf_interp.features.transforms import Geometric, Transform, apply, plan
 from tf_interp.models.model import Model
 
 
-class _Missing(Exception):
-    """The objective asked for a layer that was not fetched."""
+class _Missing(BaseException):
+    """The objective asked for a layer that was not fetched. No Exception, so that no objective's own code stops it."""
 
 
 class _Lookup:
@@ -54,6 +54,27 @@ class _Lookup:
         return tf.repeat(tf.map_fn(one, items, fn_output_signature=tf.float32), self.count)
 
 
+class Canvas:
+    """Pictures in the making: variables of our own, which each step changes in place.
+
+    Args:
+        variables: float32 arrays, as `Param.variables` made them.
+        slots: float32 arrays, as the optimizer made them.
+        values: numbers of the objective's terms, as `prepare` gave them.
+    """
+
+    def __init__(self, variables: Sequence[np.ndarray], slots: Sequence[np.ndarray], values: list) -> None:
+        self.variables = [tf.Variable(value, trainable=False) for value in variables]
+        self.slots = [tf.Variable(value, trainable=False) for value in slots]
+        self.values = values
+
+    def arguments(self) -> tuple[list, list, list, list]:
+        """Return what a compiled function takes: variables as they are, handles to change them and slots, values."""
+        # read here and not in the function: TensorFlow joins operations only where it knows shapes of its inputs
+        now = [item.read_value() for item in self.variables]
+        return now, [item.handle for item in self.variables], [item.handle for item in self.slots], self.values
+
+
 class Program:
     """Compiled functions for one structure of objective; the number of pictures is free.
 
@@ -85,59 +106,83 @@ class Program:
         self.layer_shapes: dict[str, tuple] = {}  # as seen while tracing
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
         self._functions: dict[str, Any] = {}
+        self._steps: dict[str, Any] = {}
 
-    def image(self, variables: list) -> Any:
-        """Return the clean pictures [N,h,w,C]."""
-        return self._call("image", lambda variables: self.param.image(variables, self.shape), (variables,))
+    def refresh(self) -> None:
+        """Take over the weights of the network as they are now."""
+        self.model.refresh(sorted(self._fetch))
 
-    def measure(self, variables: list, slots: list, values: list, done: int) -> Any:
-        """Return the rewards [N] of the clean pictures, penalties left out; see `step`."""
-        # a whole step whose result is dropped: one trace less, and a trace costs more than a hundred steps
-        still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
-        return self._take((variables, slots, values), still, done, 0, 0.0, clean=True)[-1]
-
-    def step(
-        self, variables: list, slots: list, values: list, done: int, seed: int, rate: float, silent: Any = None
-    ) -> tuple:
-        """Return what one step makes of the pictures.
+    def look(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
+        """Return the clean pictures [N,h,w,C] as they are, and their rewards [N], penalties left out.
 
         Args:
-            variables: as `Param.variables` made them.
-            slots: as the optimizer made them.
-            values: numbers of the objective's terms.
+            canvas: the pictures.
+            done: steps done so far.
+        """
+        # a step that changes nothing: one trace less, and a trace costs more than a hundred steps
+        still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
+        *_, reward, pictures = self._take(canvas, still, done, 0, 0.0, clean=True, feel=False)
+        return pictures, reward
+
+    def step(
+        self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None, feel: bool = False
+    ) -> tuple[Any, Any]:
+        """Take one step.
+
+        Args:
+            canvas: the pictures; changed.
             done: steps done so far.
             seed: of the random transforms.
             rate: learning rate.
             silent: bool [N], pictures that get redirected gradients; None is the faster program without.
+            feel: whether to find out the force.
 
         Returns:
-            `(variables, slots, values, force)`; values [N] is the objective before the step, force [N] the largest
-            gradient that reaches the network's input.
+            `(values, force)`; values [N] is the objective before the step, force [N] the largest gradient that reaches
+            the network's input, or ones.
         """
-        pictures = (variables, slots, values) if silent is None else (variables, slots, values, silent)
-        return self._take(pictures, plan(self.transforms, seed, done), done, seed, rate, clean=False)[:-1]
+        moves = plan(self.transforms, seed, done)
+        return self._take(canvas, moves, done, seed, rate, clean=False, feel=feel, silent=silent)[:2]
 
     def traces(self) -> int:
         """Return how often anything was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
-    def _take(self, pictures: tuple, moves: np.ndarray, done: int, seed: int, rate: float, clean: bool) -> tuple:
-        draw = (tf.constant(moves), tf.constant([seed % 0x7FFFFFFF, done], tf.int32), tf.constant(clean))
-        name = "step" if len(pictures) == 3 else "redirected"
-        return self._call(name, self._step, pictures, draw, tf.constant(rate, tf.float32))
+    def _take(
+        self,
+        canvas: Canvas,
+        moves: np.ndarray,
+        done: int,
+        seed: int,
+        rate: float,
+        clean: bool,
+        feel: bool,
+        silent: Any = None,
+    ) -> tuple:
+        now = tf.constant([seed % 0x7FFFFFFF, done], tf.int32)
+        draw = tf.constant(moves), now, tf.constant(rate, tf.float32), tf.constant(clean), tf.constant(feel)
+        variables, handles, slots, values = canvas.arguments()
+        exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
+        name = "step" if silent is None else "redirected"
+        if name not in self._functions:  # what is free holds a row for each picture
+            specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
+            self._functions[name] = tf.function(self._step, input_signature=specs, autograph=False)
+            self._steps[name] = self._trace(self._functions[name])  # takes half the time to call
+        return self._steps[name](*exact, *free)
 
-    def _call(self, name: str, function: Callable[..., Any], pictures: tuple, *rest: Any) -> Any:
-        """Call the compiled `function(*rest, *pictures)`; what `pictures` holds has any number of rows."""
-        if name not in self._functions:
-            specs = *tf.nest.map_structure(_exact, rest), *tf.nest.map_structure(self._free, pictures)
-            self._functions[name] = tf.function(function, input_signature=specs, autograph=False)
-        return self._functions[name](*rest, *pictures)
+    def _trace(self, function: Any) -> Any:
+        while True:
+            try:
+                return function.get_concrete_function()
+            except _Missing as missing:  # found out by asking
+                self._fetch.add(missing.args[0])
+                self.refresh()
 
     def _free(self, x: Any) -> tf.TensorSpec:
         return _exact(x) if self.param.shared else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
-    def _step(self, draw: tuple, rate: Any, variables: list, slots: list, values: list, silent: Any = None) -> tuple:
-        moves, seed, clean = draw
+    def _step(self, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any) -> tuple:
+        moves, seed, rate, clean, feel = draw
         done = tf.cast(seed[1], tf.float32)
 
         def transform(pictures: Any) -> Any:
@@ -146,25 +191,27 @@ class Program:
         def forward() -> tuple:
             pictures = self.param.image(variables, self.shape)
             seen = transform(pictures)
-            return (*self._evaluate(pictures, seen, transform, values, done), seen)
+            return (*self._evaluate(pictures, seen, transform, values, done), pictures, seen)
 
-        if silent is None:
+        if not silent:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                value, reward, seen = forward()
+                value, reward, pictures, seen = forward()
                 loss = -tf.reduce_sum(value)
             *gradients, push = tape.gradient(loss, [*variables, seen])
         else:
             with redirect.forward():
-                value, reward, seen = forward()
-            *gradients, push = redirect.gradients(-tf.reduce_sum(value), [*variables, seen], silent)
+                value, reward, pictures, seen = forward()
+            *gradients, push = redirect.gradients(-tf.reduce_sum(value), [*variables, seen], *silent)
         if any(gradient is None for gradient in gradients):
             raise ValueError(
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
             )
-        force = tf.ones_like(value) if push is None else tf.reduce_max(tf.abs(push), [1, 2, 3])
-        variables, slots = self.optimizer.update(variables, slots, gradients, rate, done)
-        return variables, slots, value, force, reward
+        force = tf.ones_like(value)
+        if push is not None:
+            force = tf.cond(feel, lambda: tf.reduce_max(tf.abs(push), [1, 2, 3]), lambda: force)
+        tf.cond(clean, lambda: None, lambda: self.optimizer.update(handles, slots, gradients, rate, done))
+        return value, force, reward, pictures
 
     def _evaluate(self, pictures: Any, seen: Any, transform: Callable, values: list, step: Any) -> tuple:
         """Return the objective [N] and the rewards in it [N]."""
@@ -176,14 +223,10 @@ class Program:
             value = self.objective.evaluate(lookup, iter(values), rewards_only)
             return tf.broadcast_to(value, tf.shape(pictures)[:1])
 
+        lookup = _Lookup(pictures, self._run(seen), look, step, self.count)
+        value = ask(rewards_only=False)
         neutral = {term.neutral is None for term in self.objective.terms()}
-        while True:
-            try:
-                lookup = _Lookup(pictures, self._run(seen), look, step, self.count)
-                value = ask(rewards_only=False)
-                return value, ask(rewards_only=True) if len(neutral) == 2 else value
-            except _Missing as missing:  # found out by asking: run again with it, while tracing only
-                self._fetch.add(missing.args[0])
+        return value, ask(rewards_only=True) if len(neutral) == 2 else value
 
     def _run(self, seen: Any) -> dict[str, Any]:
         if not self._fetch:

@@ -16,7 +16,7 @@ from tf_interp.features.objective import Objective, as_objective
 from tf_interp.features.objectives import from_directions
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
-from tf_interp.features.program import Program, prepare
+from tf_interp.features.program import Canvas, Program, prepare
 from tf_interp.features.rendering import Rendering, State, gather
 from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
 from tf_interp.images import check_images
@@ -199,17 +199,19 @@ class _Job:
                 parts.append(self._render_batch([objectives[index] for index in batch], state.rows(rows)))
         return gather(parts, [where[row] for row in range(len(where))])
 
+    def _canvas(self, objectives: list[Objective], state: State) -> Canvas:
+        return Canvas(state.variables, state.slots, prepare(objectives, self.model, self.count))
+
     def _rows(self, indices: Sequence[int]) -> np.ndarray:
         """Return the pictures of some objectives."""
         return np.concatenate([np.arange(self.count) + index * self.count for index in indices])
 
     def _render_batch(self, objectives: list[Objective], state: State) -> Rendering:
         """Render objectives of one structure; try the pictures that fail again."""
-        program = self._program(objectives[0])
-        values = prepare(objectives, self.model, self.count)
-        noise = self.start(len(objectives), self.seed)
-        variables, slots = [tf.constant(v) for v in noise.variables], [tf.constant(s) for s in noise.slots]
-        floor = program.measure(variables, slots, values, 0).numpy()  # what noise reaches
+        program = self._program(objectives)
+        program.refresh()
+        noise = self._canvas(objectives, self.start(len(objectives), self.seed))
+        floor = program.look(noise, 0)[1].numpy()  # what noise reaches
         for item in objectives:
             _check(item, self.model, program.layer_shapes)
         result = self._run(program, objectives, state, self.seed, floor)
@@ -244,13 +246,13 @@ class _Job:
             return other if other.status.count("ok") > result.status.count("ok") else result
         return gather([result, other], where)
 
-    def _program(self, objective: Objective) -> Program:
-        """Return the compiled program for the structure of an objective, the same for every call."""
+    def _program(self, objectives: list[Objective]) -> Program:
+        """Return the compiled program for objectives of one structure, the same for every call."""
         programs = self.model.cached("render", collections.OrderedDict)
         settings = (self.param, self.transforms, self.optimizer, self.shape, self.seen, self.count)
-        key = (objective.structure(), *settings)
+        key = (objectives[0].structure(), *settings, len(objectives) if self.param.shared else None)
         if key not in programs:
-            programs[key] = Program(self.model, objective, *settings)
+            programs[key] = Program(self.model, objectives[0], *settings)
             while len(programs) > _KEPT:
                 programs.popitem(last=False)
         programs.move_to_end(key)
@@ -260,8 +262,7 @@ class _Job:
         self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
     ) -> Rendering:
         """Run the steps of one batch once."""
-        values = prepare(objectives, self.model, self.count)
-        variables, slots = [tf.constant(v) for v in state.variables], [tf.constant(s) for s in state.slots]
+        canvas = self._canvas(objectives, state)
         silent = None  # which pictures get no gradient at all, as long as there are any
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
@@ -270,30 +271,25 @@ class _Job:
             for done in range(self.steps):
                 if self.interrupted:
                     break
-                now, after = state.step + done, None
-                if done == 0 or (silent is not None and done % redirect.STEPS == 0):
-                    after = program.step(variables, slots, values, now, seed, self.rate)
-                    quiet = after[-1].numpy() == 0
+                now = state.step + done
+                check = done == 0 or (silent is not None and done % redirect.STEPS == 0)
+                value, force = program.step(canvas, now, seed, self.rate, None if check else silent, feel=check)
+                if check:
+                    quiet = force.numpy() == 0
                     silent = tf.constant(quiet) if quiet.any() and done < redirect.LIMIT else None
                     gave_up = bool(quiet.all()) and done >= redirect.LIMIT
                     if gave_up:
                         break
-                if silent is not None:
-                    after = program.step(variables, slots, values, now, seed, self.rate, silent)
-                elif after is None:
-                    after = program.step(variables, slots, values, now, seed, self.rate)
-                variables, slots, value, _ = after
                 losses.append(value)
                 if done + 1 in self.snapshots:
-                    snapshots[done + 1] = program.image(variables).numpy()
+                    snapshots[done + 1] = program.look(canvas, now + 1)[0].numpy()
                 self.tick()
         except KeyboardInterrupt:
             self.interrupted = True
         reached = state.step + len(losses)
-        images = program.image(variables).numpy()
+        images, activations = (result.numpy() for result in program.look(canvas, reached))
         if gave_up:
             snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
-        activations = program.measure(variables, slots, values, reached).numpy()
         history = np.full((self.steps, len(images)), np.nan, np.float32)
         if losses:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
@@ -311,8 +307,8 @@ class _Job:
             state=State(
                 self.param,
                 self.shape,
-                tuple(v.numpy() for v in variables),
-                tuple(s.numpy() for s in slots),
+                tuple(variable.numpy() for variable in canvas.variables),
+                tuple(slot.numpy() for slot in canvas.slots),
                 reached,
             ),
             seed=self.seed,

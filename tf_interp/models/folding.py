@@ -34,18 +34,20 @@ class Pair(NamedTuple):
 class Folding:
     """The pairs that are folded in one forward pass.
 
-    Each layer of a pair computes with other weights, its normalization passes that on. Weights are read when the
-    function runs, so they stay live, and no variable is touched: Keras reads them through a mapping.
+    Each layer of a pair computes with other weights, its normalization passes that on. No variable of the network is
+    touched: Keras reads the other weights through a mapping.
 
     Args:
         pairs: the pairs to fold.
+        weights: where the other weights are held.
     """
 
-    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+    def __init__(self, pairs: Iterable[Pair], weights: "FoldedWeights") -> None:
         self._pairs = {id(pair.layer): pair for pair in pairs}
         self._norms = {id(pair.norm): pair for pair in self._pairs.values()}
-        self._weights = {key: _folded_weights(pair) for key, pair in self._pairs.items()}
+        self._weights = weights
         self._between: dict[int, tf.Tensor] = {}
+        self._shifts: dict[int, tf.Tensor | None] = {}
         self._done: set[int] = set()
 
     @property
@@ -56,7 +58,8 @@ class Folding:
     def call(self, layer: Any, call: functools.partial) -> Any:
         """Return what a layer computes when its pair is folded; other layers are simply called."""
         if id(layer) in self._pairs:
-            with keras.StatelessScope(self._weights[id(layer)][0]):
+            mapping, self._shifts[id(layer)] = self._weights.read(self._pairs[id(layer)])
+            with keras.StatelessScope(mapping):
                 self._between[id(layer)] = call()
             return self._between[id(layer)]
         if id(layer) in self._norms:
@@ -64,7 +67,7 @@ class Folding:
             value = self._between.get(key)
             if value is not None and value is first_argument(call):
                 self._done.add(key)
-                shift = self._weights[key][1]  # an operation of our own, whichever it is: `held` counts on it
+                shift = self._shifts[key]  # an operation of our own, whichever it is: `held` counts on it
                 value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
                 return tf.cast(value, layer.compute_dtype)
         return call()
@@ -73,12 +76,49 @@ class Folding:
         """Return whether the network was wired as it was when its pairs were found, so that its values are right.
 
         Args:
-            outputs: what the network returned.
+            outputs: what the network returned. A layer that none of it depends on need not have been called.
         """
-        return self._done == set(self._pairs) and all(
-            len(value.consumers()) == 1 and not any(value is output for output in outputs)
-            for value in self._between.values()
+        return all(
+            len(value.consumers()) == (key in self._done) and not any(value is output for output in outputs)
+            for key, value in self._between.items()
         )
+
+
+class FoldedWeights:
+    """Weights of layers into which a batch normalization is folded, held in variables of our own.
+
+    Compiled functions read them; computing them in each run would cost much of what folding saves.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, list[tf.Variable]] = {}
+
+    def refresh(self, pairs: Iterable[Pair]) -> None:
+        """Compute the weights of some pairs from those of the network as they are now.
+
+        Args:
+            pairs: the pairs; those that a function will read, before it is traced and before it runs.
+        """
+        for pair in pairs:
+            values = _folded_weights(pair)
+            if id(pair.layer) not in self._held:
+                self._held[id(pair.layer)] = [tf.Variable(value, trainable=False) for value in values]
+            else:
+                for variable, value in zip(self._held[id(pair.layer)], values, strict=True):
+                    variable.assign(value)
+
+    def read(self, pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:
+        """Return (the layer's variable, value in its place) for each, and what is to be added to the layer's output.
+
+        Args:
+            pair: the pair.
+        """
+        if id(pair.layer) not in self._held:
+            with tf.init_scope():  # a function in which variables are made is traced twice: `refresh` avoids that
+                self.refresh([pair])
+        values = [variable.read_value() for variable in self._held[id(pair.layer)]]
+        own = _own_weights(pair.layer)
+        return list(zip(own, values, strict=False)), values[len(own)] if len(values) > len(own) else None
 
 
 def is_foldable(layer: Any) -> bool:
@@ -136,14 +176,19 @@ def find_pairs(
                 called[id(tensor)].add(names[id(call.layer), call.number, leaf])
     for call in single:
         between = call.input
-        if id(call.layer) in norms and id(between) in made and call.users == len(between.consumers()):
+        if id(call.layer) in norms and id(between) in made and call.alone:
             yield Pair(made[id(between)], call.layer, frozenset(called[id(between)]))
 
 
-def _folded_weights(pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:
-    """Return (variable, value) for the layer's weights, and what is to be added if it has no bias."""
+def _own_weights(layer: Any) -> list[Any]:
+    kernel = getattr(layer, _KERNELS[type(layer)])
+    return [kernel, layer.bias] if layer.use_bias else [kernel]
+
+
+def _folded_weights(pair: Pair) -> list[tf.Tensor]:
+    """Return kernel and bias; the bias also where the layer has none of its own."""
     layer, norm = pair.layer, pair.norm
-    kernel: Any = getattr(layer, _KERNELS[type(layer)])
+    kernel, *bias = _own_weights(layer)
     dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
     mean, variance = (tf.cast(weight.value, dtype) for weight in (norm.moving_mean, norm.moving_variance))
     factor = tf.math.rsqrt(variance + norm.epsilon)
@@ -152,10 +197,9 @@ def _folded_weights(pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor 
     shift = -mean * factor
     if norm.center:
         shift += tf.cast(norm.beta.value, dtype)
+    if bias:
+        shift += tf.cast(bias[0].value, dtype) * factor
     # the channels of a depthwise kernel [..., C, M] are C * M, those of the others [..., C]
     depthwise = isinstance(layer, L.DepthwiseConv1D | L.DepthwiseConv2D)
     by_axis = tf.reshape(factor, kernel.shape[-2:]) if depthwise else factor
-    weights = [(kernel, tf.cast(kernel.value, dtype) * by_axis)]
-    if not layer.use_bias:
-        return weights, shift
-    return [*weights, (layer.bias, tf.cast(layer.bias.value, dtype) * factor + shift)], None
+    return [tf.cast(kernel.value, dtype) * by_axis, shift]

@@ -4,17 +4,18 @@ import copy
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.folding import Folding, Pair, find_pairs, is_foldable, is_norm
+from tf_interp.models.folding import FoldedWeights, Folding, Pair, find_pairs, is_foldable, is_norm
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
 from tf_interp.models.taps import Around, Call, first_argument, tapped
+from tf_interp.models.wiring import list_calls
 
 
 class _Spot(NamedTuple):
@@ -27,12 +28,11 @@ class _Spot(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What one trace of the network showed."""
+    """What the network's own graph, or one trace of it, showed."""
 
     spots: dict[str, _Spot]
     outputs: dict[str, tuple[int | None, ...]]  # "output", "output:1", ... -> shape of the logits
     aliases: dict[str, str]  # "output:<name>" -> one of `outputs`
-    undone: frozenset[str]  # outputs that end in a softmax or sigmoid
     unreadable: dict[str, str]  # path -> why
     first: Any  # the innermost layer that was called first
     pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
@@ -41,8 +41,9 @@ class _Found(NamedTuple):
 class KerasModel(Model):
     """A live Keras model: functional, sequential, subclassed, nested; weights are read when a function runs.
 
-    Layers are found by one symbolic trace at the first use of `layers`, and named by the chain of layers that were
-    being called, e.g. "backbone/block2/conv2". A model that was never called needs `input` for that, or a first `run`.
+    Layers are found at the first use of `layers`: in the graph that a plain functional model has, otherwise by one
+    symbolic trace. They are named by the chain of layers that were being called, e.g. "backbone/block2/conv2". A model
+    that was never called needs `input` for that, or a first `run`.
 
     Args:
         model: the Keras model; it is left as found (no copy, no new nodes, no changed state).
@@ -68,7 +69,7 @@ class KerasModel(Model):
             )
         super().__init__(model.name, preprocess, class_names)
         self.model = model
-        self._folds = False
+        self._weights: FoldedWeights | None = None  # of the folded twin
         self._set_structure(_to_specs(_own_input(model), batched=True))
         if input is not None:
             specs = keras.tree.flatten(_to_specs(input, batched=False))
@@ -92,11 +93,27 @@ class KerasModel(Model):
         # a model that was never called finds its layers when it first runs
         known: dict[Hashable, Any] = {} if self._specs is None else {"layers": self._found}
         twin = copy.copy(self)
-        twin._folds, twin._functions = True, {**known, "folded": twin}
+        twin._weights, twin._functions = FoldedWeights(), {**known, "folded": twin}
         return twin
 
+    def refresh(self, fetch: Sequence[str]) -> None:
+        """Take over the weights as they are now, if this is a folded model: it holds weights of its own."""
+        if self._weights is not None:
+            self._weights.refresh(self._pairs([self.resolve(name) for name in fetch], ()))
+
+    def _pairs(self, fetch: Iterable[str], given: Iterable[str]) -> list[Pair]:
+        """Return the pairs to fold in a run: what is fetched or given stays itself, and so does what comes later."""
+        place = {name: number for number, name in enumerate(self._found.spots)}
+        last = max((place.get(name, len(place)) for name in fetch), default=0)  # outputs come behind all layers
+        own = {*fetch, *given}
+        return [
+            pair
+            for pair in self._found.pairs
+            if pair.names.isdisjoint(own) and min(place[name] for name in pair.names if name in place) < last
+        ]
+
     def _undone(self) -> Collection[str]:
-        return self._found.undone
+        return self.cached("undone", self._find_heads)
 
     def _first_scale(self) -> float:
         first = self._found.first
@@ -119,7 +136,7 @@ class KerasModel(Model):
             for path, spot in found.spots.items()
         ]
         return rows + [
-            LayerRow(path, "logits" if path in found.undone else "output", shape, 0)
+            LayerRow(path, "logits" if path in self._undone() else "output", shape, 0)
             for path, shape in found.outputs.items()
         ]
 
@@ -145,22 +162,28 @@ class KerasModel(Model):
     def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
         """Call the model in the current graph, return its outputs; no state of the model changes."""
         packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
-        with tapped(layers, around), keras.StatelessScope():
-            return self.model(packed, training=False)
+        try:
+            with tapped(layers, around), keras.StatelessScope():
+                return self.model(packed, training=False)
+        except _Enough:
+            return None
 
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        if self._folds:
-            pairs = (pair for pair in self._found.pairs if pair.names.isdisjoint({*fetch, *given}))
-            folding = Folding(pairs)
+        if self._weights is not None:
+            folding = Folding(self._pairs(fetch, given), self._weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got
-        return self._read(inputs, fetch, given, Folding())
+        return self._read(inputs, fetch, given, None)
 
     def _read(
-        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], folding: Folding
+        self,
+        inputs: dict[str, tf.Tensor],
+        fetch: Sequence[str],
+        given: Mapping[str, tf.Tensor],
+        folding: Folding | None,
     ) -> dict[str, tf.Tensor]:
         found = self._found
         graph = next(iter(inputs.values())).graph
@@ -169,14 +192,15 @@ class KerasModel(Model):
             spot = found.spots[name]
             places[id(spot.layer), spot.call][spot.leaf] = name
         layers = [spot.layer for name, spot in found.spots.items() if name in {*fetch, *given}]
-        touched = {id(layer): layer for layer in (*layers, *folding.layers)}
+        touched = {id(layer): layer for layer in (*layers, *(folding.layers if folding else ()))}
         calls: Counter[int] = Counter()
         got: dict[str, tf.Tensor] = {}
+        wanted = {*fetch}
 
         def around(layer: Any, call: functools.partial) -> Any:
             place = places.get((id(layer), calls[id(layer)]), {})
             calls[id(layer)] += 1
-            output = folding.call(layer, call)
+            output = folding.call(layer, call) if folding else call()
             leaves = keras.tree.flatten(output)
             for leaf, name in place.items():
                 if leaves[leaf].graph is not graph:
@@ -184,13 +208,15 @@ class KerasModel(Model):
                 if name in given:
                     leaves[leaf] = tf.cast(given[name], leaves[leaf].dtype)
                 got[name] = leaves[leaf]
+            if place and wanted <= got.keys():
+                raise _Enough
             return keras.tree.pack_sequence_as(output, leaves) if place else output
 
         outputs = keras.tree.flatten(self._call(inputs, touched.values(), around))
-        for name, output in zip(found.outputs, outputs, strict=True):
+        for name, output in zip(found.outputs, outputs, strict=False):
             if name in fetch:
                 logits = behind_head(output, [got[path] for path in given])
-                if logits is None and name in found.undone and given:
+                if logits is None and given and name in self._undone():
                     raise no_way_to_logits(next(iter(given)))
                 got[name] = tf.cast(output if logits is None else logits, tf.float32)
         missing = [name for name in fetch if name not in got]
@@ -201,12 +227,16 @@ class KerasModel(Model):
         return got
 
     def _discover(self) -> _Found:
-        """Find the layers by tracing the model once, for any number of images if it allows that, else for one."""
+        """Find the layers in the model's own graph, or by tracing it for any number of images, or else for one."""
         if self._specs is None:
             raise ValueError(
                 f"{self.name!r} was never called, so its layers are not known yet: open_model(model, input=(height, "
                 "width, channels)), or call run(images, [...]) once"
             )
+        plain = list_calls(self.model, [tuple(spec.shape[1:]) for spec in self._specs.values()])
+        if plain is not None:
+            calls, output = plain
+            return _name_calls(self.model, {}, calls, lambda tensor: True, output)
         with tf.init_scope():  # we may be inside somebody's tf.function
             try:
                 return self._trace_layers(None)
@@ -220,6 +250,14 @@ class KerasModel(Model):
                     ) from error
                 self._any_batch = False
                 return found
+
+    def _find_heads(self) -> Collection[str]:
+        """Return the outputs that end in a softmax or sigmoid, which only a trace shows."""
+        names = self._found.outputs  # finds out first for how many images the model can be built
+        with tf.init_scope():
+            _, outputs = self._trace(None if self._any_batch else 1, [], lambda layer, call: call())
+        ends = zip(names, keras.tree.flatten(outputs), strict=True)
+        return frozenset(name for name, tensor in ends if behind_head(tensor) is not None)
 
     def _trace(self, batch: int | None, layers: Iterable[Any], around: Around) -> Any:
         specs = {
@@ -239,9 +277,9 @@ class KerasModel(Model):
         if not all(getattr(layer, "built", True) for layer in (self.model, *walked.values())):
             self._trace(batch, [], lambda layer, call: call())  # builds it, which may add layers
             walked = dict(_walk(self.model, ""))
-        linear, norms = ({id(layer) for layer in walked.values() if test(layer)} for test in (is_foldable, is_norm))
         stack: list[str] = []
         calls: list[Call] = []
+        users: list[int] = []  # how many operations of a call read its input; 0 if another one had done so before
         counts: Counter[int] = Counter()
 
         def around(layer: Any, call: functools.partial) -> Any:
@@ -255,15 +293,20 @@ class KerasModel(Model):
             finally:
                 path = "/".join(stack)
                 stack.pop()
-            users = len(value.consumers()) if alone else 0
-            calls.append(Call(path, layer, number, value, output, users))
+            users.append(len(value.consumers()) if alone else 0)
+            calls.append(Call(path, layer, number, value, output, False))
             return output
 
         graph, outputs = self._trace(batch, walked.values(), around)
-        found = _name_calls(self.model, walked, calls, graph, outputs)
-        names = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in found.spots.items()}
-        ends = dict(zip(found.outputs, keras.tree.flatten(outputs), strict=True))
-        return found._replace(pairs=tuple(find_pairs(calls, linear, norms, names, ends)))
+        calls = [
+            call._replace(alone=count > 0 and count == len(call.input.consumers()))
+            for call, count in zip(calls, users, strict=True)
+        ]
+        return _name_calls(self.model, walked, calls, lambda tensor: tensor.graph is graph, outputs)
+
+
+class _Enough(BaseException):
+    """All that is wanted was seen: the rest of the network need not be built. No Exception, so that nobody stops it."""
 
 
 _ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
@@ -284,15 +327,27 @@ def _walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tup
             yield from _walk(child, f"{prefix}{child.name}/", seen)
 
 
-def _name_calls(model: Any, walked: dict[str, Any], calls: list[Call], graph: Any, result: Any) -> _Found:
-    """Turn the calls of one trace into names."""
+def _name_calls(
+    model: Any, walked: dict[str, Any], calls: list[Call], is_seen: Callable[[Any], bool], result: Any
+) -> _Found:
+    """Turn the calls of one forward pass into names.
+
+    Args:
+        model: the model.
+        walked: path -> each layer that should have been called.
+        calls: the calls.
+        is_seen: whether a tensor can be read from outside.
+        result: what the model returned.
+    """
     readable, unreadable, called = [], {}, set()
     for path, layer, number, _, output, _ in calls:
         called.add(id(layer))
         leaves = [
-            (leaf, tensor) for leaf, tensor in enumerate(keras.tree.flatten(output)) if isinstance(tensor, tf.Tensor)
+            (leaf, tensor)
+            for leaf, tensor in enumerate(keras.tree.flatten(output))
+            if isinstance(tensor, tf.Tensor | keras.KerasTensor)
         ]
-        if leaves and all(tensor.graph is graph for _, tensor in leaves):
+        if leaves and all(is_seen(tensor) for _, tensor in leaves):
             readable.append((path, layer, number, leaves))
         else:
             unreadable[path] = _ELSEWHERE if leaves else "it returns no tensor"
@@ -312,21 +367,22 @@ def _name_calls(model: Any, walked: dict[str, Any], calls: list[Call], graph: An
             spots[f"{name}:{leaf}" if leaf else name] = _Spot(layer, number, leaf, _shape(tensor))
     outputs = keras.tree.flatten(result)
     names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
-    heads = [behind_head(tensor) for tensor in outputs]
+    ends = dict(zip(names, outputs, strict=True))
+    places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in spots.items()}
+    linear, norms = ({id(call.layer) for call in calls if test(call.layer)} for test in (is_foldable, is_norm))
     labels = sorted(result) if isinstance(result, Mapping) else getattr(model, "output_names", ())
     return _Found(
         spots,
-        {name: _shape(tensor) for name, tensor in zip(names, outputs, strict=True)},
+        {name: _shape(tensor) for name, tensor in ends.items()},
         {f"output:{label}": name for label, name in zip(labels, names, strict=False)},
-        frozenset(name for name, head in zip(names, heads, strict=True) if head is not None),
         unreadable,
         calls[0].layer if calls else None,
-        (),
+        tuple(find_pairs(calls, linear, norms, places, ends)),
     )
 
 
 def _shape(tensor: tf.Tensor) -> tuple[int | None, ...]:
-    return tuple(tensor.shape[1:]) if tensor.shape.rank else ()
+    return tuple(tensor.shape[1:]) if len(tensor.shape or ()) else ()
 
 
 def _count_parameters(layer: Any) -> int:

@@ -140,9 +140,10 @@ class Model:
     def folded(self) -> "Model":
         """The same network, faster: each batch normalization is computed inside the convolution or dense layer before.
 
-        Layers, names, targets, preprocess and weights are the same, and a Keras model's stay live. Results are equal
-        up to rounding (1e-5 relative in float32). Where a convolution's own output is fetched or given, it stays as it
-        is. What `cached` keeps on the one model is not seen by the other.
+        Layers, names, targets and preprocess are the same. Results are equal up to rounding (1e-5 relative in float32).
+        Where a convolution's own output is fetched or given, it stays as it is. What `cached` keeps on the one model is
+        not seen by the other. The weights are computed beforehand: call `refresh` before a function compiled with this
+        model is traced or runs on other weights; `run` itself, called eagerly, does so.
 
         Example:
             >>> import keras
@@ -154,6 +155,13 @@ class Model:
             TensorShape([2, 6, 6, 4])
         """
         return self.cached("folded", self._fold)
+
+    def refresh(self, fetch: Sequence[str]) -> None:
+        """Take over the weights of the network as they are now, where a `folded` model holds weights of its own.
+
+        Args:
+            fetch: what is fetched afterwards.
+        """
 
     @tf.autograph.experimental.do_not_convert
     def run(self, images: Any, fetch: Sequence[str], given: Mapping[str, Any] | None = None) -> dict[str, tf.Tensor]:
@@ -200,6 +208,7 @@ class Model:
             )
         else:
             spec = tf.nest.map_structure(self._open_batch, (images, values))
+            self.refresh(wanted)
             form = tuple(images) if isinstance(images, Mapping) else type(images)
             key = ("run", wanted, form, tuple(values), tuple(tf.nest.flatten(spec)))
             got = self.cached(key, lambda: self._compile(wanted, spec))(images, values)

@@ -19,7 +19,7 @@ class Call(NamedTuple):
         number: how often it had been called before.
         input: its first argument.
         output: what it returned.
-        users: how many operations of it read the input; 0 if another one had done so before.
+        alone: whether nothing else reads the input.
     """
 
     path: str
@@ -27,7 +27,7 @@ class Call(NamedTuple):
     number: int
     input: Any
     output: Any
-    users: int
+    alone: bool
 
 
 @contextlib.contextmanager
