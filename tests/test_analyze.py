@@ -16,6 +16,7 @@ from tf_interp import (
     open_model,
     tcav,
 )
+from tf_interp.analysis import concept_tests
 from tf_interp.images import to_uint8
 
 COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "scalars"}
@@ -138,7 +139,7 @@ def test_concept_rows_are_those_of_tcav(model, probe):
     assert record.data["scalars"]["TCAV score/conv/bright to a (random)"] == rows[0]["score"]
 
 
-def test_correction_over_steps_or_the_word_exploratory(model, probe):
+def test_correction_over_steps_or_the_word_exploratory(model, probe, monkeypatch):
     bright = np.random.default_rng(3).random((8, 12, 12, 1)) ** 0.3
 
     def run(steps):
@@ -146,7 +147,10 @@ def test_correction_over_steps_or_the_word_exploratory(model, probe):
         analysis = Analysis(model, probe, ["conv"], [part], repeated=True)
         return [next(analysis.run(step)).data for step in range(3)]
 
+    calls = []
+    monkeypatch.setattr(concept_tests, "tcav", lambda *args, **options: calls.append(1) or tcav(*args, **options))
     corrected, free = run(2), run(None)
+    assert len(calls) == 6  # one test at each step, the first too
     assert [data["family"] for data in corrected] == [2, 2, 2]
     assert [data["exploratory"] for data in corrected] == [False, False, True]
     assert [data["family"] for data in free] == [1, 1, 1]

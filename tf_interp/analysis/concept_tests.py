@@ -1,5 +1,6 @@
 """`ConceptTests`: which human concepts a decision depends on, with honest statistics, at every step."""
 
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ class ConceptTests(Part):
             targets = list(targets)
         if not self.concepts or not targets:
             raise ValueError(f"ConceptTests needs at least one concept and one target, got {list(concepts)}, {targets}")
-        if steps is not None and steps < 1:
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, numbers.Integral) or steps < 1):
             raise ValueError(f"steps must be the number of steps that are tested, or None, got {steps}")
         self.targets, self.relative, self.steps = targets, relative, steps
         self.permutations, self.seed = permutations, seed
@@ -89,13 +90,9 @@ class ConceptTests(Part):
             "permutations": self.permutations,
             "seed": self.seed,
         }
-        if self.steps is not None and "family" not in view.memory:  # how many tests one step has, the first step tells
-            probing = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **options)
-            view.memory["family"] = probing.family * self.steps
-        result = tcav(
-            view.model, self.concepts, self.random, self._targets(view), list(view.layers),
-            family=view.memory.get("family"), **options,
-        )  # fmt: skip
+        result = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **options)
+        if self.steps is not None:
+            result = result.correct(result.family * self.steps)
         view.memory["looks"] = view.memory.get("looks", 0) + 1
         exploratory = view.repeated if self.steps is None else view.memory["looks"] > self.steps
         notes = [*result.notes, *([_EXPLORATORY] if exploratory else [])]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_interp.analysis.importance import total_indices
 from tf_interp.attribution import attribute
-from tf_interp.capture import read_activations
+from tf_interp.capture import check_model, read_activations
 from tf_interp.concepts import Concept
 from tf_interp.directions import to_positions
 from tf_interp.groups import Groups
@@ -33,7 +33,7 @@ class FoundConcepts:
     Args:
         directions: float32 vectors [K,C] in the layer, origin "groups", with their weights on the discovery pictures.
         target: what they are important for, as it was asked for.
-        importance: float32 [K]: with "sobol" the part of the target's variance that each takes part in, 0..1 (parts
+        importance: float32 [K], 0..1: with "sobol" the part of the target's variance that each takes part in (parts
             overlap where concepts interact, so they may add up to more than 1); with "gradient" |effect| as part of
             the sum of all.
         effects: float32 [K]: gradient times activation of each, mean over the discovery pictures, in units of the
@@ -158,12 +158,15 @@ class FoundConcepts:
     def explain(self) -> list[str]:
         """Return one plain sentence for each concept, the most important first."""
         how = {
-            "sobol": "it takes part in {:.0%} of what changes the decision when concepts are faded in and out",
-            "gradient": "it has {:.0%} of the whole effect, by gradient",
+            "sobol": "it takes part in {} of the changes of the decision when concepts are faded in and out at random "
+            "(such parts overlap where concepts work together)",
+            "gradient": "it has {} of the sum of all effects' sizes, by gradient",
         }[self.method]
+        what = "the target" if callable(self.target) else "the logit"
         return [
-            f"{name}: {how.format(importance)}; on average it {'raises' if effect >= 0 else 'lowers'} the logit by "
-            f"{abs(effect):.3g}, and it makes up {share:.0%} of what {self.layer} says about these pictures."
+            f"{name}: {how.format(_percent(importance))}; on average it {'raises' if effect >= 0 else 'lowers'} "
+            f"{what} by {abs(effect):.3g}, and it makes up {_percent(share)} of what {self.layer} says about "
+            "these pictures."
             for name, importance, effect, share in zip(
                 self.directions.names, self.importance, self.effects, self.shares, strict=True
             )
@@ -240,6 +243,7 @@ def find_concepts(
         Automatic Concept-based Explanations (ACE), 2019; Jansen, Analysis of variance designs for model output, 1999.
         Unlike CRAFT, what the factorization leaves over stays in place, so that the unfaded picture is the real one.
     """
+    check_model(model, "find_concepts")
     path = model.resolve(layer)
     _check_options(path, k, crops, held_out, importance, designs, batch_size)
     score = model.resolve_target(target)
@@ -263,7 +267,7 @@ def find_concepts(
     if importance == "sobol":
         judged = total_indices(
             model, seen, activations, groups, score, designs=designs, seed=seed, batch_size=batch_size
-        )
+        ).clip(0, 1)  # sampling may carry an index beyond the whole
     else:
         judged = np.abs(effects) / (np.abs(effects).sum() or 1)
     if groups.shares.sum() < _THIN:
@@ -280,6 +284,11 @@ def find_concepts(
         effects[order].astype(np.float32), importance, pictures, discovery, rest, boxes, presence[..., order], seed,
         tuple(notes),
     )  # fmt: skip
+
+
+def _percent(part: float) -> str:
+    """Return a part of the whole in words; sampling error never makes it more than all."""
+    return "under 1 %" if 0 < part < 0.01 else f"{min(part, 1):.0%}".replace("%", " %")
 
 
 def _check_options(
@@ -329,8 +338,8 @@ def _read_crops(model: Model, pictures: np.ndarray, path: str, boxes: np.ndarray
     found = []
     for top, left, bottom, right in boxes:  # one box of all pictures at a time: all crops together may not fit
         cut = tf.image.resize(pictures[:, top:bottom, left:right], pictures.shape[1:3], "bilinear", antialias=True)
-        values = read_activations(model, np.clip(cut.numpy(), 0, 1), [path], batch_size=batch_size)[path]
-        found.append(to_positions(values).mean((1, 2)))
+        cut = np.clip(cut.numpy(), 0, 1)
+        found.append(read_activations(model, cut, [path], pooling="mean", batch_size=batch_size)[path])
     return np.stack(found, 1)
 
 
