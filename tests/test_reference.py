@@ -47,6 +47,7 @@ def test_it_says_that_its_p_is_optimistic_and_is_seeded():
     assert row["score"] == 1.0
     assert {"OPTIMISTIC_P", "POOL_REUSED"} <= set(row["flags"])
     assert "optimistic" in result.notes[-1]
+    assert not any("SMALL_POOL" in row["flags"] for row in result.rows)  # it was not asked for
     assert not result.claims(row)
     assert "optimistic" in result.explain()[0]
     assert result.settings["method"] == "kim2018"

@@ -71,7 +71,7 @@ def test_words_lead_with_the_effect_and_carry_the_flags(result):
     order = [
         f"{row['displacement']:.3g} ",
         f"(95 % interval {row['ci_low']:.3g} to {row['ci_high']:.3g})",
-        "Concept and decision agree with a cosine",
+        "The cosine between concept and decision is",
         "After correction for 16 tests p =",
         f"Be careful: {FLAGS['GRAD_CONSTANT']}",
     ]
@@ -107,6 +107,7 @@ def test_plot_draws_every_cell_and_shows_nothing(result, monkeypatch):
     assert any("16 tests" in text.get_text() for text in axes.get_legend().get_texts())
     assert "dog" in axes.get_title(loc="left")
     axes.figure.canvas.draw()
+    assert not axes.get_xticklabels()[0].get_rotation()
     own = pyplot.figure().add_subplot()
     assert result.plot(ax=own) is own
     with pytest.raises(ValueError, match="not tested"):
@@ -192,6 +193,26 @@ def test_plot_of_the_published_test_and_of_nothing():
     pyplot.close("all")
 
 
+def test_each_pair_of_concepts_has_its_own_place():
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    sets = {**SETS, "blue": tinted(noise(40, 6), 2)}
+    args = (make_linear(HEAD), sets, noise(80, 4), {"0": noise(30, 3)}, ["features", "pool"])
+    axes = tcav(*args, relative="pairs", **FAST).plot(contrast="relative")
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names[:3] == ["red\nagainst green", "red\nagainst blue", "green\nagainst red"]
+    assert len({round(bar.get_x(), 3) for bar in axes.patches}) == 12
+    pyplot.close("all")
+
+
+def test_long_names_do_not_overlap(result):
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    rows = [{**row, "concept": f"a rather long name of {number}"} for number, row in enumerate(result.rows[:8])]
+    axes = dataclasses.replace(result, rows=[{**row, "contrast": "random"} for row in rows]).plot()
+    axes.figure.canvas.draw()
+    assert axes.get_xticklabels()[0].get_rotation() == 30
+    pyplot.close("all")
+
+
 def test_bars_are_filled_where_significant_and_marked_where_specific(result):
     pyplot = importlib.import_module("matplotlib.pyplot")
     first = result.rows[0]
@@ -213,10 +234,10 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
     [
         (
             {"specificity": 1.0},
-            "more than 99 % of arbitrary patterns in the random examples, so it stands out (p = 0.03",
+            "closer than 99 % of arbitrary patterns in the random examples, so it stands out (p = 0.03",
         ),
         ({"specificity": 0.9}, "so it stands out a little"),
-        ({"specificity": 0.3}, "70 % of arbitrary patterns in the random examples agree at least as much, so nothing"),
+        ({"specificity": 0.3}, "70 % of arbitrary patterns in the random examples come at least as close, so nothing"),
         ({"specificity": 0.001}, "nearly all arbitrary patterns"),
         ({"specificity": None}, "was not tested"),
         ({"flags": ["GRAD_ZERO"]}, "p = 0.001, but the caution below forbids"),
@@ -233,7 +254,7 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
         ({"p_holm": 0.049}, "just below the level of 0.05"),
         ({"p_holm": 0.051}, "just above the level of 0.05: no finding, and no evidence against it"),
         ({"p_holm": 0.4}, "so this is no finding; the interval leaves 0 out, but it speaks of this one test only"),
-        ({"p_holm": 0.4, "ci_low": -0.1}, "chance alone explains it, so this is no finding."),
+        ({"p_holm": 0.4, "ci_low": -0.1}, "chance alone could do that, so this is no finding."),
         ({"ci_low": -0.1}, "(95 % interval -0.1 to 0.9; it reaches across 0, so the direction is not certain)"),
         ({"ci_low": -0.1}, "the interval includes 0: take it as a hint, not as a finding"),
         ({"ci_low": 0.0}, "the interval includes 0"),
@@ -268,7 +289,7 @@ def test_words_are_never_surer_than_the_numbers(result, low, p, flags):
 def test_a_test_of_one_needs_no_word_on_others(result):
     row = {**result.rows[0], "ci_low": 0.2, "ci_high": 0.9, "p_holm": 0.4, "flags": []}
     (text,) = dataclasses.replace(result, rows=[row], notes=[], family=1).explain()
-    assert text.endswith("After correction for 1 test p = 0.4: chance alone explains it, so this is no finding.")
+    assert text.endswith("After correction for 1 test p = 0.4: chance alone could do that, so this is no finding.")
 
 
 def test_tables(result):

@@ -60,16 +60,16 @@ def _measure(row: Mapping[str, Any]) -> str:
 
 def _compare(row: Mapping[str, Any]) -> str:
     """Return whether arbitrary patterns matter as much."""
-    agrees = f"Concept and decision agree with a cosine of {row['effect']:.2f}"
+    close = f"The cosine between concept and decision is {row['effect']:.2f}"
     if row["specificity"] is None:
-        return f"{agrees}; whether arbitrary patterns agree as much was not tested."
+        return f"{close}; whether arbitrary patterns come as close was not tested."
     share = min(99, int(100 * row["specificity"]))
     if row["specificity"] < SOMEWHAT:
         among = f"{100 - share} % of arbitrary patterns" if share else "nearly all arbitrary patterns"
-        return f"{agrees}; {among} in the random examples agree at least as much, so nothing singles it out."
+        return f"{close}; {among} in the random examples come at least as close, so nothing singles it out."
     much = "stands out" if row["specificity"] >= SPECIFIC else "stands out a little"
     return (
-        f"{agrees}, more than {share} % of arbitrary patterns in the random examples, so it {much} (p = "
+        f"{close}, closer than {share} % of arbitrary patterns in the random examples, so it {much} (p = "
         f"{_p(row['p_specificity'])} for this alone, not corrected)."
     )
 
@@ -97,7 +97,7 @@ def _judge(row: Mapping[str, Any], claimed: bool, family: int, alpha: float) -> 
             f"{said}, just above the level of {alpha:g}: no finding, and no evidence against it; more images may tell."
         )
     alone = "" if crosses else "; the interval leaves 0 out, but it speaks of this one test only"
-    return f"{said}: chance alone explains it, so this is no finding{alone if family > 1 else ''}."
+    return f"{said}: chance alone could do that, so this is no finding{alone if family > 1 else ''}."
 
 
 def _warn(row: Mapping[str, Any]) -> list[str]:

@@ -376,6 +376,6 @@ def _finish(row: dict[str, Any], target: Target, slope: Sensitivity, alpha: floa
         flags = [*flags, "ENTANGLED"]
     if slope.predicted is not None and slope.predicted < 0.5:
         flags = [*flags, "CLASS_NOT_PREDICTED"]
-    if row["specificity"] is None and "NON_FINITE" not in flags:
+    if row["specificity"] is None and not {"NON_FINITE", "OPTIMISTIC_P"} & set(flags):
         flags = [*flags, "SMALL_POOL"]
     return {**row, "predicted": slope.predicted, "flags": flags}
