@@ -1,5 +1,7 @@
 """What a test is given: sources, names, overlaps, skipped files, counterparts; mistakes are refused or told."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 from tf_interp import concepts
 from tf_interp.concepts import Concept, tcav
 from tf_interp.directions import Directions
+from tf_interp.probe import Probe
 
 RED, POOL, TARGET = tinted(noise(24, 1), 0), noise(64, 2), noise(32, 3)
 
@@ -228,7 +231,27 @@ def test_equal_file_names_must_stand_at_the_same_place(tmp_path):
         run({"tagged": tagged}, None, paired={"tagged": plain})
 
 
-# --- a network that was not opened
+# --- probes, and a network that was not opened
+
+
+def test_a_probe_is_as_good_as_its_images():
+    probe = dataclasses.replace(Probe.from_arrays(RED), skipped=("a.txt: no picture",))
+    result = run({"red": probe}, Probe.from_arrays(POOL), {"0": Probe.from_arrays(TARGET)})
+    assert result.rows == run().rows
+    assert result.notes == ["concept 'red': 1 file was not read: a.txt: no picture"]
+    vectors = result.directions("features")
+    np.testing.assert_array_equal(
+        concepts.concept_scores(make_linear(HEAD), probe, vectors),
+        concepts.concept_scores(make_linear(HEAD), RED, vectors),
+    )
+
+
+def test_what_is_no_test_and_no_vectors_is_refused(tmp_path):
+    model = make_linear(HEAD)
+    with pytest.raises(TypeError, match=r"add_concepts needs what tcav returned, .* got str, KerasModel and dict"):
+        concepts.add_concepts("result", model, {"green": RED})
+    with pytest.raises(TypeError, match="vectors are saved as Directions"):
+        concepts.save_directions(tmp_path / "a.npz", np.eye(3), model)
 
 
 def test_a_raw_network_is_refused_with_the_way_out(tmp_path):

@@ -325,6 +325,21 @@ def test_errors_say_what_to_do():
         ({"concepts": {"red": noise(30, 1, 5)}}, "the model takes"),
         ({"concepts": {"red": red[:3]}}, "3 of 3 remain"),
         ({"random": red}, "0 of 30 remain"),
+        ({"layers": None}, "a layer name or a list of names"),
+        ({"seed": -1}, "seed must be an integer of at least 0"),
+        ({"seed": None}, "seed must be an integer"),
+        ({"family": "3"}, "family must be an integer"),
+        ({"alpha": "x"}, "alpha must lie"),
+        ({"paired": [red]}, "paired must be a dictionary"),
+        ({"groups": [1]}, "groups must be a dictionary"),
+        ({"hierarchy": ["red", "blue"]}, "hierarchy must be a dictionary"),
+        ({"concepts": {3: red}}, "named by texts other than 'random'"),
+        ({"concepts": {"random": red}}, "named by texts other than 'random'"),
+        ({"concepts": {"red": "photos/red"}}, r"read a folder with Concept\.from_folder"),
+        ({"concepts": {"red": tf.data.Dataset.from_tensor_slices(red)}}, r"Concept\.from_dataset"),
+        ({"concepts": {"red": [red[0], red[1][:2]]}}, "differ in shape"),
+        ({"random": object()}, "random images must be an array of numbers, got object"),
+        ({"targets": {"7": ["7", noise(9, 3)]}}, "no class_names"),
     ]
     for change, message in cases:
         given = {"concepts": {"red": red}, "random": pool, "targets": target, "layers": "features", **change}

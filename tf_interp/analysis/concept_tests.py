@@ -50,12 +50,15 @@ class ConceptTests(Part):
         permutations: int = 10_000,
         seed: int = 0,
     ) -> None:
+        for argument, value in (("concepts", concepts), ("paired", paired or {})):
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{argument} must be a dictionary name -> images, got {type(value).__name__}")
         self.concepts = {
             str(name): _as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
         }
         self.random = None if random is None else _as_concept(random, "random images")
         self.paired = {
-            str(name): _as_concept(images, f"counterparts of concept {name!r}").images
+            str(name): _as_concept(images, f"counterparts of concept {name!r}")
             for name, images in (paired or {}).items()
         }
         if not isinstance(targets, Mapping):
@@ -75,12 +78,11 @@ class ConceptTests(Part):
         """Raise if a target has no pictures, or pictures do not fit the network."""
         self._targets(view)
         shape = view.probe.images.shape[1:]
-        named = {name: concept.images for name, concept in self.concepts.items()} | self.paired
-        if self.random is not None:
-            named["random"] = self.random.images
-        for name, images in named.items():
-            if images.shape[1:] != shape:
-                raise ValueError(f"images of {name!r} have shape {images.shape[1:]}, the probe's have {shape}")
+        counterparts = {f"the counterparts of {name}": concept for name, concept in self.paired.items()}
+        named = self.concepts | counterparts | ({} if self.random is None else {"random": self.random})
+        for name, concept in named.items():
+            if concept.images.shape[1:] != shape:
+                raise ValueError(f"images of {name!r} have shape {concept.images.shape[1:]}, the probe's have {shape}")
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer; the corrections count all layers, targets and concepts together."""

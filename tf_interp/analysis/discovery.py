@@ -245,7 +245,7 @@ def find_concepts(
     """
     check_model(model, "find_concepts")
     path = model.resolve(layer)
-    _check_options(path, k, crops, held_out, importance, designs, batch_size)
+    _check_options(path, k, crops, held_out, importance, designs, batch_size, seed)
     score = model.resolve_target(target)
     pictures = images.images if isinstance(images, Probe) else check_images(images)
     _, first = np.unique(digest_images(pictures), return_index=True)
@@ -292,7 +292,14 @@ def _percent(part: float) -> str:
 
 
 def _check_options(
-    path: str, k: int, crops: Sequence[float], held_out: float, importance: str, designs: int, batch_size: int
+    path: str,
+    k: int,
+    crops: Sequence[float],
+    held_out: float,
+    importance: str,
+    designs: int,
+    batch_size: int,
+    seed: int,
 ) -> None:
     if path == "output" or path.startswith("output:"):
         raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
@@ -305,7 +312,7 @@ def _check_options(
         )
     if not 0 < held_out < 1:
         raise ValueError(f"held_out must lie between 0 and 1, got {held_out}")
-    for name, value, least in (("k", k, 1), ("designs", designs, 2), ("batch_size", batch_size, 1)):
+    for name, value, least in (("k", k, 1), ("designs", designs, 2), ("batch_size", batch_size, 1), ("seed", seed, 0)):
         if not isinstance(value, numbers.Integral) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 

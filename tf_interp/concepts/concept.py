@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_interp.concepts.examples import check_examples, check_groups, check_values, take_batch
 from tf_interp.images import check_images, digest_images, read_folder
+from tf_interp.probe import Probe
 
 GREY = 0.5  # what is put around a region that is not a rectangle
 
@@ -68,8 +69,8 @@ class Concept:
         """Return a concept of arrays.
 
         Args:
-            images: floats [N,H,W,C] or [N,H,W] in [0,1]; for tables and tokens numbers [N,F]. Series [N,T,F] would be
-                taken for grey pictures: write `Concept(series)`, with float32.
+            images: floats [N,H,W,C] or [N,H,W] in [0,1], or a `Probe`; for tables and tokens numbers [N,F]. Series
+                [N,T,F] would be taken for grey pictures: write `Concept(series)`.
             groups: N labels, equal where examples share a source, or None.
             name: how the caller calls them, for messages.
 
@@ -80,10 +81,14 @@ class Concept:
             TypeError: if they are not numbers, or groups are not labels.
             ValueError: if images lie outside [0,1], a value is not finite, or the number of groups is not N.
         """
-        array = check_examples(images, name)
-        if array.ndim == 3:
-            array = check_images(array, name)
-        return cls(array, None if groups is None else check_groups(groups, len(array), name))
+        if isinstance(images, Probe):
+            concept = cls(images.images, source="probe", skipped=images.skipped)
+        else:
+            array = check_examples(images, name)
+            concept = cls(check_images(array, name) if array.ndim == 3 else array)
+        if groups is None:
+            return concept
+        return dataclasses.replace(concept, groups=check_groups(groups, len(concept), name))
 
     @classmethod
     def from_folder(

@@ -76,10 +76,13 @@ def declare_contrasts(sets: Sets, relative: str, hierarchy: Mapping[str, Sequenc
         The comparisons, in the order of the concepts, parents last.
 
     Raises:
+        TypeError: if the hierarchy is no dictionary.
         ValueError: if a name is unknown or has two parents, or too few images remain.
     """
     if relative not in RELATIVE:
         raise ValueError(f"relative must be one of {list(RELATIVE)}, got {relative!r}")
+    if hierarchy is not None and not isinstance(hierarchy, Mapping):
+        raise TypeError(f"hierarchy must be a dictionary parent -> names of its children, got {hierarchy!r:.80}")
     concepts, parent = _grow(sets.concepts, hierarchy or {})
     found = []
     for name, rows in concepts.items():

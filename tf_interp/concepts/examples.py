@@ -34,7 +34,8 @@ def check_examples(examples: Any, name: str) -> np.ndarray:
     if array.ndim == 4:
         return check_images(array, name)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
+        kind = type(examples).__name__ if array.ndim == 0 else f"dtype {array.dtype}"
+        raise TypeError(f"{name} must be an array of numbers, got {kind}")
     if array.ndim < 2 or 0 in array.shape:
         raise ValueError(f"{name} must have shape [N,H,W,C] (pictures) or [N,F] (tables), got {list(array.shape)}")
     array = array.astype(np.float32, copy=False)

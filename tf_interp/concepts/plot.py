@@ -46,7 +46,7 @@ def plot_rows(
         raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error
     keys = [(row["concept"], *(row["against"] or [])) for row in rows]
     split = len({key[0] for key in keys}) < len(set(keys))  # concepts are compared with each of the others
-    names = [f"{key[0]}\nagainst {key[1]}" if split and len(key) == 2 else key[0] for key in keys]
+    names = [f"{key[0]} against {key[1]}" if split and len(key) == 2 else key[0] for key in keys]
     concepts = list(dict.fromkeys(names))
     layers = list(dict.fromkeys(row["layer"] for row in rows))
     depths = [number / (len(layers) - 1) for number in range(len(layers))] if len(layers) > 1 else [0.6]
@@ -79,7 +79,7 @@ def plot_rows(
     _add_legend(ax, layers, colors, None if classical else (family, alpha))
     ax.axhline(0, color=_INK, linewidth=0.8, zorder=3)
     room = (ax.figure.get_figwidth() - 3.2) / len(concepts)  # inches
-    longest = max(len(line) for name in concepts for line in name.split("\n"))
+    longest = max(map(len, concepts))
     slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if longest * _LETTER > room else {}
     ax.set_xticks(range(len(concepts)), concepts, **slant)
     ax.set_xlim(-0.55, len(concepts) - 0.45)

@@ -119,8 +119,8 @@ class ConceptTest:
         Raises:
             ValueError: if the family is smaller than this test.
         """
-        if family < len(self.rows):
-            raise ValueError(f"this test alone has {len(self.rows)} rows, so the family cannot be {family}")
+        if not isinstance(family, int | np.integer) or family < len(self.rows):
+            raise ValueError(f"family must be at least {len(self.rows)}, the tests of this one alone, got {family!r}")
         rows = [dict(row) for row in self.rows]
         return dataclasses.replace(self, rows=rows, family=correct_rows(rows, family))
 

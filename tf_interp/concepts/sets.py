@@ -112,11 +112,17 @@ def gather_sets(
         TypeError: if an argument has the wrong type.
         ValueError: if names do not match, shapes differ, or too few images remain; with counts.
     """
+    for argument, given in (("paired", paired), ("groups", groups)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"{argument} must be a dictionary with names of concepts, got {_kind(given)}")
     paired, groups = dict(paired or {}), dict(groups or {})
     if not isinstance(concepts, Mapping) or not concepts:
         raise TypeError(f"concepts must be a dictionary name -> images with at least one entry, got {_kind(concepts)}")
     if not isinstance(targets, Mapping) or not targets:
         raise TypeError(f"targets must be a dictionary name -> images with at least one entry, got {_kind(targets)}")
+    for name in concepts:
+        if not isinstance(name, str) or name == "random":
+            raise ValueError(f"concepts are named by texts other than 'random' (the random images), got {name!r}")
     _check_names("paired", paired, list(concepts))
     _check_names("groups", groups, [*concepts, "random"])
     degrees = {name for name, value in concepts.items() if isinstance(value, Concept) and value.values is not None}

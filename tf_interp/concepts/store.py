@@ -36,9 +36,14 @@ def save_directions(
         The path of the .npz file.
 
     Raises:
+        TypeError: if the vectors are no Directions, or the model was not opened.
         ValueError: if the name does not end in .npz.
     """
     check_model(model, "save_directions")
+    if not isinstance(directions, Directions):
+        raise TypeError(
+            f"vectors are saved as Directions, e.g. result.directions(layer), got {type(directions).__name__}"
+        )
     target = pathlib.Path(path)
     if target.suffix != ".npz":
         raise ValueError(f"{target}: the name of saved vectors must end in .npz")

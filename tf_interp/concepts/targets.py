@@ -48,7 +48,7 @@ def resolve_targets(model: Model, targets: Mapping[Any, Any]) -> dict[str, tuple
     found: dict[str, tuple[int | Callable, Concept]] = {}
     plain: dict[Any, Any] = {}  # class -> key of the target that is only a class
     for key, value in targets.items():
-        own = isinstance(value, tuple) and len(value) == 2 and (callable(value[0]) or np.ndim(value[0]) == 0)
+        own = _is_pair(value)
         asked, images = value if own else (key, value)
         if not own and isinstance(key, str) and key.isdecimal() and key not in (model.class_names or ()):
             asked = int(key)
@@ -73,6 +73,11 @@ def resolve_targets(model: Model, targets: Mapping[Any, Any]) -> dict[str, tuple
         )
         found[name] = (score, concept)
     return found
+
+
+def _is_pair(value: Any) -> bool:
+    """Return whether a value is (class or function, images), and not images."""
+    return isinstance(value, tuple | list) and len(value) == 2 and (callable(value[0]) or np.ndim(value[0]) == 0)
 
 
 def name_class(model: Model, score: int | Callable) -> str:

@@ -101,11 +101,12 @@ def tcav(
         0.93
     """
     check_model(model, "tcav")
-    names = [layers] if isinstance(layers, str) else list(layers)
+    if not isinstance(layers, str | list | tuple):
+        raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
+    names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name) for name in names))
     asked = _Asked(
-        dict(concepts) if isinstance(concepts, Mapping) else concepts,
-        random, targets, paths, paired, groups, relative, hierarchy,
+        concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
     )  # fmt: skip
     return _run(model, asked, None)
@@ -137,6 +138,11 @@ def add_concepts(
         ValueError: if a name is taken, or the network's weights have changed.
     """
     check_model(model, "add_concepts")
+    if not isinstance(test, ConceptTest) or not isinstance(concepts, Mapping):
+        raise TypeError(
+            "add_concepts needs what tcav returned, the model, and a dictionary name -> images; got "
+            f"{type(test).__name__}, {type(model).__name__} and {type(concepts).__name__}"
+        )
     known: _Known = test.state
     if taken := sorted(set(concepts) & set(known.asked.concepts)):
         raise ValueError(f"concepts {taken} were tested already: choose other names")
@@ -358,11 +364,13 @@ def _check_options(asked: _Asked) -> None:
         ("permutations", asked.permutations, 99),
         ("bootstraps", asked.bootstraps, 20),
         ("batch_size", asked.batch_size, 1),
+        ("seed", asked.seed, 0),
+        ("family", 1 if asked.family is None else asked.family, 1),
     ):
         if not isinstance(number, numbers.Integral) or number < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
-    if not 0 < asked.alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, got {asked.alpha}")
+    if not isinstance(asked.alpha, numbers.Real) or not 0 < asked.alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, got {asked.alpha!r}")
 
 
 def _finish(row: dict[str, Any], target: Target, slope: Sensitivity, alpha: float) -> dict[str, Any]:
