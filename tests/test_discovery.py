@@ -168,6 +168,7 @@ def test_sentences_and_notes(found):
     assert "raises the logit" in first
     doubled = find_concepts(make_network(HEAD), np.concatenate([IMAGES, IMAGES[:4]]), "features", target=0, **FIND)
     assert "4 duplicates" in doubled.notes[0]
+    assert doubled.explain()[-len(doubled.notes) :] == [f"Note: {note}." for note in doubled.notes]
     np.testing.assert_allclose(doubled.importance, found.importance, atol=1e-6)
 
 

@@ -156,7 +156,7 @@ class FoundConcepts:
         return dataclasses.replace(crops, groups=tuple(f"random {row}" for row in rows), source="random crops")
 
     def explain(self) -> list[str]:
-        """Return one plain sentence for each concept, the most important first."""
+        """Return a plain sentence for each concept, the most important first, then one for each note."""
         how = {
             "sobol": "it takes part in {} of the changes of the decision when concepts are faded in and out at random "
             "(such parts overlap where concepts work together)",
@@ -170,7 +170,7 @@ class FoundConcepts:
             for name, importance, effect, share in zip(
                 self.directions.names, self.importance, self.effects, self.shares, strict=True
             )
-        ]
+        ] + [f"Note: {note}." for note in self.notes]
 
     def _strongest(self, index: int, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rows of pictures and, in each, the crop that shows a concept best; the strongest first."""

@@ -318,7 +318,9 @@ def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str,
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
                 rows.append(_finish({**head, **answer}, target, slope, asked.alpha))
     family = correct_rows(rows, asked.family)
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, NOTE], state=known)
+    unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
+    notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
 
 
 def _check_reference(sets: Sets, asked: _Asked) -> None:
