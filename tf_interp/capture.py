@@ -83,6 +83,8 @@ def stream_activations(
         Name -> float32 array [batch,...].
     """
     blocks = list(images) if isinstance(images, list | tuple) else [np.asarray(images)]
+    if model.input_shape is None:
+        model.run(blocks[0][:1], ["output"])  # a network that was never called learns from it what its layers are
     paths = {name: model.resolve(name) for name in layers}
     read = _reader(model, tuple(dict.fromkeys(paths.values())), pooling, blocks[0], batch_size)
     for (batch,), used in batches([blocks], batch_size, fill=not model.takes_any_batch):
