@@ -115,6 +115,25 @@ def test_p_is_uniform_under_the_null():
         assert (p <= level).mean() == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / 2000) + 0.001)
 
 
+@pytest.mark.parametrize(("concept", "contrast", "both"), [(3, 5, 0), (4, 9, 0), (2, 3, 4)])
+def test_p_is_honest_about_images_that_share_few_sources(concept, contrast, both):
+    random, p, naive = np.random.default_rng(0), [], []
+    sources = np.arange(concept + contrast + both)
+    for seed in range(200):
+        groups = np.repeat(sources, random.integers(2, 8, len(sources)))
+        place = np.arange(len(groups)) % 2
+        labels = np.where(groups < concept, 1, np.where(groups < concept + contrast, 0, place))
+        order = np.argsort(-labels, kind="stable")
+        values = (random.normal(size=len(sources))[groups] + 0.2 * random.normal(size=len(groups)))[order]
+        sizes = int(labels.sum()), int((1 - labels).sum())
+        for design, found in ((Design(*sizes, groups=tuple(groups[order].tolist())), p), (Design(*sizes), naive)):
+            observed, null = design.test(values[:, None].astype(np.float32), 499, seed)
+            found.append(permutation.p_values(observed, null, 1e-6)[0])
+            assert len(null) == 499 or found[-1] >= design.p_smallest - 1e-9
+    assert np.mean(np.array(p) <= 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+    assert np.mean(np.array(naive) <= 0.05) > 0.15  # what the test says that takes images for sources
+
+
 def test_a_moderate_shift_is_found():
     random = np.random.default_rng(1)
     design = Design(40, 100)
