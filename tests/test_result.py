@@ -234,10 +234,13 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
     [
         (
             {"specificity": 1.0},
-            "closer than 99 % of arbitrary patterns in the random examples, so it stands out (p = 0.03",
+            "further from 0 than that of 99 % of arbitrary patterns in the random examples, so it stands out (p = 0.03",
         ),
         ({"specificity": 0.9}, "so it stands out a little"),
-        ({"specificity": 0.3}, "70 % of arbitrary patterns in the random examples come at least as close, so nothing"),
+        (
+            {"specificity": 0.3},
+            "70 % of arbitrary patterns in the random examples are at least as far from 0, so nothing",
+        ),
         ({"specificity": 0.001}, "nearly all arbitrary patterns"),
         ({"specificity": None}, "was not tested"),
         ({"flags": ["GRAD_ZERO"]}, "p = 0.001, but the caution below forbids"),

@@ -51,8 +51,11 @@ def read_activations(
         ValueError: if a layer name does not exist or is ambiguous.
 
     Example:
-        >>> read_activations(model, images, ["output"])["output"].shape
-        (3, 10)
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> read_activations(model, np.zeros((2, 8, 8, 3), np.float32), ["conv"], pooling="mean")["conv"].shape
+        (2, 4)
     """
     check_model(model, "read_activations")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in layers}

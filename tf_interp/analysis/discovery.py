@@ -115,7 +115,8 @@ class FoundConcepts:
 
         Example:
             >>> stripes = found.concept(0, "stripes")  # doctest: +SKIP
-            >>> test = tcav(model, {"stripes": stripes}, found.pool(photos), {"zebra": found.held_out}, found.layer)
+            >>> sets = {"stripes": stripes}, found.pool(photos), {"zebra": found.held_out}  # doctest: +SKIP
+            >>> test = tcav(model, *sets, found.layer)  # doctest: +SKIP
         """
         rows, places = self._strongest(index, self.rest, count)
         if len(rows) < MINIMUM:

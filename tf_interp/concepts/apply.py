@@ -26,6 +26,13 @@ def concept_scores(model: Model, images: Any, directions: Directions, *, batch_s
         ValueError: if the layer is unknown, or has another number of channels than the vectors.
 
     Source: Kim et al., TCAV, 2018, section 4.1.1.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> concept_scores(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4))).shape
+        (2, 4)
     """
     check_model(model, "concept_scores")
     path, units = _fitting(model, directions)
@@ -45,6 +52,16 @@ def sort_by_concept(model: Model, images: Any, directions: Directions, *, batch_
 
     Returns:
         int64 array [K,N] of image indices.
+
+    Raises:
+        ValueError: as `concept_scores`.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> sort_by_concept(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4))).shape
+        (4, 2)
     """
     check_model(model, "sort_by_concept")
     scores = concept_scores(model, images, directions, batch_size=batch_size)
@@ -67,6 +84,13 @@ def concept_maps(model: Model, images: Any, directions: Directions, *, batch_siz
         ValueError: if the layer has no positions, or does not fit the vectors.
 
     Source: De Santis et al., Visual-TCAV, 2024.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> concept_maps(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4))).shape
+        (2, 6, 6, 4)
     """
     check_model(model, "concept_maps")
     path, units = _fitting(model, directions)
@@ -95,6 +119,14 @@ def ablate_concepts(
 
     Raises:
         ValueError: if the layer is unknown, or does not fit the vectors.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+        ...                            keras.layers.Flatten(), keras.layers.Dense(5)]))
+        >>> [array.shape for array in ablate_concepts(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4)))]
+        [(2, 5), (2, 4, 5)]
     """
     check_model(model, "ablate_concepts")
     path, units = _fitting(model, directions)

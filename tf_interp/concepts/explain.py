@@ -60,17 +60,17 @@ def _measure(row: Mapping[str, Any]) -> str:
 
 def _compare(row: Mapping[str, Any]) -> str:
     """Return whether arbitrary patterns matter as much."""
-    close = f"The cosine between concept and decision is {row['effect']:.2f}"
+    cosine = f"The cosine between concept and decision is {row['effect']:.2f}"
     if row["specificity"] is None:
-        return f"{close}; whether arbitrary patterns come as close was not tested."
+        return f"{cosine}; whether arbitrary patterns reach that was not tested."
     share = min(99, int(100 * row["specificity"]))
     if row["specificity"] < SOMEWHAT:
         among = f"{100 - share} % of arbitrary patterns" if share else "nearly all arbitrary patterns"
-        return f"{close}; {among} in the random examples come at least as close, so nothing singles it out."
+        return f"{cosine}; {among} in the random examples are at least as far from 0, so nothing singles it out."
     much = "stands out" if row["specificity"] >= SPECIFIC else "stands out a little"
     return (
-        f"{close}, closer than {share} % of arbitrary patterns in the random examples, so it {much} (p = "
-        f"{_p(row['p_specificity'])} for this alone, not corrected)."
+        f"{cosine}, further from 0 than that of {share} % of arbitrary patterns in the random examples, so it {much} "
+        f"(p = {_p(row['p_specificity'])} for this alone, not corrected)."
     )
 
 
