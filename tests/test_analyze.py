@@ -1,5 +1,7 @@
 """The one pipeline: what its records hold, and that they agree with the building blocks asked directly."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tf_interp import (
     Analysis,
     Attributions,
+    Concept,
     ConceptTests,
     Features,
     NeuronGroups,
@@ -16,6 +19,7 @@ from tf_interp import (
     open_model,
     tcav,
 )
+from tf_interp.analysis import concept_tests
 from tf_interp.images import to_uint8
 
 COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "scalars"}
@@ -138,7 +142,7 @@ def test_concept_rows_are_those_of_tcav(model, probe):
     assert record.data["scalars"]["TCAV score/conv/bright to a (random)"] == rows[0]["score"]
 
 
-def test_correction_over_steps_or_the_word_exploratory(model, probe):
+def test_correction_over_steps_or_the_word_exploratory(model, probe, monkeypatch):
     bright = np.random.default_rng(3).random((8, 12, 12, 1)) ** 0.3
 
     def run(steps):
@@ -146,12 +150,35 @@ def test_correction_over_steps_or_the_word_exploratory(model, probe):
         analysis = Analysis(model, probe, ["conv"], [part], repeated=True)
         return [next(analysis.run(step)).data for step in range(3)]
 
+    calls = []
+    monkeypatch.setattr(concept_tests, "tcav", lambda *args, **options: calls.append(1) or tcav(*args, **options))
     corrected, free = run(2), run(None)
+    assert len(calls) == 6  # one test at each step, the first too
     assert [data["family"] for data in corrected] == [2, 2, 2]
     assert [data["exploratory"] for data in corrected] == [False, False, True]
     assert [data["family"] for data in free] == [1, 1, 1]
     assert [data["exploratory"] for data in free] == [True, True, True]
     assert corrected[0]["tests"][0]["p_holm"] == pytest.approx(min(1, 2 * free[0]["tests"][0]["p_holm"]))
+
+
+def test_what_was_left_out_of_the_pictures_is_in_the_record(model, probe):
+    rng = np.random.default_rng(3)
+    bright, pool = rng.random((10, 12, 12, 1)) ** 0.3, rng.random((20, 12, 12, 1))
+    pool[:2] = bright[:2]
+    concept = dataclasses.replace(Concept.from_arrays(bright), skipped=("notes.txt: not one of .png",))
+    record = next(analyze(model, probe, ["conv"], [ConceptTests({"bright": concept}, pool, ["a"], permutations=99)]))
+    notes = " ".join(record.data["notes"])
+    assert "concept 'bright': 1 file was not read: notes.txt" in notes
+    assert "2 are also images of concept 'bright' and were left out" in notes
+
+
+def test_concept_tests_are_given_dictionaries():
+    pictures = np.zeros((8, 12, 12, 1))
+    for options in ({"concepts": [pictures]}, {"concepts": None}, {"concepts": {"x": pictures}, "paired": [pictures]}):
+        with pytest.raises(TypeError, match="must be a dictionary name -> images"):
+            ConceptTests(**{"random": pictures, "targets": ["a"], **options})
+    with pytest.raises(ValueError, match="steps must be the number of steps"):
+        ConceptTests({"x": pictures}, pictures, ["a"], steps=2.5)
 
 
 def test_examples_are_the_pictures_that_excite_a_unit_most_and_crops_show_where(model):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from concept_networks import HEAD, make_linear, noise, tinted
+from concept_networks import HEAD, make_curved, make_linear, noise, tinted
 
 from tf_interp.concepts import ablate_concepts, concept_maps, concept_scores, sort_by_concept, tcav
 from tf_interp.directions import Directions
@@ -66,11 +66,12 @@ def test_a_second_call_traces_nothing():
     images = noise(5, 1)
     for call in (concept_scores, concept_maps, ablate_concepts):
         call(model, images, RGB)
-    calls, run = [], model.run
-    model.run = lambda *a, **k: calls.append(1) or run(*a, **k)
+    calls, forward, known = [], model._forward, set(model._functions)
+    model._forward = lambda *a, **k: calls.append(1) or forward(*a, **k)
     for call in (concept_scores, concept_maps, ablate_concepts):
         call(model, images[:3], RGB[1:])
-    assert calls == []
+    assert calls == []  # the network is built while tracing only
+    assert set(model._functions) == known
 
 
 def test_vectors_of_another_layer_are_refused():
@@ -78,3 +79,14 @@ def test_vectors_of_another_layer_are_refused():
         concept_scores(MODEL, noise(2, 1), Directions("features", np.eye(4)))
     with pytest.raises(ValueError, match="did you mean"):
         concept_scores(MODEL, noise(2, 1), Directions("featurs", np.eye(3)))
+    with pytest.raises(TypeError, match="come as Directions"):
+        concept_scores(MODEL, noise(2, 1), np.eye(3))
+
+
+def test_half_precision_networks_are_ablated_in_their_own_type():
+    whole, half = make_curved(units=8), make_curved(units=8, dtype="mixed_float16")
+    half.model.set_weights(whole.model.get_weights())
+    vectors = Directions("early", np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32))
+    images = noise(5, 1, 6)
+    for one, other in zip(ablate_concepts(whole, images, vectors), ablate_concepts(half, images, vectors), strict=True):
+        np.testing.assert_allclose(one, other, atol=0.02)

@@ -147,6 +147,8 @@ def test_identical_images_give_no_direction_and_no_error():
 def test_errors():
     with pytest.raises(ValueError, match="choose one of"):
         get_fit("svm")
+    with pytest.raises(TypeError, match=r"write LinearSVC\(\)"):
+        get_fit(LinearSVC)
     with pytest.raises(TypeError, match="linear classifier"):
         get_fit(3)
     from sklearn.neighbors import KNeighborsClassifier

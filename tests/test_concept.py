@@ -65,6 +65,72 @@ def test_from_dataset():
         Concept.from_dataset(dataset.map(lambda x, y: x), where=bool)
 
 
+@pytest.mark.parametrize("labeled", [True, False])
+def test_from_a_data_set_that_is_not_batched(labeled):
+    images, labels = pictures(12), np.arange(12) % 3
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    if labeled:
+        found = Concept.from_dataset(dataset, limit=3, where=lambda label: label == 1)
+        np.testing.assert_array_equal(found.images, images[[1, 4, 7]])
+    else:
+        found = Concept.from_dataset(dataset.map(lambda x, y: x), limit=5)
+        np.testing.assert_array_equal(found.images, images[:5])
+
+
+def test_from_data_sets_of_grey_pictures_and_tables():
+    grey, labels = pictures(6)[..., 0], np.arange(6)
+    one_by_one = tf.data.Dataset.from_tensor_slices((grey, labels))
+    for dataset in (one_by_one, one_by_one.batch(4)):
+        np.testing.assert_array_equal(Concept.from_dataset(dataset, limit=3).images, grey[:3, ..., None])
+    with pytest.raises(ValueError, match=r"shape \[4, 8, 8\]: .*one picture of 8 channels, or 4 grey pictures"):
+        Concept.from_dataset(one_by_one.batch(4).map(lambda x, y: x))
+    table = tf.data.Dataset.from_tensor_slices(np.arange(12.0).reshape(6, 2))
+    for dataset in (table, table.batch(4)):
+        assert Concept.from_dataset(dataset, limit=5).images.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+
+
+def test_data_sets_that_make_no_sense_are_refused():
+    images = tf.data.Dataset.from_tensor_slices({"image": pictures(4)})
+    with pytest.raises(TypeError, match="got a dict"):
+        Concept.from_dataset(images.batch(2))
+    with pytest.raises(ValueError, match="limit must be at least 1"):
+        Concept.from_dataset([pictures(4)], limit=0)
+    with pytest.raises(ValueError, match="4 examples with 3 labels"):
+        Concept.from_dataset([(pictures(4), [0, 1, 0])], where=bool)
+    with pytest.raises(ValueError, match="one label for each example"):
+        Concept.from_dataset([(pictures(4), np.eye(4))], where=lambda label: label == 1)
+    with pytest.raises(ValueError, match="differ in shape"):
+        Concept.from_dataset([(pictures(1)[0], 0), (pictures(1, 6)[0], 0)])
+    with pytest.raises(ValueError, match=r"dataset.unbatch\(\)"):
+        Concept.from_indices(tf.data.Dataset.from_tensor_slices(pictures(8)).batch(2), [0, 1])
+    with pytest.raises(TypeError, match="flatnonzero"):
+        Concept.from_indices(pictures(3), np.array([True, False, True]))
+
+
+def test_the_constructor_checks_as_every_other_door_does():
+    with pytest.raises(ValueError, match="divide by 255"):
+        Concept(255 * pictures(4))
+    with pytest.raises(ValueError, match="1 NaN"):
+        Concept(np.array([[1.0, np.nan]]))
+    with pytest.raises(TypeError, match="numbers"):
+        Concept(np.array([["a"]]))
+    with pytest.raises(ValueError, match="2 examples need as many groups, got 3"):
+        Concept(pictures(2), groups=("a", "b", "c"))
+    with pytest.raises(ValueError, match="2 examples need as many finite values"):
+        Concept(pictures(2), values=np.arange(3.0))
+    tokens = Concept(np.array([[7, 300], [2, 0]]))  # words by number
+    assert tokens.images.dtype == np.float32
+    series = Concept(np.full((2, 5, 3), -4.0))
+    assert series.images.shape == (2, 5, 3)
+
+
+def test_a_folder_can_be_read_in_part(tmp_path):
+    for index, picture in enumerate(pictures(9)):
+        Image.fromarray((picture * 255).astype(np.uint8)).save(tmp_path / f"{index}.png")
+    found = Concept.from_folder(tmp_path, limit=6)
+    assert found.files == tuple(f"{index}.png" for index in range(6))
+
+
 def test_from_indices_of_arrays_and_streams():
     images = pictures(10)
     stream = tf.data.Dataset.from_tensor_slices((images, np.arange(10)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from concept_networks import FAST, find
 
-from tf_interp.analysis import find_concepts
+from tf_interp.analysis import discovery, find_concepts
 from tf_interp.concepts import tcav
 from tf_interp.models import KerasModel
 from tf_interp.probe import Probe
@@ -168,7 +168,29 @@ def test_sentences_and_notes(found):
     assert "raises the logit" in first
     doubled = find_concepts(make_network(HEAD), np.concatenate([IMAGES, IMAGES[:4]]), "features", target=0, **FIND)
     assert "4 duplicates" in doubled.notes[0]
+    assert doubled.explain()[-len(doubled.notes) :] == [f"Note: {note}." for note in doubled.notes]
     np.testing.assert_allclose(doubled.importance, found.importance, atol=1e-6)
+
+
+def test_words_never_speak_of_more_than_all(found):
+    wild = dataclasses.replace(found, importance=np.array([1.04, 0.9, 0.002], np.float32))
+    first, second, third = wild.explain()
+    assert "100 % of the changes" in first
+    assert "90 %" in second
+    assert "under 1 %" in third
+    assert "overlap" in first
+
+
+def test_sampling_error_never_makes_a_concept_more_than_the_whole(monkeypatch):
+    wild = np.array([0.2, 1.04, 0.5])
+    monkeypatch.setattr(discovery, "total_indices", lambda *args, **options: wild)
+    found = find_concepts(make_network(HEAD), IMAGES, "features", target=0, **FIND)
+    np.testing.assert_allclose(found.importance, [1, 0.5, 0.2])
+
+
+def test_a_raw_network_is_refused():
+    with pytest.raises(TypeError, match="find_concepts needs a Model, got Sequential: wrap it with open_model"):
+        find_concepts(make_network(HEAD).model, IMAGES, "features", target=0)
 
 
 def test_dense_layers_and_negative_activations():

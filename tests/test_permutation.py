@@ -9,20 +9,27 @@ from tf_interp.concepts import permutation
 from tf_interp.concepts.permutation import Design
 
 
-def test_relabelings_keep_the_sizes_and_reach_every_labeling():
+def test_few_relabelings_are_all_there_once_without_the_true_one():
     masks = permutation.relabelings(Design(2, 3), 5000, 0)
-    assert masks.shape == (5000, 5)
+    assert len(masks) == len(np.unique(masks, axis=0)) == 9  # all 5 over 2 but one
     assert (masks.sum(1) == 2).all()
-    counts = np.unique(masks, axis=0, return_counts=True)[1]
-    assert len(counts) == 10  # all 5 over 2
-    assert counts.min() > 400  # each as likely as the others (500 expected)
+    assert not (masks == [1, 1, 0, 0, 0]).all(1).any()
+    paired = permutation.relabelings(Design(4, 4, paired=True), 15, 0)
+    assert len(paired) == len(np.unique(paired, axis=0)) == 15
+    assert not paired.all(1).any()
 
 
-def test_paired_relabelings_flip_signs_independently():
-    masks = permutation.relabelings(Design(4, 4, paired=True), 8000, 0)
-    counts = np.unique(masks, axis=0, return_counts=True)[1]
-    assert len(counts) == 16
-    assert counts.min() > 400
+@pytest.mark.parametrize("paired", [False, True])
+def test_many_relabelings_are_drawn_evenly(paired):
+    design = Design(9, 9, True) if paired else Design(6, 12)
+    masks = permutation.relabelings(design, 400, 0)
+    assert masks.shape == (400, design.count)
+    share = masks.mean(0)
+    np.testing.assert_allclose(share, 0.5 if paired else 1 / 3, atol=0.1)
+    if not paired:
+        assert (masks.sum(1) == 6).all()
+    together = (masks.astype(float).T @ masks / 400)[np.triu_indices(design.count, 1)]
+    np.testing.assert_allclose(together, 0.25 if paired else 6 * 5 / (18 * 17), atol=0.1)
 
 
 def test_groups_move_together():
@@ -30,7 +37,11 @@ def test_groups_move_together():
     masks = permutation.relabelings(design, 300, 0)
     assert (masks[:, ::2] == masks[:, 1::2]).all()
     assert (masks.sum(1) == 4).all()
-    assert len(np.unique(masks, axis=0)) == 6
+    assert len(np.unique(masks, axis=0)) == len(masks) == 5
+    many = permutation.relabelings(Design(20, 20, groups=tuple(np.repeat(np.arange(20), 2).tolist())), 300, 0)
+    assert len(many) == 300
+    assert (many[:, ::2] == many[:, 1::2]).all()
+    assert (many.sum(1) == 20).all()
 
 
 def test_groups_on_both_sides_are_shuffled_within():
@@ -39,14 +50,21 @@ def test_groups_on_both_sides_are_shuffled_within():
     assert (masks[:, 0] + masks[:, 2] == 1).all()
     assert (masks[:, 1] + masks[:, 3] == 1).all()
     assert (masks[:, 4] == 0).all()
-    assert len(np.unique(masks, axis=0)) == 4
+    assert len(masks) == 3
+    assert design.p_smallest == 1 / 4
+    sides = np.tile(np.arange(12), 3)
+    many = permutation.relabelings(Design(12, 24, groups=tuple(sides.tolist())), 300, 0)
+    assert (many.reshape(300, 3, 12).sum(1) == 1).all()
 
 
 def test_paired_groups_flip_together():
     masks = permutation.relabelings(Design(4, 4, paired=True, groups=(7, 7, 9, 9)), 200, 0)
     assert (masks[:, 0] == masks[:, 1]).all()
     assert (masks[:, 2] == masks[:, 3]).all()
-    assert len(np.unique(masks, axis=0)) == 4
+    assert len(masks) == 3
+    many = permutation.relabelings(Design(24, 24, paired=True, groups=tuple(np.arange(24) // 2)), 200, 0)
+    assert (many[:, ::2] == many[:, 1::2]).all()
+    assert 0.4 < many.mean() < 0.6
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -82,8 +100,8 @@ def test_p_agrees_with_all_labelings_enumerated():
     every = permutation.displacements(design, masks, values)[:, 0]
     exact = (np.abs(every) >= np.abs(every[0]) - 1e-6).mean()
     null = permutation.displacements(design, permutation.relabelings(design, 20_000, 3), values)
-    drawn = permutation.p_values(every[:1], null, 1e-6)[0]
-    assert drawn == pytest.approx(exact, abs=0.01)
+    assert permutation.p_values(every[:1], null, 1e-6)[0] == pytest.approx(exact)
+    assert design.p_smallest == pytest.approx(1 / 15)
 
 
 def test_p_is_uniform_under_the_null():
@@ -95,6 +113,25 @@ def test_p_is_uniform_under_the_null():
     p = permutation.p_values(observed, null)
     for level in (0.01, 0.05, 0.2, 0.5):
         assert (p <= level).mean() == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / 2000) + 0.001)
+
+
+@pytest.mark.parametrize(("concept", "contrast", "both"), [(3, 5, 0), (4, 9, 0), (2, 3, 4)])
+def test_p_is_honest_about_images_that_share_few_sources(concept, contrast, both):
+    random, p, naive = np.random.default_rng(0), [], []
+    sources = np.arange(concept + contrast + both)
+    for seed in range(200):
+        groups = np.repeat(sources, random.integers(2, 8, len(sources)))
+        place = np.arange(len(groups)) % 2
+        labels = np.where(groups < concept, 1, np.where(groups < concept + contrast, 0, place))
+        order = np.argsort(-labels, kind="stable")
+        values = (random.normal(size=len(sources))[groups] + 0.2 * random.normal(size=len(groups)))[order]
+        sizes = int(labels.sum()), int((1 - labels).sum())
+        for design, found in ((Design(*sizes, groups=tuple(groups[order].tolist())), p), (Design(*sizes), naive)):
+            observed, null = design.test(values[:, None].astype(np.float32), 499, seed)
+            found.append(permutation.p_values(observed, null, 1e-6)[0])
+            assert len(null) == 499 or found[-1] >= design.p_smallest - 1e-9
+    assert np.mean(np.array(p) <= 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+    assert np.mean(np.array(naive) <= 0.05) > 0.15  # what the test says that takes images for sources
 
 
 def test_a_moderate_shift_is_found():
@@ -117,6 +154,8 @@ def test_resamples_are_weights_of_a_mean_difference():
         np.testing.assert_allclose(weights[:, :5].sum(1), 1, rtol=1e-5)
         np.testing.assert_allclose(weights[:, 5:].sum(1), -1, rtol=1e-5)
         assert np.ptp(weights, axis=0).min() > 0
+    few = permutation.resamples(Design(4, 60, groups=(0, 0, 1, 1, *range(2, 62))), 200, 0)
+    assert len(np.unique(few[:, :4], axis=0)) == 3  # both sources, or either twice
     grouped = permutation.resamples(Design(4, 4, groups=(0, 0, 1, 1, 2, 2, 3, 3)), 50, 0)
     np.testing.assert_array_equal(grouped[:, ::2], grouped[:, 1::2])
     paired = permutation.resamples(Design(6, 6, paired=True), 50, 0)

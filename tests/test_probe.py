@@ -74,6 +74,21 @@ def test_plain_folder(tmp_path):
     assert Probe.from_folder(str(tmp_path), size=(8, 3)).images.shape == (2, 8, 3, 3)
 
 
+def test_a_limit_takes_as_many_of_each_class(tmp_path):
+    for name in ("cat", "dog", "emu"):
+        for index in range(9):
+            save(tmp_path / name / f"{index}.png")
+    probe = Probe.from_folder(tmp_path, limit=8)
+    assert np.bincount(probe.labels).tolist() == [3, 3, 2]
+    assert probe.ids[:3] == ("cat/0.png", "cat/1.png", "cat/2.png")
+    assert len(Probe.from_folder(tmp_path / "cat", limit=4)) == 4
+    assert len(Probe.from_folder(tmp_path)) == 27
+    with pytest.raises(ValueError, match="limit must be at least 3, one picture of each class folder, got 2"):
+        Probe.from_folder(tmp_path, limit=2)
+    with pytest.raises(ValueError, match="limit must be at least 1"):
+        Probe.from_folder(tmp_path / "cat", limit=0)
+
+
 def test_folder_of_classes(tmp_path):
     save(tmp_path / "dog" / "x.png", size=(12, 8))
     save(tmp_path / "cat" / "x.png")

@@ -47,11 +47,21 @@ def test_it_says_that_its_p_is_optimistic_and_is_seeded():
     assert row["score"] == 1.0
     assert {"OPTIMISTIC_P", "POOL_REUSED"} <= set(row["flags"])
     assert "optimistic" in result.notes[-1]
+    assert not any("SMALL_POOL" in row["flags"] for row in result.rows)  # it was not asked for
     assert not result.claims(row)
     assert "optimistic" in result.explain()[0]
     assert result.settings["method"] == "kim2018"
     assert tcav(*args, method="kim2018", runs=5).rows == result.rows
     assert result.directions("features").vectors[0, 0] > 0.9
+
+
+def test_what_it_does_not_know_is_told():
+    base = noise(20, 1)
+    args = (make_linear(HEAD), {"red": tinted(base, 0)}, noise(60, 2), {"0": noise(9, 3)}, "features")
+    result = tcav(
+        *args, method="kim2018", runs=3, paired={"red": base}, groups={"red": [f"r{n // 2}" for n in range(20)]}
+    )
+    assert result.notes[:-1] == [f"method kim2018 knows no {name}, so it was left out" for name in ("paired", "groups")]
 
 
 def test_sets_are_disjoint_where_the_pool_allows_it():

@@ -64,20 +64,23 @@ def test_entanglement_and_directions(result):
 
 def test_words_lead_with_the_effect_and_carry_the_flags(result):
     texts = result.explain()
-    assert len(texts) == len(result.rows)
+    assert len(texts) == len(result.rows) + len(result.notes)
     row = find(result, layer="features", target="cat", concept="red", contrast="random")
-    text = next(
-        t
-        for t in texts
-        if "In features, red raises the network's evidence (logit) for cat" in t and "random examples do;" in t
-    )
-    assert f"{row['displacement']:.3g}" in text
-    assert "16 tests" in text
-    assert FLAGS["GRAD_CONSTANT"] in text
-    assert text.count(". ") == 1  # two sentences
-    down = next(t for t in texts if "red lowers the network's evidence (logit) for dog" in t)
+    start = "In features, red raises the network's evidence (logit) for cat by about "
+    (text,) = [text for text in texts if text.startswith(start) and "compared with random examples" in text]
+    order = [
+        f"{row['displacement']:.3g} ",
+        f"(95 % interval {row['ci_low']:.3g} to {row['ci_high']:.3g})",
+        "The cosine between concept and decision is",
+        "After correction for 16 tests p =",
+        f"Be careful: {FLAGS['GRAD_CONSTANT']}",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    start = "In features, red lowers the network's evidence (logit) for dog by about "
+    (down,) = [text for text in texts if text.startswith(start) and "compared with random examples" in text]
     assert "95 % interval 0." in down  # in the direction of the words
-    assert result.explain()[0] == texts[0]
+    assert texts[-1] == f"Note: {result.notes[-1]}."
 
 
 def test_claims_need_correction_and_a_clean_cell():
@@ -89,7 +92,7 @@ def test_claims_need_correction_and_a_clean_cell():
     assert not result.claims(same)
     assert not result.claims({**bright, "flags": ["GRAD_ZERO"]})
     texts = result.explain()
-    assert "hardly ever" in texts[0]
+    assert "chance alone hardly explains it" in texts[0]
     assert "so this is no finding" in texts[1]
 
 
@@ -104,11 +107,78 @@ def test_plot_draws_every_cell_and_shows_nothing(result, monkeypatch):
     assert any("16 tests" in text.get_text() for text in axes.get_legend().get_texts())
     assert "dog" in axes.get_title(loc="left")
     axes.figure.canvas.draw()
+    assert not axes.get_xticklabels()[0].get_rotation()
     own = pyplot.figure().add_subplot()
     assert result.plot(ax=own) is own
     with pytest.raises(ValueError, match="not tested"):
         result.plot(target="cow")
+    with pytest.raises(ValueError, match="not tested: contrast 'paired'"):
+        result.plot(contrast="paired")
     pyplot.close("all")
+
+
+def test_a_target_is_found_by_name_and_by_index(result):
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    assert "dog" in result.plot(target=1).get_title(loc="left")
+    assert "cat" in result.plot(target=0).get_title(loc="left")
+    pyplot.close("all")
+    assert result.find(target=np.int64(1)) == result.find(target="dog")
+    np.testing.assert_array_equal(
+        result.influence("features", 1, "red", "random"), result.influence("features", "dog", "red", "random")
+    )
+    with pytest.raises(ValueError, match=r"not tested: target 5; there are targets \{'cat': 0, 'dog': 1\}"):
+        result.plot(target=5)
+    with pytest.raises(ValueError, match=r"concept 'blue'; there are \['red', 'green'\]"):
+        result.find(concept="blue")
+    model = make_linear(HEAD, class_names=["cat", "dog"])
+    twice = tcav(model, SETS, noise(80, 4), {"old": (1, noise(9, 3)), "new": (1, noise(9, 5))}, "pool", **FAST)
+    with pytest.raises(ValueError, match=r"class 1 is several targets: choose one of \['old', 'new'\]"):
+        twice.find(target=1)
+
+
+def test_rows_tell_of_entanglement_and_of_the_image_that_counts_most(result):
+    row = find(result, layer="features", target="dog", concept="red", contrast="random")
+    _, cosines = result.entanglement("features")
+    assert (row["entangled_with"], row["entanglement"]) == ("green", pytest.approx(cosines[0, 1], abs=1e-6))
+    owed = result.influence("features", "dog", "red", "random")
+    assert row["influence_image"] == np.abs(owed).argmax()
+    assert row["influence"] == pytest.approx(owed[row["influence_image"]])
+    assert find(result, layer="features", target="dog", concept="red", contrast="relative")["entanglement"] is None
+    one = noise(30, 7)
+    one[4, ..., 0] = 1.0
+    red = SETS["red"]
+    twins = {"one": one, "red": red, "red again": np.clip(red + 0.001, 0, 1)}
+    test = tcav(make_linear(HEAD), twins, noise(80, 4), {"0": noise(30, 3)}, "features", relative="none", **FAST)
+    flags = {row["concept"]: row["flags"] for row in test.rows}
+    assert "ENTANGLED" in flags["red"]
+    assert "ENTANGLED" in flags["red again"]
+    assert "ENTANGLED" not in flags["one"]
+    assert "ONE_IMAGE" not in flags["red"]
+
+
+def test_a_single_image_that_carries_the_finding_is_flagged():
+    same, pool = np.repeat(noise(1, 1), 12, 0) + noise(12, 2, low=0, high=0.001), noise(70, 3)
+    same = same - same.mean((0, 1, 2)) + pool.mean((0, 1, 2))
+    same[5, ..., 0] += 0.1
+    row = tcav(make_linear(HEAD), {"same": same}, pool, {"0": noise(9, 4)}, "features", **FAST).rows[0]
+    assert "ONE_IMAGE" in row["flags"]
+    assert row["influence_image"] == 5
+
+
+def test_a_test_is_corrected_for_a_larger_family_afterwards(result):
+    args = (make_linear(HEAD), SETS, noise(80, 4), {"0": noise(30, 3)}, "features")
+    assert tcav(*args, **FAST).correct(40).rows == tcav(*args, family=40, **FAST).rows
+    assert result.correct(32).family == 32
+    assert result.family == 16
+    with pytest.raises(ValueError, match="family must be at least 16, the tests of this one alone, got 3"):
+        result.correct(3)
+
+
+def test_too_few_permutations_for_the_family_are_told(result):
+    assert "with 199 permutations and 16 tests no corrected p can be below 0.08" in result.notes[-1]
+    assert "permutations=320" in result.notes[-1]
+    args = (make_linear(HEAD), SETS, noise(80, 4), {"0": noise(30, 3)}, "features")
+    assert tcav(*args, permutations=999, bootstraps=20).notes == []
 
 
 def test_plot_of_the_published_test_and_of_nothing():
@@ -120,6 +190,26 @@ def test_plot_of_the_published_test_and_of_nothing():
     broken = tcav(model, *args, **FAST)
     assert "?" in [text.get_text() for text in broken.plot().texts]
     assert "nothing can be said" in broken.explain()[0]
+    pyplot.close("all")
+
+
+def test_each_pair_of_concepts_has_its_own_place():
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    sets = {**SETS, "blue": tinted(noise(40, 6), 2)}
+    args = (make_linear(HEAD), sets, noise(80, 4), {"0": noise(30, 3)}, ["features", "pool"])
+    axes = tcav(*args, relative="pairs", **FAST).plot(contrast="relative")
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names[:3] == ["red against green", "red against blue", "green against red"]
+    assert len({round(bar.get_x(), 3) for bar in axes.patches}) == 12
+    pyplot.close("all")
+
+
+def test_long_names_do_not_overlap(result):
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    rows = [{**row, "concept": f"a rather long name of {number}"} for number, row in enumerate(result.rows[:8])]
+    axes = dataclasses.replace(result, rows=[{**row, "contrast": "random"} for row in rows]).plot()
+    axes.figure.canvas.draw()
+    assert axes.get_xticklabels()[0].get_rotation() == 30
     pyplot.close("all")
 
 
@@ -142,26 +232,67 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"specificity": 1.0}, "more than 99 % of arbitrary patterns in the random examples do, so it is specific"),
+        (
+            {"specificity": 1.0},
+            "further from 0 than that of 99 % of arbitrary patterns in the random examples, so it stands out (p = 0.03",
+        ),
         ({"specificity": 0.9}, "so it stands out a little"),
-        ({"specificity": 0.3}, "Nothing singles it out: 70 % of arbitrary patterns"),
+        (
+            {"specificity": 0.3},
+            "70 % of arbitrary patterns in the random examples are at least as far from 0, so nothing",
+        ),
         ({"specificity": 0.001}, "nearly all arbitrary patterns"),
-        ({"specificity": 0.97, "p_holm": 0.4}, "but without the first finding that says little"),
-        ({"p_holm": 0.03}, "so this is no finding"),  # at level .01
-        ({"flags": ["GRAD_ZERO"]}, "but see the caution"),
-        ({"contrast": "relative", "against": ["a", "b", "c"]}, "more than examples of a, b and c do;"),
-        ({"contrast": "relative", "against": ["a"]}, "more than examples of a do;"),
-        ({"contrast": "paired"}, "more than the same examples without it;"),
-        ({"contrast": "continuous"}, "one standard deviation more red raises"),
-        ({"p_holm": None}, "is unknown"),
         ({"specificity": None}, "was not tested"),
+        ({"flags": ["GRAD_ZERO"]}, "p = 0.001, but the caution below forbids"),
+        ({"contrast": "relative", "against": ["a", "b", "c"]}, "by about 0.5 compared with examples of a, b and c ("),
+        ({"contrast": "relative", "against": ["a"]}, "compared with examples of a ("),
+        ({"contrast": "paired"}, "compared with the same examples without it ("),
+        (
+            {"contrast": "continuous"},
+            "red raises the network's evidence (logit) for cat by about 0.5 for each standard",
+        ),
+        ({"p_holm": None}, "is unknown"),
+        ({}, "After correction for 16 tests p = 0.001: chance alone hardly explains it."),
+        ({"p_holm": 0.012}, "just below the level of 0.05: a finding to confirm with more images"),
+        ({"p_holm": 0.049}, "just below the level of 0.05"),
+        ({"p_holm": 0.051}, "just above the level of 0.05: no finding, and no evidence against it"),
+        ({"p_holm": 0.4}, "so this is no finding; the interval leaves 0 out, but it speaks of this one test only"),
+        ({"p_holm": 0.4, "ci_low": -0.1}, "chance alone could do that, so this is no finding."),
+        ({"ci_low": -0.1}, "(95 % interval -0.1 to 0.9; it reaches across 0, so the direction is not certain)"),
+        ({"ci_low": -0.1}, "the interval includes 0: take it as a hint, not as a finding"),
+        ({"ci_low": 0.0}, "the interval includes 0"),
+        (
+            {"displacement": -0.5, "ci_low": -0.9, "ci_high": -0.2},
+            "lowers the network's evidence (logit) for cat by ab",
+        ),
+        (
+            {"displacement": -0.5, "ci_low": -0.9, "ci_high": -0.2},
+            "0.5 compared with random examples (95 % interval 0.2",
+        ),
     ],
 )
 def test_each_case_has_its_words(result, changed, said):
-    row = {**result.rows[0], "p_holm": 0.001, "flags": [], "specificity": 0.99, **changed}
-    (text,) = dataclasses.replace(result, rows=[row], alpha=0.01).explain()
+    base = {"displacement": 0.5, "ci_low": 0.2, "ci_high": 0.9, "p_holm": 0.001, "flags": [], "specificity": 0.99}
+    row = {**result.rows[0], **base, "p_specificity": 0.03, **changed}
+    (text,) = dataclasses.replace(result, rows=[row], notes=[]).explain()
     assert said in text
-    assert text.count(". ") == 1
+
+
+@pytest.mark.parametrize("low", [0.2, -0.01])
+@pytest.mark.parametrize("p", [0.001, 0.02, 0.05, 0.07, 0.3])
+@pytest.mark.parametrize("flags", [[], ["NON_FINITE"], ["SMALL_N"]])
+def test_words_are_never_surer_than_the_numbers(result, low, p, flags):
+    row = {**result.rows[0], "displacement": 0.5, "ci_low": low, "ci_high": 0.9, "p_holm": p, "flags": flags}
+    (text,) = dataclasses.replace(result, rows=[row], notes=[]).explain()
+    assert ("hardly explains" in text) == (low > 0 and p <= 0.01 and flags != ["NON_FINITE"])
+    assert ("no finding" in text) == (p > 0.05)
+    assert ("direction is not certain" in text) == (low < 0)
+
+
+def test_a_test_of_one_needs_no_word_on_others(result):
+    row = {**result.rows[0], "ci_low": 0.2, "ci_high": 0.9, "p_holm": 0.4, "flags": []}
+    (text,) = dataclasses.replace(result, rows=[row], notes=[], family=1).explain()
+    assert text.endswith("After correction for 1 test p = 0.4: chance alone could do that, so this is no finding.")
 
 
 def test_tables(result):
@@ -205,11 +336,12 @@ def test_added_concepts_run_their_own_images_only(monkeypatch):
 
     def counting(key, build):
         step = cached(key, build)
-        return step if not str(key[0]).startswith("concepts.") else lambda *a: steps.append(key[0]) or step(*a)
+        ours = key[0] in ("capture", "concepts.sensitivities")
+        return (lambda *a: steps.append((key[0], len(a[0]))) or step(*a)) if ours else step
 
     monkeypatch.setattr(model, "cached", counting)
     more = add_concepts(part, model, {"green": second})
-    assert steps == ["concepts.activations"] * 2  # 33 images in batches of 32, and no gradient
+    assert steps == [("capture", 32), ("capture", 1)]  # its 33 images, and no gradient
     assert more.family == whole.family
     for one, other in zip(whole.rows, more.rows, strict=True):
         for key in ("displacement", "effect", "p_holm", "specificity", "cav_auc"):

@@ -245,14 +245,14 @@ def _preprocess(span: Sequence[float], flat: bool) -> Any:
 
 def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels: int) -> Any:
     from tf_interp.analysis import ConceptTests
-    from tf_interp.images import read_folder
+    from tf_interp.concepts import Concept
 
     root = options.concepts
     folders = sorted(folder for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
     if not folders:
         raise ValueError(f"{root}: expected a folder with one sub-folder of pictures per concept")
-    concepts = {folder.name: read_folder(folder, size, channels, minimum=5)[0] for folder in folders}
-    pool = read_folder(options.random, size, channels, minimum=5)[0]
+    concepts = {folder.name: Concept.from_folder(folder, size, channels) for folder in folders}
+    pool = Concept.from_folder(options.random, size, channels)
     targets = [int(target) if target.lstrip("-").isdigit() else target for target in options.target]
     return ConceptTests(concepts, pool, targets, seed=options.seed)
 

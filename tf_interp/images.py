@@ -97,7 +97,11 @@ def read_image(path: str | pathlib.Path, size: tuple[int, int] | None = None, ch
 
 
 def read_folder(
-    path: str | pathlib.Path, size: tuple[int, int] | None = None, channels: int = 3, minimum: int = 1
+    path: str | pathlib.Path,
+    size: tuple[int, int] | None = None,
+    channels: int = 3,
+    minimum: int = 1,
+    limit: int | None = None,
 ) -> tuple[np.ndarray, list[pathlib.Path], list[str]]:
     """Return all pictures of one folder (not of its sub-folders), in the order of their names.
 
@@ -106,6 +110,7 @@ def read_folder(
         size: (height, width); None takes the first picture's size for all.
         channels: 3 for RGB, 1 for grey.
         minimum: fewest readable pictures to accept.
+        limit: how many pictures to read, the first ones by name; None reads all.
 
     Returns:
         `(images, files, skipped)`: float32 [N,H,W,channels] in [0,1], N paths, and a line for each skipped file.
@@ -113,11 +118,16 @@ def read_folder(
     Raises:
         ValueError: if it is not a folder, or fewer than `minimum` pictures are readable; the message has the counts.
     """
+    if limit is not None and limit < max(minimum, 1):
+        raise ValueError(f"limit must be at least {max(minimum, 1)}, the fewest pictures to accept, got {limit}")
     folder = pathlib.Path(path)
     if not folder.is_dir():
         raise ValueError(f"{folder}: expected a folder of pictures, found {'a file' if folder.exists() else 'nothing'}")
-    images, files, skipped = [], [], []
+    images: list[np.ndarray] = []
+    files, skipped = [], []
     for file in sorted(folder.iterdir()):
+        if len(images) == limit:
+            break
         if file.name.startswith(".") or file.is_dir():
             continue
         if file.suffix.lower() not in SUFFIXES:

@@ -66,7 +66,12 @@ class Probe:
 
     @classmethod
     def from_folder(
-        cls, path: str | pathlib.Path, size: tuple[int, int] | int | None = None, channels: int = 3
+        cls,
+        path: str | pathlib.Path,
+        size: tuple[int, int] | int | None = None,
+        channels: int = 3,
+        *,
+        limit: int | None = None,
     ) -> "Probe":
         """Return a probe of picture files.
 
@@ -74,12 +79,14 @@ class Probe:
             path: a folder of pictures, or of one sub-folder per class; sub-folder names become class names.
             size: (height, width) or one number for both, in pixels; None takes the first picture's.
             channels: 3 for RGB, 1 for grey.
+            limit: how many pictures to read in all, the first ones by name, as many of each class; None reads all.
 
         Returns:
             The probe; unreadable files are listed in `.skipped`.
 
         Raises:
-            ValueError: if the folder is missing, empty, or holds no readable picture.
+            ValueError: if the folder is missing, empty, or holds no readable picture, or `limit` is less than one
+                picture of each class.
         """
         folder = pathlib.Path(path)
         shape = (size, size) if isinstance(size, int) else size
@@ -87,13 +94,16 @@ class Probe:
             sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if folder.is_dir() else []
         )
         if not classes:
-            images, files, skipped = read_folder(folder, shape, channels)
+            images, files, skipped = read_folder(folder, shape, channels, limit=limit)
             return cls(images, None, None, tuple(file.name for file in files), tuple(skipped))
+        if limit is not None and limit < len(classes):
+            raise ValueError(f"limit must be at least {len(classes)}, one picture of each class folder, got {limit}")
+        shares = [None if limit is None else (limit + index) // len(classes) for index in range(len(classes))]
         batches, labels, ids = [], [], []
         loose = [file.name for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith(".")]
         lines = [f"{name}: beside the class folders, so of no class" for name in loose]
-        for index, subfolder in enumerate(classes):
-            images, files, skipped = read_folder(subfolder, shape, channels)
+        for index, (subfolder, share) in enumerate(zip(classes, reversed(shares), strict=True)):
+            images, files, skipped = read_folder(subfolder, shape, channels, limit=share)
             shape = shape or (images.shape[1], images.shape[2])
             batches.append(images)
             labels += [index] * len(images)

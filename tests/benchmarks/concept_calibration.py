@@ -13,15 +13,17 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.capture import read_activations
 from tf_interp.concepts import permutation
 from tf_interp.concepts.cav import get_fit
 from tf_interp.concepts.compare import Options, compare
 from tf_interp.concepts.contrast import Contrast
-from tf_interp.concepts.measure import Sensitivity, activations, sensitivities
+from tf_interp.concepts.measure import Sensitivity, sensitivities
 from tf_interp.concepts.permutation import Design
 from tf_interp.concepts.reference import run_reference
-from tf_interp.concepts.sets import Sets, Target
+from tf_interp.concepts.sets import Sets
 from tf_interp.concepts.specificity import Patterns
+from tf_interp.concepts.targets import Target
 from tf_interp.images import read_folder, read_image
 from tf_interp.models import open_model
 
@@ -99,7 +101,7 @@ def check_reference(values, gradients, size, concepts, runs, label, seed=0):
     drawn = {str(number): random.permutation(rest)[:size] for number in range(concepts)}
     targets = [Target(str(number), number, np.zeros((1, 1))) for number in range(len(gradients))]
     slopes = [Sensitivity({"layer": tf.constant(gradient)}, None) for gradient in gradients]
-    sets = Sets([], drawn, {}, {}, pool, None, [], targets, frozenset(), [])
+    sets = Sets([], drawn, {}, {}, pool, None, [], targets, frozenset(), frozenset(), [])
     table, _ = run_reference("layer", tf.constant(values), slopes, sets, runs, seed)
     p = [row["p"] if row["p"] is not None else 1.0 for rows in table for row in rows]
     summarize(f"{label}, kim2018 with {runs} runs, {size} images", p)
@@ -148,12 +150,12 @@ def main():
         crops, sources = crop_photos(options.photos, options.crops, options.size, 0)
         model = open_model(str(options.model), preprocess=lambda x: x * options.scale - options.shift)
         paths = [model.resolve(layer) for layer in options.layers]
-        values = activations(model, paths, [crops[: options.crops - 40]], "mean", 32)
+        values = read_activations(model, crops[: options.crops - 40], paths, pooling="mean", batch_size=32)
         asked = [(target, crops[options.crops - 40 :]) for target in options.targets]
         slopes = sensitivities(model, paths, asked, "mean", 32)
         kept = {"sources": sources[: options.crops - 40]}
         for path in paths:
-            kept[f"values {path}"] = values[path].numpy()
+            kept[f"values {path}"] = values[path]
             kept[f"gradients {path}"] = np.stack([slope.gradients[path].numpy() for slope in slopes])
         print(f"activations and gradients: {time.process_time() - start:.1f} s CPU", flush=True)
         if options.cache:

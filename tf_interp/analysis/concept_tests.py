@@ -1,5 +1,6 @@
 """`ConceptTests`: which human concepts a decision depends on, with honest statistics, at every step."""
 
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,12 +50,15 @@ class ConceptTests(Part):
         permutations: int = 10_000,
         seed: int = 0,
     ) -> None:
+        for argument, value in (("concepts", concepts), ("paired", paired or {})):
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{argument} must be a dictionary name -> images, got {type(value).__name__}")
         self.concepts = {
             str(name): _as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
         }
         self.random = None if random is None else _as_concept(random, "random images")
         self.paired = {
-            str(name): _as_concept(images, f"counterparts of concept {name!r}").images
+            str(name): _as_concept(images, f"counterparts of concept {name!r}")
             for name, images in (paired or {}).items()
         }
         if not isinstance(targets, Mapping):
@@ -65,7 +69,7 @@ class ConceptTests(Part):
             targets = list(targets)
         if not self.concepts or not targets:
             raise ValueError(f"ConceptTests needs at least one concept and one target, got {list(concepts)}, {targets}")
-        if steps is not None and steps < 1:
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, numbers.Integral) or steps < 1):
             raise ValueError(f"steps must be the number of steps that are tested, or None, got {steps}")
         self.targets, self.relative, self.steps = targets, relative, steps
         self.permutations, self.seed = permutations, seed
@@ -74,12 +78,11 @@ class ConceptTests(Part):
         """Raise if a target has no pictures, or pictures do not fit the network."""
         self._targets(view)
         shape = view.probe.images.shape[1:]
-        named = {name: concept.images for name, concept in self.concepts.items()} | self.paired
-        if self.random is not None:
-            named["random"] = self.random.images
-        for name, images in named.items():
-            if images.shape[1:] != shape:
-                raise ValueError(f"images of {name!r} have shape {images.shape[1:]}, the probe's have {shape}")
+        counterparts = {f"the counterparts of {name}": concept for name, concept in self.paired.items()}
+        named = self.concepts | counterparts | ({} if self.random is None else {"random": self.random})
+        for name, concept in named.items():
+            if concept.images.shape[1:] != shape:
+                raise ValueError(f"images of {name!r} have shape {concept.images.shape[1:]}, the probe's have {shape}")
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer; the corrections count all layers, targets and concepts together."""
@@ -89,13 +92,9 @@ class ConceptTests(Part):
             "permutations": self.permutations,
             "seed": self.seed,
         }
-        if self.steps is not None and "family" not in view.memory:  # how many tests one step has, the first step tells
-            probing = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **options)
-            view.memory["family"] = probing.family * self.steps
-        result = tcav(
-            view.model, self.concepts, self.random, self._targets(view), list(view.layers),
-            family=view.memory.get("family"), **options,
-        )  # fmt: skip
+        result = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **options)
+        if self.steps is not None:
+            result = result.correct(result.family * self.steps)
         view.memory["looks"] = view.memory.get("looks", 0) + 1
         exploratory = view.repeated if self.steps is None else view.memory["looks"] > self.steps
         notes = [*result.notes, *([_EXPLORATORY] if exploratory else [])]

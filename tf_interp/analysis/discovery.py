@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_interp.analysis.importance import total_indices
 from tf_interp.attribution import attribute
-from tf_interp.capture import read_activations
+from tf_interp.capture import check_model, read_activations
 from tf_interp.concepts import Concept
 from tf_interp.directions import to_positions
 from tf_interp.groups import Groups
@@ -33,7 +33,7 @@ class FoundConcepts:
     Args:
         directions: float32 vectors [K,C] in the layer, origin "groups", with their weights on the discovery pictures.
         target: what they are important for, as it was asked for.
-        importance: float32 [K]: with "sobol" the part of the target's variance that each takes part in, 0..1 (parts
+        importance: float32 [K], 0..1: with "sobol" the part of the target's variance that each takes part in (parts
             overlap where concepts interact, so they may add up to more than 1); with "gradient" |effect| as part of
             the sum of all.
         effects: float32 [K]: gradient times activation of each, mean over the discovery pictures, in units of the
@@ -115,7 +115,8 @@ class FoundConcepts:
 
         Example:
             >>> stripes = found.concept(0, "stripes")  # doctest: +SKIP
-            >>> test = tcav(model, {"stripes": stripes}, found.pool(photos), {"zebra": found.held_out}, found.layer)
+            >>> sets = {"stripes": stripes}, found.pool(photos), {"zebra": found.held_out}  # doctest: +SKIP
+            >>> test = tcav(model, *sets, found.layer)  # doctest: +SKIP
         """
         rows, places = self._strongest(index, self.rest, count)
         if len(rows) < MINIMUM:
@@ -156,18 +157,21 @@ class FoundConcepts:
         return dataclasses.replace(crops, groups=tuple(f"random {row}" for row in rows), source="random crops")
 
     def explain(self) -> list[str]:
-        """Return one plain sentence for each concept, the most important first."""
+        """Return a plain sentence for each concept, the most important first, then one for each note."""
         how = {
-            "sobol": "it takes part in {:.0%} of what changes the decision when concepts are faded in and out",
-            "gradient": "it has {:.0%} of the whole effect, by gradient",
+            "sobol": "it takes part in {} of the changes of the decision when concepts are faded in and out at random "
+            "(such parts overlap where concepts work together)",
+            "gradient": "it has {} of the sum of all effects' sizes, by gradient",
         }[self.method]
+        what = "the target" if callable(self.target) else "the logit"
         return [
-            f"{name}: {how.format(importance)}; on average it {'raises' if effect >= 0 else 'lowers'} the logit by "
-            f"{abs(effect):.3g}, and it makes up {share:.0%} of what {self.layer} says about these pictures."
+            f"{name}: {how.format(_percent(importance))}; on average it {'raises' if effect >= 0 else 'lowers'} "
+            f"{what} by {abs(effect):.3g}, and it makes up {_percent(share)} of what {self.layer} says about "
+            "these pictures."
             for name, importance, effect, share in zip(
                 self.directions.names, self.importance, self.effects, self.shares, strict=True
             )
-        ]
+        ] + [f"Note: {note}." for note in self.notes]
 
     def _strongest(self, index: int, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rows of pictures and, in each, the crop that shows a concept best; the strongest first."""
@@ -240,8 +244,9 @@ def find_concepts(
         Automatic Concept-based Explanations (ACE), 2019; Jansen, Analysis of variance designs for model output, 1999.
         Unlike CRAFT, what the factorization leaves over stays in place, so that the unfaded picture is the real one.
     """
+    check_model(model, "find_concepts")
     path = model.resolve(layer)
-    _check_options(path, k, crops, held_out, importance, designs, batch_size)
+    _check_options(path, k, crops, held_out, importance, designs, batch_size, seed)
     score = model.resolve_target(target)
     pictures = images.images if isinstance(images, Probe) else check_images(images)
     _, first = np.unique(digest_images(pictures), return_index=True)
@@ -263,7 +268,7 @@ def find_concepts(
     if importance == "sobol":
         judged = total_indices(
             model, seen, activations, groups, score, designs=designs, seed=seed, batch_size=batch_size
-        )
+        ).clip(0, 1)  # sampling may carry an index beyond the whole
     else:
         judged = np.abs(effects) / (np.abs(effects).sum() or 1)
     if groups.shares.sum() < _THIN:
@@ -282,8 +287,20 @@ def find_concepts(
     )  # fmt: skip
 
 
+def _percent(part: float) -> str:
+    """Return a part of the whole in words; sampling error never makes it more than all."""
+    return "under 1 %" if 0 < part < 0.01 else f"{min(part, 1):.0%}".replace("%", " %")
+
+
 def _check_options(
-    path: str, k: int, crops: Sequence[float], held_out: float, importance: str, designs: int, batch_size: int
+    path: str,
+    k: int,
+    crops: Sequence[float],
+    held_out: float,
+    importance: str,
+    designs: int,
+    batch_size: int,
+    seed: int,
 ) -> None:
     if path == "output" or path.startswith("output:"):
         raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
@@ -296,7 +313,7 @@ def _check_options(
         )
     if not 0 < held_out < 1:
         raise ValueError(f"held_out must lie between 0 and 1, got {held_out}")
-    for name, value, least in (("k", k, 1), ("designs", designs, 2), ("batch_size", batch_size, 1)):
+    for name, value, least in (("k", k, 1), ("designs", designs, 2), ("batch_size", batch_size, 1), ("seed", seed, 0)):
         if not isinstance(value, numbers.Integral) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
@@ -329,8 +346,8 @@ def _read_crops(model: Model, pictures: np.ndarray, path: str, boxes: np.ndarray
     found = []
     for top, left, bottom, right in boxes:  # one box of all pictures at a time: all crops together may not fit
         cut = tf.image.resize(pictures[:, top:bottom, left:right], pictures.shape[1:3], "bilinear", antialias=True)
-        values = read_activations(model, np.clip(cut.numpy(), 0, 1), [path], batch_size=batch_size)[path]
-        found.append(to_positions(values).mean((1, 2)))
+        cut = np.clip(cut.numpy(), 0, 1)
+        found.append(read_activations(model, cut, [path], pooling="mean", batch_size=batch_size)[path])
     return np.stack(found, 1)
 
 

@@ -1,13 +1,11 @@
 """Use concept vectors on any images: sort by them, see where they are, take them away."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from tf_interp.capture import batches, check_model, read_activations, stream_activations
 from tf_interp.concepts.concept import Concept
-from tf_interp.concepts.measure import batches
 from tf_interp.directions import Directions
 from tf_interp.models import Model
 
@@ -28,13 +26,19 @@ def concept_scores(model: Model, images: Any, directions: Directions, *, batch_s
         ValueError: if the layer is unknown, or has another number of channels than the vectors.
 
     Source: Kim et al., TCAV, 2018, section 4.1.1.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> concept_scores(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4))).shape
+        (2, 4)
     """
-
-    def score(activation: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        pooled = tf.reduce_mean(activation, list(range(1, activation.shape.rank - 1)))
-        return tf.matmul(tf.math.l2_normalize(pooled, 1), tf.math.l2_normalize(vectors, 1), transpose_b=True)
-
-    return _map(model, images, directions, "concepts.scores", score, batch_size)
+    check_model(model, "concept_scores")
+    path, units = _fitting(model, directions)
+    array = _take_images(images)
+    pooled = read_activations(model, array, [path], pooling="mean", batch_size=batch_size)[path]
+    return pooled @ units.T / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
 
 
 def sort_by_concept(model: Model, images: Any, directions: Directions, *, batch_size: int = 32) -> np.ndarray:
@@ -48,7 +52,18 @@ def sort_by_concept(model: Model, images: Any, directions: Directions, *, batch_
 
     Returns:
         int64 array [K,N] of image indices.
+
+    Raises:
+        ValueError: as `concept_scores`.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> sort_by_concept(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4))).shape
+        (4, 2)
     """
+    check_model(model, "sort_by_concept")
     scores = concept_scores(model, images, directions, batch_size=batch_size)
     return np.argsort(-scores.T, axis=1, kind="stable")
 
@@ -69,17 +84,22 @@ def concept_maps(model: Model, images: Any, directions: Directions, *, batch_siz
         ValueError: if the layer has no positions, or does not fit the vectors.
 
     Source: De Santis et al., Visual-TCAV, 2024.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")]))
+        >>> concept_maps(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4))).shape
+        (2, 6, 6, 4)
     """
-    shape = model.layers[model.resolve(directions.layer)]
-    if len(shape) < 2:
+    check_model(model, "concept_maps")
+    path, units = _fitting(model, directions)
+    if len(model.layers[path]) < 2:
         raise ValueError(
-            f"layer {directions.layer!r} has shape {shape}, so there are no positions to show a concept at"
+            f"layer {path!r} has shape {model.layers[path]}, so there are no positions to show a concept at"
         )
-
-    def place(activation: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        return tf.tensordot(activation, tf.math.l2_normalize(vectors, 1), [[-1], [1]])
-
-    return _map(model, images, directions, "concepts.maps", place, batch_size)
+    parts = stream_activations(model, _take_images(images), [path], batch_size=batch_size)
+    return np.concatenate([part[path] @ units.T for part in parts])
 
 
 def ablate_concepts(
@@ -99,68 +119,49 @@ def ablate_concepts(
 
     Raises:
         ValueError: if the layer is unknown, or does not fit the vectors.
+
+    Example:
+        >>> import keras
+        >>> from tf_interp.models import open_model
+        >>> model = open_model(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+        ...                            keras.layers.Flatten(), keras.layers.Dense(5)]))
+        >>> [array.shape for array in ablate_concepts(model, np.zeros((2, 8, 8, 3)), Directions("conv", np.eye(4)))]
+        [(2, 5), (2, 4, 5)]
     """
-    levels = np.zeros(len(directions), np.float32)
-    if baseline is not None:
-        maps = _map(model, baseline, directions, "concepts.levels", _mean_product, batch_size)
-        levels = maps.mean(0)
+    check_model(model, "ablate_concepts")
     path, units = _fitting(model, directions)
-    array = Concept.from_arrays(images, name="images").images
-
-    def build() -> Any:
-        @tf.function(input_signature=_signature(array, batch_size, tf.TensorSpec((), tf.float32)), autograph=False)
-        def step(batch, vector, level):
-            activation = model.run(batch, [path])[path]
-            vector = tf.cast(vector[0], activation.dtype)
-            product = tf.tensordot(activation, vector, [[-1], [0]])[..., None]
-            changed = activation - (product - tf.cast(level, activation.dtype)) * vector
-            return tf.cast(model.run(batch, ["output"], {path: changed})["output"], tf.float32)
-
-        return step
-
-    step = model.cached(("concepts.ablate", path, batch_size, array.shape[1:]), build)
-    after = [
-        np.concatenate([step(batch, unit[None], level).numpy()[:used] for batch, used in batches([array], batch_size)])
-        for unit, level in zip(units, levels, strict=True)
-    ]
-    nothing = np.zeros((1, units.shape[1]), np.float32)
-    before = [step(batch, nothing, 0.0).numpy()[:used] for batch, used in batches([array], batch_size)]
-    return np.concatenate(before), np.stack(after, 1)
+    levels = np.zeros(len(units), np.float32)
+    if baseline is not None:
+        pooled = read_activations(
+            model, _take_images(baseline, "baseline images"), [path], pooling="mean", batch_size=batch_size
+        )
+        levels = pooled[path].mean(0) @ units.T
+    before, after = [], []
+    for (batch,), used in batches([[_take_images(images)]], batch_size, fill=not model.takes_any_batch):
+        got = {name: value.numpy() for name, value in model.run(batch, [path, "output"]).items()}
+        activation, without = got[path].astype(np.float32), []
+        for unit, level in zip(units, levels, strict=True):
+            changed = activation - ((activation @ unit)[..., None] - level) * unit
+            given = {path: changed.astype(got[path].dtype)}
+            without.append(model.run(batch, ["output"], given)["output"].numpy()[:used])
+        before.append(got["output"][:used])
+        after.append(np.stack(without, 1))
+    return np.concatenate(before), np.concatenate(after)
 
 
-def _mean_product(activation: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-    products = tf.tensordot(activation, tf.math.l2_normalize(vectors, 1), [[-1], [1]])
-    return tf.reduce_mean(products, list(range(1, products.shape.rank - 1)))
+def _take_images(images: Any, name: str = "images") -> np.ndarray:
+    return (images if isinstance(images, Concept) else Concept.from_arrays(images, name=name)).images
 
 
 def _fitting(model: Model, directions: Directions) -> tuple[str, np.ndarray]:
-    """Return the layer's path and unit vectors, or say that they do not fit."""
+    """Return the layer's path and unit vectors [K,C], or say that they do not fit."""
+    if not isinstance(directions, Directions):
+        raise TypeError(
+            f"concept vectors come as Directions, e.g. result.directions(layer), got {type(directions).__name__}"
+        )
     path = model.resolve(directions.layer)
     channels = model.layers[path][-1] if model.layers[path] else 1
     if channels is not None and channels != directions.vectors.shape[1]:
         raise ValueError(f"layer {path!r} has {channels} channels, the vectors have {directions.vectors.shape[1]}")
     lengths = np.linalg.norm(directions.vectors, axis=1, keepdims=True)
     return path, directions.vectors / np.maximum(lengths, 1e-12)
-
-
-def _map(
-    model: Model, images: Any, directions: Directions, purpose: str, change: Callable, batch_size: int
-) -> np.ndarray:
-    """Return `change(activation, vectors)` of all images."""
-    path, units = _fitting(model, directions)
-    array = Concept.from_arrays(images, name="images").images
-
-    def build() -> Any:
-        @tf.function(input_signature=_signature(array, batch_size), autograph=False)
-        def step(batch, vectors):
-            return change(tf.cast(model.run(batch, [path])[path], tf.float32), vectors)
-
-        return step
-
-    step = model.cached((purpose, path, batch_size, array.shape[1:]), build)
-    return np.concatenate([step(batch, units).numpy()[:used] for batch, used in batches([array], batch_size)])
-
-
-def _signature(array: np.ndarray, batch_size: int, *more: tf.TensorSpec) -> list[tf.TensorSpec]:
-    images = tf.TensorSpec((batch_size, *array.shape[1:]), tf.float32)
-    return [images, tf.TensorSpec((None, None), tf.float32), *more]

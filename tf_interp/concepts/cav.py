@@ -121,6 +121,8 @@ def get_fit(kind: Any, seed: int = 0) -> Fit:
                 f"no concept vector of kind {kind!r}: choose one of {list(KINDS)} or give a linear classifier"
             )
         return fits[kind]
+    if isinstance(kind, type) and hasattr(kind, "fit"):
+        raise TypeError(f"cav must be a classifier, not its class: write {kind.__name__}()")
     if not (hasattr(kind, "fit") and hasattr(kind, "get_params")):
         raise TypeError(f"cav must be one of {list(KINDS)} or a scikit-learn linear classifier, got {kind!r}")
     return functools.partial(_fit_estimator, kind, seed)

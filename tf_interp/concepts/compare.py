@@ -18,8 +18,9 @@ from tf_interp.concepts.trend import Trend
 NUMBERS = (
     *("score", "effect", "effect_low", "effect_high", "displacement", "ci_low", "ci_high", "null_low", "null_high"),
     *("p", "specificity", "p_specificity", "cav_accuracy", "cav_auc", "cav_accuracy_null", "cav_auc_null"),
-    *("cav_correlation", "cav_correlation_null", "stability", "n_concept", "n_contrast", "n_target", "ties"),
-    "zero_gradients",
+    *("cav_correlation", "cav_correlation_null", "stability", "entanglement", "entangled_with", "influence"),
+    *("influence_image", "n_concept", "n_contrast", "n_target", "sources_concept", "sources_contrast"),
+    *("p_smallest", "ties", "zero_gradients"),
 )  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def compare(
     projections = np.stack([item["projections"] for item in measured], 1)
     observed, null = design.test(projections, options.permutations, seed)
     p = permutation.p_values(observed, null, 1e-6 * np.abs(projections).max(0))
+    p = np.maximum(p, design.p_smallest)  # of few relabelings a draw may by luck miss those that are as large
     band = np.quantile(null, [0.025, 0.975], axis=0)
     effects = np.array([item["cosines"].mean() for item in measured], np.float64)
     ranks = None
@@ -104,6 +106,7 @@ def compare(
         directions = np.stack([item["direction"] for item in measured], 1)
         ranks = rank_effects(effects, patterns.align(directions, contrast.siblings))
 
+    counts = _count(contrast) | {"p_smallest": max(design.p_smallest, 1 / (1 + options.permutations))}
     rows = []
     for number, item in enumerate(measured):
         # A resampled vector is noisier than the whole one, so its cosine shrinks: put the interval around the effect.
@@ -111,8 +114,10 @@ def compare(
         low, high = np.clip(np.quantile(turned, [0.025, 0.975]), -1, 1)
         moved = np.quantile(item["displacements"], [0.025, 0.975])
         count, alive = len(item["cosines"]), float(item["alive"])
+        owed = design.leave_out(projections[:, number])
+        most = int(np.abs(owed).argmax())
         ties = np.abs(item["cosines"]) <= 1e-9
-        row = dict.fromkeys(NUMBERS) | quality
+        row = dict.fromkeys(NUMBERS) | quality | counts
         row |= {
             "score": float(np.where(ties, 0.5, item["cosines"] > 0).mean()),
             "effect": float(effects[number]),
@@ -126,8 +131,8 @@ def compare(
             "p": float(p[number]),
             "specificity": None if ranks is None else float(ranks[0][number]),
             "p_specificity": None if ranks is None else float(ranks[1][number]),
-            "n_concept": len(contrast.rows),
-            "n_contrast": None if contrast.against is None else len(contrast.against),
+            "influence": float(owed[most]),
+            "influence_image": most,
             "n_target": count,
             "ties": float(ties.mean()),
             "zero_gradients": 1 - alive / count,
@@ -148,16 +153,23 @@ def leave_blank(contrast: Contrast, sensitivities: list[tf.Tensor], width: int) 
     Returns:
         Rows of None with the flag "NON_FINITE".
     """
-    counts = {
-        "n_concept": len(contrast.rows),
-        "n_contrast": None if contrast.against is None else len(contrast.against),
-    }
     rows = [
-        {**dict.fromkeys(NUMBERS), **counts, "n_target": int(item.shape[0]), "flags": ["NON_FINITE"]}
+        {**dict.fromkeys(NUMBERS), **_count(contrast), "n_target": int(item.shape[0]), "flags": ["NON_FINITE"]}
         for item in sensitivities
     ]
     empty = np.full((len(contrast.all_rows), len(sensitivities)), np.nan, np.float32)
     return Compared(rows, np.full(width, np.nan, np.float32), empty)
+
+
+def _count(contrast: Contrast) -> dict[str, int | None]:
+    concept, other = contrast.design.sources or (None, None)
+    continuous = contrast.against is None
+    return {
+        "n_concept": len(contrast.rows),
+        "n_contrast": None if contrast.against is None else len(contrast.against),
+        "sources_concept": concept,
+        "sources_contrast": None if continuous else other,
+    }
 
 
 _MATRIX = tf.TensorSpec((None, None), tf.float32)  # one trace serves all layers, sizes and models
@@ -231,14 +243,19 @@ def _is_constant(total: np.ndarray, alive: float) -> bool:
 
 
 def _flags(contrast: Contrast, row: dict[str, Any], width: int, constant: bool) -> list[str]:
-    sizes = [row[name] for name in ("n_concept", "n_contrast", "n_target") if row[name] is not None]
+    sides = (("sources_concept", "n_concept"), ("sources_contrast", "n_contrast"), ("n_target",))
+    sizes = [next((row[name] for name in names if row[name] is not None), None) for names in sides]
     if row["cav_correlation"] is None:
         vague = row["cav_accuracy"] <= row["cav_accuracy_null"]
     else:
         vague = row["cav_correlation"] <= row["cav_correlation_null"]
     checks = {
         "OVERLAP": contrast.overlap,
-        "SMALL_N": min(sizes) < 30,
+        "PAIR_ORDER": contrast.disordered,
+        "SMALL_N": min(size for size in sizes if size is not None) < 30,
+        "ONE_TARGET_IMAGE": row["n_target"] == 1,
+        "ONE_IMAGE": abs(row["influence"]) > abs(row["displacement"]) / 2 > 0,
+        "SHARED_SOURCES": contrast.shares_sources,
         "D_MUCH_LARGER": width > 10 * len(contrast.all_rows),
         "LOW_ACCURACY": vague,
         "UNSTABLE": row["stability"] is not None and row["stability"] < 0.5,

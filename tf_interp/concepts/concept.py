@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.concepts.examples import check_examples, check_groups, check_values, take_batch
 from tf_interp.images import check_images, digest_images, read_folder
+from tf_interp.probe import Probe
 
 GREY = 0.5  # what is put around a region that is not a rectangle
 
@@ -22,11 +24,17 @@ class Concept:
     Make one with one of the `from_...` methods; plain arrays work wherever a `Concept` does.
 
     Args:
-        images: float32 [N,H,W,C] in [0,1]; for other data any numbers [N,...].
-        groups: N labels, equal where examples share a source (crops of one photograph, one patient), or None.
+        images: float [N,H,W,C] in [0,1]; for other data numbers [N,F] (tables, tokens) or [N,T,F] (series).
+        groups: N labels, equal where examples share a source (crops of one photograph, one patient), or None. The same
+            label in two sets of a test is the same source.
         values: N numbers for an idea that comes in degrees (redness, age), or None.
         source: where they come from, for a person.
         skipped: files that were not read, a line each.
+        files: N file names, or none.
+
+    Raises:
+        TypeError: if examples are not numbers, or groups not labels.
+        ValueError: if images lie outside [0,1], a value is not finite, or the number of groups or values is not N.
 
     Example:
         >>> len(Concept.from_arrays(np.zeros((12, 8, 8, 1))))
@@ -38,6 +46,15 @@ class Concept:
     values: np.ndarray | None = None
     source: str = "arrays"
     skipped: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        images = check_examples(self.images, "concept examples")
+        object.__setattr__(self, "images", images)
+        if self.groups is not None:
+            object.__setattr__(self, "groups", check_groups(self.groups, len(images), "concept"))
+        if self.values is not None:
+            object.__setattr__(self, "values", check_values(self.values, len(images)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,8 +69,8 @@ class Concept:
         """Return a concept of arrays.
 
         Args:
-            images: floats [N,H,W,C] or [N,H,W] in [0,1]; for tables and tokens numbers [N,F]. Series [N,T,F] would be
-                taken for grey pictures: write `Concept(series)`, with float32.
+            images: floats [N,H,W,C] or [N,H,W] in [0,1], or a `Probe`; for tables and tokens numbers [N,F]. Series
+                [N,T,F] would be taken for grey pictures: write `Concept(series)`.
             groups: N labels, equal where examples share a source, or None.
             name: how the caller calls them, for messages.
 
@@ -61,26 +78,27 @@ class Concept:
             The concept.
 
         Raises:
-            TypeError: if they are not numbers.
+            TypeError: if they are not numbers, or groups are not labels.
             ValueError: if images lie outside [0,1], a value is not finite, or the number of groups is not N.
         """
-        array = np.asarray(images)
-        if array.ndim in (3, 4) or array.dtype == object:
-            array = check_images(array, name)
-        elif array.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
-        elif array.ndim < 2 or 0 in array.shape:
-            raise ValueError(f"{name} must have shape [N,H,W,C] (pictures) or [N,F] (tables), got {list(array.shape)}")
-        array = array.astype(np.float32)  # the model turns token numbers back into integers
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} hold {int((~np.isfinite(array)).sum())} NaN or infinite values")
-        if groups is not None and len(groups) != len(array):
-            raise ValueError(f"{name}: {len(array)} examples need as many groups, got {len(groups)}")
-        return cls(array, None if groups is None else tuple(np.asarray(groups).tolist()))
+        if isinstance(images, Probe):
+            concept = cls(images.images, source="probe", skipped=images.skipped)
+        else:
+            array = check_examples(images, name)
+            concept = cls(check_images(array, name) if array.ndim == 3 else array)
+        if groups is None:
+            return concept
+        return dataclasses.replace(concept, groups=check_groups(groups, len(concept), name))
 
     @classmethod
     def from_folder(
-        cls, path: str | pathlib.Path, size: tuple[int, int] | None = None, channels: int = 3, minimum: int = 5
+        cls,
+        path: str | pathlib.Path,
+        size: tuple[int, int] | None = None,
+        channels: int = 3,
+        minimum: int = 5,
+        *,
+        limit: int | None = None,
     ) -> "Concept":
         """Return a concept of the picture files of one folder.
 
@@ -89,6 +107,7 @@ class Concept:
             size: (height, width) that the network takes; None takes the first picture's.
             channels: 3 for RGB, 1 for grey.
             minimum: fewest readable pictures to accept.
+            limit: how many pictures to read, the first ones by name; None reads all.
 
         Returns:
             The concept; unreadable files are listed in `.skipped`.
@@ -96,8 +115,9 @@ class Concept:
         Raises:
             ValueError: if it is not a folder, or too few pictures are readable; the message has the counts.
         """
-        images, _, skipped = read_folder(path, size, channels, minimum)
-        return cls(images, source=pathlib.Path(path).name, skipped=tuple(skipped))
+        images, files, skipped = read_folder(path, size, channels, minimum, limit)
+        names = tuple(file.name for file in files)
+        return cls(images, source=pathlib.Path(path).name, skipped=tuple(skipped), files=names)
 
     @classmethod
     def from_dataset(
@@ -106,7 +126,9 @@ class Concept:
         """Return a concept of the first examples of a data set, or of the first that `where` picks by their label.
 
         Args:
-            dataset: a batched `tf.data.Dataset`, or any iterable, of images [N,H,W,C] or (images, labels).
+            dataset: a `tf.data.Dataset`, batched or not, or any iterable, of pictures or of (pictures, labels): batches
+                [N,H,W,C] or single pictures [H,W,C], rows of a table [N,F] or [F]. Of grey pictures without a last axis
+                only labels tell whether they are batched.
             limit: how many to keep.
             where: label -> whether the example shows the concept; None takes all.
 
@@ -114,30 +136,40 @@ class Concept:
             The concept.
 
         Raises:
-            ValueError: if nothing was found, or `where` is given but the data set has no labels.
+            TypeError: if its elements are dictionaries.
+            ValueError: if nothing was found, elements differ in shape or cannot be told from batches, or `where` is
+                given but there is not one label for each example.
 
         Example:
             >>> batches = [(np.zeros((4, 8, 8, 1)), [0, 1, 1, 0])]
             >>> len(Concept.from_dataset(batches, where=lambda label: label == 1))
             2
         """
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
         kept: list[np.ndarray] = []
         seen = 0
-        for batch in dataset:
-            labeled = isinstance(batch, tuple | list)
-            if where is not None and not labeled:
-                raise ValueError("where=... needs a data set of (images, labels), but this one has images only")
-            images = np.asarray(batch[0] if labeled else batch)
+        for element in dataset:
+            images, labels = take_batch(element)
             seen += len(images)
             if where is not None:
-                images = images[[bool(where(label)) for label in np.asarray(batch[1])]]
-            kept.append(images[: limit - sum(map(len, kept))])
-            if sum(map(len, kept)) >= limit:
+                if labels is None:
+                    raise ValueError("where=... needs a data set of (images, labels), but this one has images only")
+                if labels.ndim != 1:
+                    raise ValueError(
+                        f"where=... needs one label for each example, got labels of shape {list(labels.shape)}: map "
+                        "one-hot labels to class indices first"
+                    )
+                images = images[[bool(where(label)) for label in labels]]
+            kept += list(images[: limit - len(kept)])
+            if len(kept) == limit:
                 break
-        if not sum(map(len, kept)):
+        if not kept:
             raise ValueError(f"the data set gave {seen} examples, none of which is taken for the concept")
-        concept = cls.from_arrays(np.concatenate(kept))
-        return dataclasses.replace(concept, source="data set")
+        shapes = sorted({image.shape for image in kept})
+        if len(shapes) > 1:
+            raise ValueError(f"examples of the data set differ in shape: {[list(shape) for shape in shapes[:4]]}")
+        return dataclasses.replace(cls.from_arrays(np.stack(kept)), source="data set")
 
     @classmethod
     def from_indices(cls, dataset: Any, indices: Sequence[int]) -> "Concept":
@@ -152,12 +184,15 @@ class Concept:
             The concept, in the order of `indices`.
 
         Raises:
-            ValueError: if an index is outside the data set.
+            TypeError: if indices are a mask.
+            ValueError: if an index is outside the data set, or the data set is batched.
 
         Example:
             >>> Concept.from_indices(np.arange(40.0).reshape(10, 2, 2, 1) / 40, [3, 1]).images.shape
             (2, 2, 2, 1)
         """
+        if np.asarray(indices).dtype == bool:
+            raise TypeError("indices must be numbers of examples, got a mask: write np.flatnonzero(mask)")
         wanted = [int(index) for index in indices]
         if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):
             outside = [index for index in wanted if not 0 <= index < len(dataset)]
@@ -169,6 +204,11 @@ class Concept:
         if outside or not wanted:
             raise ValueError(f"indices {outside[:10]} are outside the data set" if wanted else "indices is empty")
         images = [np.asarray(item[0] if isinstance(item, tuple | list) else item) for item in map(found.get, wanted)]
+        if images[0].ndim == 4:
+            raise ValueError(
+                f"an element of the data set has shape {list(images[0].shape)}: it is batched, and indices count "
+                "single examples; write dataset.unbatch()"
+            )
         return dataclasses.replace(cls.from_arrays(np.stack(images)), source="indices of a data set")
 
     @classmethod
@@ -219,12 +259,7 @@ class Concept:
             [1.0, 2.0, 3.0, 4.0, 5.0]
         """
         concept = cls.from_arrays(examples, groups)
-        numbers = np.asarray(values, np.float64)
-        if numbers.shape != (len(concept),) or not np.isfinite(numbers).all():
-            raise ValueError(f"{len(concept)} examples need as many finite values, got {list(numbers.shape)}")
-        if np.ptp(numbers) == 0:
-            raise ValueError(f"all {len(numbers)} values are {numbers[0]}: there is nothing to regress on")
-        return dataclasses.replace(concept, values=numbers, source="values")
+        return dataclasses.replace(concept, values=np.asarray(values, np.float64), source="values")
 
     @classmethod
     def from_regions(cls, images: Any, regions: Any) -> "Concept":

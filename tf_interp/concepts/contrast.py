@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_interp.concepts.permutation import Design
-from tf_interp.concepts.sets import MINIMUM, Sets
+from tf_interp.concepts.sets import MINIMUM, POOL, Sets
 from tf_interp.concepts.trend import Trend
 
 RELATIVE = ("union", "pairs", "none")
@@ -26,6 +26,7 @@ class Contrast:
         names: concepts in the contrast, where relative.
         overlap: whether images were in both and were left out.
         single: whether it is one of several relative comparisons of the concept.
+        disordered: whether counterparts look as if they were in another order.
     """
 
     concept: str
@@ -36,6 +37,15 @@ class Contrast:
     names: tuple[str, ...] = ()
     overlap: bool = False
     single: bool = False
+    disordered: bool = False
+
+    @property
+    def shares_sources(self) -> bool:
+        """Whether images of one source stand on both sides."""
+        design = self.design
+        if self.against is None or not isinstance(design, Design) or design.paired or design.groups is None:
+            return False
+        return bool(set(design.groups[: design.concept]) & set(design.groups[design.concept :]))
 
     @property
     def all_rows(self) -> np.ndarray:
@@ -66,19 +76,21 @@ def declare_contrasts(sets: Sets, relative: str, hierarchy: Mapping[str, Sequenc
         The comparisons, in the order of the concepts, parents last.
 
     Raises:
+        TypeError: if the hierarchy is no dictionary.
         ValueError: if a name is unknown or has two parents, or too few images remain.
     """
     if relative not in RELATIVE:
         raise ValueError(f"relative must be one of {list(RELATIVE)}, got {relative!r}")
+    if hierarchy is not None and not isinstance(hierarchy, Mapping):
+        raise TypeError(f"hierarchy must be a dictionary parent -> names of its children, got {hierarchy!r:.80}")
     concepts, parent = _grow(sets.concepts, hierarchy or {})
     found = []
     for name, rows in concepts.items():
         if name in sets.values:
-            groups = _number(sets, rows)
-            found.append(Contrast(name, "continuous", rows, None, Trend(tuple(sets.values[name].tolist()), groups)))
+            found.append(Contrast(name, "continuous", rows, None, _trend(sets, name, rows)))
             continue
         if sets.pool is not None:
-            design = _design(sets, rows, sets.pool)
+            design = _design(sets, f"concept {name!r}", rows, POOL, sets.pool)
             found.append(Contrast(name, "random", rows, sets.pool, design, overlap=name in sets.overlap))
         siblings = [
             other
@@ -89,7 +101,8 @@ def declare_contrasts(sets: Sets, relative: str, hierarchy: Mapping[str, Sequenc
         found += [_relative(sets, concepts, name, others, relative == "pairs") for others in opponents if others]
         if name in sets.paired:
             against = sets.paired[name]
-            found.append(Contrast(name, "paired", rows, against, _design(sets, rows, None)))
+            design, mixed = _design(sets, f"concept {name!r}", rows), name in sets.disordered
+            found.append(Contrast(name, "paired", rows, against, design, disordered=mixed))
     return found
 
 
@@ -134,13 +147,40 @@ def _relative(
             f"concept {name!r} shares {len(union) - len(rest)} of the {len(union)} images of {list(others)}: "
             f"{len(rest)} remain to compare it with, at least {MINIMUM} are needed"
         )
-    design = _design(sets, rows, rest)
+    design = _design(sets, f"concept {name!r}", rows, f"the other concepts {list(others)}", rest)
     return Contrast(name, "relative", rows, rest, design, tuple(others), len(rest) < len(union), single)
 
 
-def _design(sets: Sets, rows: np.ndarray, against: np.ndarray | None) -> Design:
+def _design(sets: Sets, name: str, rows: np.ndarray, other: str = "", against: np.ndarray | None = None) -> Design:
     own = rows if against is None else np.concatenate([rows, against])
-    return Design(len(rows), len(rows) if against is None else len(against), against is None, _number(sets, own))
+    groups = _number(sets, own)
+    design = Design(len(rows), len(rows) if against is None else len(against), against is None, groups)
+    for side, count, sources in zip(
+        (name, other), (design.concept, design.contrast), design.sources or (), strict=False
+    ):
+        _need_sources(side, count, sources)
+    return design
+
+
+def _trend(sets: Sets, name: str, rows: np.ndarray) -> Trend:
+    values, groups = sets.values[name], _number(sets, rows)
+    if groups is not None:
+        _need_sources(f"concept {name!r}", len(rows), max(groups) + 1)
+        means = np.bincount(groups, values) / np.bincount(groups)
+        if np.ptp(means) <= 1e-9 * np.abs(means).max():
+            raise ValueError(
+                f"concept {name!r}: its {len(means)} sources have the same mean value, so there is nothing to regress "
+                "on: values must differ between sources"
+            )
+    return Trend(tuple(values.tolist()), groups)
+
+
+def _need_sources(name: str, count: int, sources: int) -> None:
+    if sources < 2:
+        raise ValueError(
+            f"{name}: all {count} images share one source, so nothing can be said beyond it: give images of at least 2 "
+            "sources, better 10 or more (or leave `groups` out, if each image is a source of its own)"
+        )
 
 
 def _number(sets: Sets, rows: np.ndarray) -> tuple[int, ...] | None:

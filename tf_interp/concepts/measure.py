@@ -1,15 +1,15 @@
-"""Activations of all sets and gradients of all targets: one forward and one backward pass for all layers."""
+"""How targets change with layers: one backward pass for all layers and class targets."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.capture import batches, pool
 from tf_interp.models import Model
 
-POOLINGS = ("mean", "flat")
 _FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
 
 
@@ -27,41 +27,6 @@ class Sensitivity:
     predicted: float | None
 
 
-def activations(
-    model: Model, layers: Sequence[str], blocks: Sequence[np.ndarray], pooling: str, batch_size: int
-) -> dict[str, tf.Tensor]:
-    """Return the pooled activations of many images, one forward pass for all layers.
-
-    Args:
-        model: the network.
-        layers: paths of layers.
-        blocks: arrays [n_i, ...] of images, one after the other.
-        pooling: "mean" over positions (all axes but the first and the last), or "flat".
-        batch_size: images at a time; the last batch is filled up, so that one compiled function serves all.
-
-    Returns:
-        Layer -> float32 [sum of n_i, d].
-    """
-    key = ("concepts.activations", tuple(layers), pooling, batch_size, blocks[0].shape[1:], blocks[0].dtype.str)
-
-    def build() -> Any:
-        spec = tf.TensorSpec((batch_size, *blocks[0].shape[1:]), blocks[0].dtype)
-
-        @tf.function(input_signature=[spec], autograph=False)
-        def step(images):
-            got = model.run(images, list(layers))
-            return {layer: _pool(got[layer], pooling, tf.reduce_mean) for layer in layers}
-
-        return step
-
-    step = model.cached(key, build)
-    parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
-    for batch, used in batches(blocks, batch_size):
-        for layer, value in step(batch).items():
-            parts[layer].append(value[:used])
-    return {layer: tf.concat(values, 0) for layer, values in parts.items()}
-
-
 def sensitivities(
     model: Model,
     layers: Sequence[str],
@@ -75,8 +40,8 @@ def sensitivities(
         model: the network.
         layers: paths of layers.
         targets: `(class index or function outputs -> [N], images)`.
-        pooling: as in `activations`.
-        batch_size: as in `activations`.
+        pooling: "mean" over positions (all axes but the first and the last), or "flat".
+        batch_size: images at a time; the last batch is filled up, so that one compiled function serves all.
 
     Returns:
         A `Sensitivity` per target, in order.
@@ -94,29 +59,36 @@ def sensitivities(
         sizes = [len(block) for block in blocks]
         step = _sensitivity_step(model, tuple(layers), score, pooling, batch_size, blocks[0])
         classes_of = [0 if callable(targets[number][0]) else targets[number][0] for number in job]
-        index = np.repeat(np.array(classes_of, np.int32), sizes)
+        indices = [np.full(size, index, np.int32) for size, index in zip(sizes, classes_of, strict=True)]
         parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
-        hits, done = [], 0
-        for batch, used in batches(blocks, batch_size):
-            wanted = np.zeros(batch_size, np.int32)
-            wanted[:used] = index[done : done + used]
-            gradients, best = step(batch, tf.constant(wanted))
+        hits = []
+        for (batch, wanted), used in batches([blocks, indices], batch_size, fill=True):
+            gradients, right = step(batch, wanted)
             for layer, value in gradients.items():
                 parts[layer].append(value[:used])
-            hits.append(best.numpy()[:used] == wanted[:used])
-            done += used
+            hits.append(right.numpy()[:used])
         joined = {layer: tf.split(tf.concat(values, 0), sizes) for layer, values in parts.items()}
         correct = np.split(np.concatenate(hits), np.cumsum(sizes)[:-1])
         for place, number in enumerate(job):
             own = {layer: joined[layer][place] for layer in layers}
-            found[number] = Sensitivity(own, None if score else float(correct[place].mean()))
+            found[number] = Sensitivity(own, None if _is_free(score) else float(correct[place].mean()))
     return [item for item in found if item is not None]
+
+
+def first_of_two(outputs: tf.Tensor) -> tf.Tensor:
+    """Return the evidence for class 0 of a network that has one logit for two classes: minus that for class 1."""
+    return -tf.reshape(outputs, [-1])
+
+
+def _is_free(score: Callable | None) -> bool:
+    """Return whether a target is a function of which no class can be said."""
+    return score is not None and score is not first_of_two
 
 
 def _sensitivity_step(
     model: Model, layers: tuple[str, ...], score: Callable | None, pooling: str, batch_size: int, example: np.ndarray
 ) -> Any:
-    """Return the compiled function `(images [b,...], class [b]) -> (layer -> [b,d], predicted class [b])`."""
+    """Return the compiled function `(images [b,...], class [b]) -> (layer -> [b,d], whether it is predicted [b])`."""
     key = ("concepts.sensitivities", layers, score, pooling, batch_size, example.shape[1:], example.dtype.str)
 
     def build() -> Any:
@@ -140,13 +112,19 @@ def _sensitivity_step(
                 gradients[name] = own.gradient(value, got[name], seed)
                 if gradients[name] is None:
                     raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
-            output = got["output"]
-            best = tf.argmax(output, -1, tf.int32) if output.shape.rank == 2 else tf.fill(tf.shape(index), -1)
-            return {name: _pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}, best
+            pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
+            return pooled, _is_predicted(got["output"], index, value)
 
         return step
 
     return model.cached(key, build)
+
+
+def _is_predicted(output: tf.Tensor, index: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    """Return whether the network decides for the target, bool [b]; one logit decides by its sign."""
+    if output.shape.rank == 2 and output.shape[-1] != 1:
+        return tf.argmax(output, -1, tf.int32) == index
+    return value > 0
 
 
 def _score(output: tf.Tensor, index: tf.Tensor, score: Callable | None) -> tf.Tensor:
@@ -168,39 +146,3 @@ def _score(output: tf.Tensor, index: tf.Tensor, score: Callable | None) -> tf.Te
 
 def _scale(activation: tf.Tensor) -> float:
     return _FLOAT16_SCALE if activation.dtype == tf.float16 else 1.0
-
-
-def _pool(value: tf.Tensor, pooling: str, reduce: Callable) -> tf.Tensor:
-    """Return float32 [b,d]: one row for each image, summed or averaged in float32 whatever the network's type."""
-    value = tf.cast(value, tf.float32)
-    if value.shape.rank == 1:
-        return value[:, None]
-    if pooling == "flat":
-        return tf.reshape(value, (tf.shape(value)[0], -1))
-    return reduce(value, axis=list(range(1, value.shape.rank - 1)))
-
-
-def batches(blocks: Sequence[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield batches of one size over several arrays, as if they were one.
-
-    Args:
-        blocks: arrays [n_i,...].
-        size: images in a batch; the last one is filled up with copies of its first image.
-
-    Yields:
-        `(batch [size,...], how many of its images are real)`.
-    """
-    batch = np.zeros((size, *blocks[0].shape[1:]), blocks[0].dtype)
-    used = 0
-    for block in blocks:
-        start = 0
-        while start < len(block):
-            taken = min(size - used, len(block) - start)
-            batch[used : used + taken] = block[start : start + taken]
-            used, start = used + taken, start + taken
-            if used == size:
-                yield batch.copy(), used
-                used = 0
-    if used:
-        batch[used:] = batch[:1]  # real values: a made-up image could give NaN
-        yield batch.copy(), used

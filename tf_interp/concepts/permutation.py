@@ -7,6 +7,8 @@ on the sizes and the seed only: they are made once and kept.
 
 import dataclasses
 import functools
+import itertools
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +33,44 @@ class Design:
     contrast: int
     paired: bool = False
     groups: tuple[int, ...] | None = None
+
+    @property
+    def sources(self) -> tuple[int, int] | None:
+        """Number of sources of the concept's and of the contrast's images; None where every image is its own."""
+        if self.groups is None:
+            return None
+        sides = (self.groups, self.groups) if self.paired else np.split(np.array(self.groups), [self.concept])
+        return len(set(sides[0])), len(set(sides[1]))
+
+    @property
+    def p_smallest(self) -> float:
+        """The smallest p that all relabelings together can give: with few sources nothing can be significant."""
+        strata = self.strata()
+        ways = math.prod(math.comb(len(labels), int(labels.sum())) for _, labels in strata)
+        if self.paired:
+            ways = 2 ** len(strata)
+        turned = self.paired or all(2 * labels.sum() == len(labels) for _, labels in strata)
+        return min(1.0, (2 if turned and ways > 1 else 1) / ways)  # with all labels turned a statistic is as large
+
+    def strata(self) -> list[tuple[list[np.ndarray], np.ndarray]]:
+        """Return within what labels may be exchanged.
+
+        Returns:
+            `(units, labels)` for each stratum: rows that keep one label together (int [.] each), and which units are
+            labeled as concept (bool [units]). Sources on one side form a stratum; a source on both sides is a stratum
+            of its own, of single images. Paired, each unit is a stratum: its differences keep or flip their sign.
+        """
+        if self.groups is None:
+            units, labels = [np.array([row]) for row in range(self.count)], self.labels
+            return [([unit], np.array([True])) for unit in units] if self.paired else [(units, labels)]
+        _, numbers = np.unique(self.groups, return_inverse=True)
+        sources = [np.flatnonzero(numbers == number) for number in range(numbers.max() + 1)]
+        if self.paired:
+            return [([rows], np.array([True])) for rows in sources]
+        pure = [rows for rows in sources if self.labels[rows].all() or not self.labels[rows].any()]
+        mixed = [rows for rows in sources if 0 < self.labels[rows].sum() < len(rows)]
+        found = [(pure, np.array([self.labels[rows[0]] for rows in pure]))] if pure else []
+        return found + [([rows[[place]] for place in range(len(rows))], self.labels[rows]) for rows in mixed]
 
     @property
     def count(self) -> int:
@@ -101,42 +141,53 @@ def _resample(design: Design, bootstraps: int, seed: int) -> tuple[tf.Tensor, tf
 
 @functools.lru_cache(maxsize=32)
 def relabelings(design: Design, permutations: int, seed: int) -> np.ndarray:
-    """Return random relabelings that the null hypothesis calls as likely as the true one.
+    """Return relabelings that the null hypothesis calls as likely as the true one.
 
     Unpaired, the labels are shuffled among the images; images of one group keep one label together, and where a group
     has images on both sides its labels are shuffled within the group. Paired, each difference (or group of
-    differences) keeps or flips its sign.
+    differences) keeps or flips its sign. Where there are no more ways than asked for, these are all of them but the
+    true one, once each: then p is exact. Else they are drawn at random.
 
     Args:
         design: the comparison.
-        permutations: how many, B.
+        permutations: how many, B, if there are as many.
         seed: for the draw.
 
     Returns:
-        uint8 array [B, design.count]: 1 = labeled as concept (or sign kept), 0 = contrast (or sign flipped). Shared: do
-        not change it.
+        uint8 array [<=B, design.count]: 1 = labeled as concept (or sign kept), 0 = contrast (or sign flipped). Shared:
+        do not change it.
 
     Source: Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005, ch. 3.
     """
+    strata = design.strata()
+    sizes = [2 if design.paired else math.comb(len(labels), int(labels.sum())) for _, labels in strata]
+    if math.prod(sizes) <= permutations + 1:
+        masks = _all_ways(design, strata)
+        true = np.ones(design.count, np.uint8) if design.paired else design.labels
+        return masks[(masks != true).any(1)]
     random = np.random.default_rng((seed, 1))
+    masks = np.empty((permutations, design.count), np.uint8)
     if design.paired:
-        units = np.arange(design.count) if design.groups is None else np.unique(design.groups, return_inverse=True)[1]
-        return random.integers(0, 2, (permutations, units.max() + 1), np.uint8)[:, units]
-    if design.groups is None:
-        return _shuffled(random, permutations, design.labels)
-    masks = np.zeros((permutations, design.count), np.uint8)
-    _, units = np.unique(design.groups, return_inverse=True)
-    sizes = np.bincount(units)
-    share = np.bincount(units, design.labels) / sizes
-    for unit in np.flatnonzero((share > 0) & (share < 1)):  # on both sides: a stratum of its own
-        rows = np.flatnonzero(units == unit)
-        masks[:, rows] = _shuffled(random, permutations, design.labels[rows])
-    pure = np.flatnonzero((share == 0) | (share == 1))
-    if len(pure):
-        drawn = np.zeros((permutations, len(sizes)), np.uint8)
-        drawn[:, pure] = _shuffled(random, permutations, share[pure] == 1)
-        whole = np.isin(units, pure)
-        masks[:, whole] = drawn[:, units[whole]]
+        drawn = random.integers(0, 2, (permutations, len(strata)), np.uint8)
+        for (units, _), column in zip(strata, drawn.T, strict=True):
+            masks[:, units[0]] = column[:, None]
+        return masks
+    for units, labels in strata:
+        rows = np.concatenate(units)
+        masks[:, rows] = np.repeat(_shuffled(random, permutations, labels), [len(unit) for unit in units], axis=1)
+    return masks
+
+
+def _all_ways(design: Design, strata: list[tuple[list[np.ndarray], np.ndarray]]) -> np.ndarray:
+    """Return every relabeling, uint8 [ways, design.count]."""
+    choices = []
+    for units, labels in strata:
+        places = range(len(units))
+        chosen = [(), (0,)] if design.paired else itertools.combinations(places, int(labels.sum()))
+        choices.append([[row for place in way for row in units[place]] for way in chosen])
+    masks = np.zeros((math.prod(len(ways) for ways in choices), design.count), np.uint8)
+    for mask, ways in zip(masks, itertools.product(*choices), strict=True):
+        mask[[row for way in ways for row in way]] = 1
     return masks
 
 
@@ -206,16 +257,21 @@ def resamples(design: Design, bootstraps: int, seed: int) -> np.ndarray:
     if design.groups is None:
         return draws(design.count, bootstraps, seed, stream=2)
     _, units = np.unique(design.groups, return_inverse=True)
-    counts = draws(units.max() + 1, bootstraps, seed, stream=2)[:, units]
     if design.paired:
+        counts = draws(units.max() + 1, bootstraps, seed, stream=2)[:, units]
         return counts / counts.sum(1, keepdims=True)
+    # Sources with concept images and the others are drawn apart, so that neither side is ever empty.
+    share = np.bincount(units, design.labels) / np.bincount(units)
+    first = share > 0 if (share == 0).any() else share == 1
+    counts = np.zeros((bootstraps, len(share)), np.float32)
+    for stream, alike in enumerate((first, ~first), 2):
+        if alike.any():
+            counts[:, alike] = draws(int(alike.sum()), bootstraps, seed, stream) * alike.sum()
     sides = []
     for side in (design.labels, ~design.labels):
-        weights = counts * side
-        empty = weights.sum(1) == 0  # no group of this side was drawn: keep the side as it is
-        weights[empty] = side
+        weights = counts[:, units] * side
         sides.append(weights / weights.sum(1, keepdims=True))
-    return (sides[0] - sides[1]).astype(np.float32)
+    return sides[0] - sides[1]
 
 
 @functools.lru_cache(maxsize=64)

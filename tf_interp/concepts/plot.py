@@ -13,6 +13,7 @@ _AGAINST = {
     "continuous": "for a standard deviation more",
 }
 _SLOT = 0.86  # part of a concept's place that its bars fill
+_LETTER = 0.085  # width of a letter of the names, inches
 _INK = "#333333"
 _BAND = "#e4e4e4"
 
@@ -43,7 +44,10 @@ def plot_rows(
         halo = [importlib.import_module("matplotlib.patheffects").withStroke(linewidth=2.3, foreground="white")]
     except ImportError as error:
         raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error
-    concepts = list(dict.fromkeys(row["concept"] for row in rows))
+    keys = [(row["concept"], *(row["against"] or [])) for row in rows]
+    split = len({key[0] for key in keys}) < len(set(keys))  # concepts are compared with each of the others
+    names = [f"{key[0]} against {key[1]}" if split and len(key) == 2 else key[0] for key in keys]
+    concepts = list(dict.fromkeys(names))
     layers = list(dict.fromkeys(row["layer"] for row in rows))
     depths = [number / (len(layers) - 1) for number in range(len(layers))] if len(layers) > 1 else [0.6]
     colors = [colormap(0.85 - 0.75 * depth) for depth in depths]  # the deeper, the darker
@@ -53,9 +57,9 @@ def plot_rows(
         size = (max(6.4, 3.2 + 0.4 * len(concepts) * (len(layers) + 0.6)), 4.2)
         ax = pyplot.figure(figsize=size, layout="constrained").add_subplot()
     width = _SLOT / len(layers)
-    for row, filled in zip(rows, claimed, strict=True):
+    for row, name, filled in zip(rows, names, claimed, strict=True):
         number = layers.index(row["layer"])
-        place = concepts.index(row["concept"]) + (number + 0.5) * width - _SLOT / 2
+        place = concepts.index(name) + (number + 0.5) * width - _SLOT / 2
         if row[value] is None:
             ax.text(place, 0, "?", ha="center", va="bottom", color=colors[number])
             continue
@@ -74,7 +78,10 @@ def plot_rows(
             )  # fmt: skip
     _add_legend(ax, layers, colors, None if classical else (family, alpha))
     ax.axhline(0, color=_INK, linewidth=0.8, zorder=3)
-    ax.set_xticks(range(len(concepts)), concepts)
+    room = (ax.figure.get_figwidth() - 3.2) / len(concepts)  # inches
+    longest = max(map(len, concepts))
+    slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if longest * _LETTER > room else {}
+    ax.set_xticks(range(len(concepts)), concepts, **slant)
     ax.set_xlim(-0.55, len(concepts) - 0.45)
     ax.tick_params(axis="x", length=0)
     ax.grid(axis="y", color=_BAND, linewidth=0.6, zorder=0)
@@ -96,7 +103,9 @@ def _add_legend(ax: Any, layers: Sequence[str], colors: Sequence[Any], corrected
         title="layer", alignment="left", loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0,
         fontsize="small", title_fontsize="small", frameon=False, labelcolor=_INK,
     )  # fmt: skip
-    signs = [line([], [], color=_INK, linewidth=1.3, label="95 % interval")]
+    signs = [
+        line([], [], color=_INK, linewidth=1.3, label="95 % of the runs" if corrected is None else "95 % interval")
+    ]
     if corrected is not None:
         family, alpha = corrected
         signs = [

@@ -124,7 +124,7 @@ def _splits(design: Design, nulls: int, seed: int) -> tuple[np.ndarray, np.ndarr
     true = design.signs > 0
     labels, tests = [], []
     for number in range(REPEATS + nulls):
-        mask = true if number < REPEATS else masks[number - REPEATS] > 0
+        mask = true if number < REPEATS else masks[(number - REPEATS) % len(masks)] > 0  # of few sources, again
         fold = _parts(units, mask, FOLDS, random)
         for part in range(FOLDS):
             labels.append(np.where(mask, 1, -1))

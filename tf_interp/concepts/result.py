@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from tf_interp.concepts.permutation import Design
+from tf_interp.concepts.permutation import Design, benjamini_hochberg, holm
 from tf_interp.concepts.trend import Trend
 from tf_interp.directions import Directions
 
 FLAGS = {
-    "SMALL_N": "fewer than 30 images on a side, so intervals are wide",
+    "SMALL_N": "fewer than 30 images (or sources of images) on a side, so intervals are wide",
+    "ONE_TARGET_IMAGE": "the target has a single image, so nothing is said about other images of it",
+    "FEW_RELABELINGS": "so few images or sources that no result could be significant",
+    "SHARED_SOURCES": "some sources have images on both sides; these are compared within the source only",
+    "PAIR_ORDER": "some counterparts look as if they belonged to other images: is the order the same?",
+    "ONE_IMAGE": "without a single one of the concept images the result would change by over half",
+    "ENTANGLED": "its vector is nearly that of another concept (cosine above .9): the two cannot be told apart",
     "SMALL_POOL": "fewer than 60 random images, so specificity could not be computed",
     "POOL_REUSED": "the random sets share images, because the pool is too small for disjoint ones",
     "OVERLAP": "images were in several sets",
@@ -28,6 +34,7 @@ FLAGS = {
 }
 SPECIFIC = 0.95  # from this percentile on a concept is called specific to a decision
 SOMEWHAT = 0.8  # and from this on it is said to stand out a little
+_HEAD = {"layer", "target", "concept", "contrast"}
 _NO_STAR = {"GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"}
 _PREFERRED = ("paired", "random", "continuous", "relative")  # which of a concept's vectors stands for it
 
@@ -81,18 +88,41 @@ class ConceptTest:
         """Return the rows that have the given values, e.g. `find(concept="striped", contrast="random")`.
 
         Args:
-            **wanted: column -> value.
+            **wanted: column -> value; a target may be given by its class index.
 
         Returns:
             Rows, in order.
 
         Raises:
-            ValueError: if there is no such column.
+            ValueError: if there is no such column, or a layer, target, concept or contrast was not tested.
         """
         for name in wanted:
             if self.rows and name not in self.rows[0]:
                 raise ValueError(f"no column {name!r}; there are {list(self.rows[0])}")
+        if "target" in wanted:
+            wanted["target"] = self._name_target(wanted["target"])
+        for name in _HEAD & set(wanted):
+            there = list(dict.fromkeys(row[name] for row in self.rows))
+            if wanted[name] not in there:
+                raise ValueError(f"not tested: {name} {wanted[name]!r}; there are {there}")
         return [row for row in self.rows if all(row[key] == value for key, value in wanted.items())]
+
+    def correct(self, family: int) -> "ConceptTest":
+        """Return the same test, corrected for a larger family: over training steps, say, or several calls.
+
+        Args:
+            family: number of all tests.
+
+        Returns:
+            The test with other `p_holm` and `p_bh`.
+
+        Raises:
+            ValueError: if the family is smaller than this test.
+        """
+        if not isinstance(family, int | np.integer) or family < len(self.rows):
+            raise ValueError(f"family must be at least {len(self.rows)}, the tests of this one alone, got {family!r}")
+        rows = [dict(row) for row in self.rows]
+        return dataclasses.replace(self, rows=rows, family=correct_rows(rows, family))
 
     def claims(self, row: Mapping[str, Any]) -> bool:
         """Return whether a row is significant after Holm's correction, and nothing forbids the claim.
@@ -160,14 +190,14 @@ class ConceptTest:
             found.append(self.vectors[path, name, wanted[0]])
         return path, names, np.stack(found)
 
-    def influence(self, layer: str, target: str, concept: str, contrast: str) -> np.ndarray:
+    def influence(self, layer: str, target: str | int, concept: str, contrast: str) -> np.ndarray:
         """Return how much of a displacement is owed to each concept image: with it minus without it.
 
         An image whose influence is near the whole displacement carries the finding alone: look at it.
 
         Args:
             layer: full path of a tested layer.
-            target: name of a target.
+            target: name or class index of a target.
             concept: name of a concept.
             contrast: as in the rows ("relative to X" where each pair was tested).
 
@@ -177,7 +207,7 @@ class ConceptTest:
         Raises:
             ValueError: if that was not tested.
         """
-        targets = list(self.settings["targets"])
+        targets, target = list(self.settings["targets"]), self._name_target(target)
         if (layer, concept, contrast) not in self.projections or target not in targets:
             raise ValueError(
                 f"not tested: {(layer, target, concept, contrast)}; there are targets {targets} and "
@@ -186,22 +216,37 @@ class ConceptTest:
         projections = self.projections[layer, concept, contrast][:, targets.index(target)]
         return self.designs[concept, contrast].leave_out(projections)
 
+    def _name_target(self, target: Any) -> Any:
+        """Return the name of a target that is given by its class index, as it came otherwise."""
+        if isinstance(target, str) or not isinstance(target, int | np.integer):
+            return target
+        classes = self.settings["classes"]
+        names = [name for name, index in classes.items() if index == target]
+        if len(names) != 1:
+            raise ValueError(
+                f"not tested: target {target}; there are targets {classes} (name: class index)"
+                if not names
+                else f"class {target} is several targets: choose one of {names}"
+            )
+        return names[0]
+
     def explain(self) -> list[str]:
-        """Return two plain sentences for each row: significant ones first, the largest effects first.
+        """Return the findings in plain sentences: significant ones first, the largest effects first, notes last.
 
         Returns:
-            One text for each row.
+            A text for each row, then one for each note.
         """
         from tf_interp.concepts.explain import explain_row
 
         ordered = sorted(self.rows, key=lambda row: (not self.claims(row), -abs(row["effect"] or 0)))
-        return [explain_row(row, self.claims(row), self.family, self.alpha) for row in ordered]
+        texts = [explain_row(row, self.claims(row), self.family, self.alpha) for row in ordered]
+        return texts + [f"Note: {note}." for note in self.notes]
 
-    def plot(self, target: str | None = None, contrast: str | None = None, ax: Any = None) -> Any:
+    def plot(self, target: str | int | None = None, contrast: str | None = None, ax: Any = None) -> Any:
         """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.
 
         Args:
-            target: which; None for the first.
+            target: which, by name or class index; None for the first.
             contrast: which; None for the first that was tested.
             ax: matplotlib axes to draw on; None makes new ones.
 
@@ -214,15 +259,30 @@ class ConceptTest:
         """
         from tf_interp.concepts.plot import plot_rows
 
-        first = self.rows[0]
-        wanted = {"target": target or first["target"], "contrast": contrast or first["contrast"]}
-        rows = self.find(**wanted)
-        if not rows:
-            raise ValueError(
-                f"not tested: {wanted}; there are targets {list(self.settings['targets'])} and contrasts "
-                f"{sorted({row['contrast'] for row in self.rows})}"
-            )
+        rows = self.find(target=self.rows[0]["target"] if target is None else target)
+        there = list(dict.fromkeys(row["contrast"] for row in rows))
+        if (contrast or there[0]) not in there:
+            raise ValueError(f"not tested: contrast {contrast!r}; there are {there}")
+        rows = [row for row in rows if row["contrast"] == (contrast or there[0])]
         return plot_rows(rows, [self.claims(row) for row in rows], self.family, self.alpha, ax)
+
+
+def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:
+    """Add p values that are corrected over the whole declared family.
+
+    Args:
+        rows: with "p", which may be None; gain "p_holm" and "p_bh".
+        family: number of tests, if there are more than these rows.
+
+    Returns:
+        The size of the family.
+    """
+    size = max(len(rows), family or 0)
+    p = np.array([np.nan if row["p"] is None else row["p"] for row in rows])
+    for name, adjusted in (("p_holm", holm(p, size)), ("p_bh", benjamini_hochberg(p, size))):
+        for row, value in zip(rows, adjusted, strict=True):
+            row[name] = None if np.isnan(value) else float(value)
+    return size
 
 
 def _flat(value: Any) -> Any:

@@ -2,32 +2,21 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tf_interp.concepts.concept import Concept
+from tf_interp.concepts.examples import check_groups
+from tf_interp.concepts.pairs import check_pairs
+from tf_interp.concepts.targets import Target, resolve_targets
 from tf_interp.models import Model
 
+POOL = "random images"
+_LISTED = 5  # skipped files and labels in a note
 MINIMUM = 5  # fewer examples on a side cannot give a p value below .05 / 12
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Target:
-    """What is asked about: a logit (or a function of the outputs) and the images on which its gradient is taken.
-
-    Args:
-        name: shown to people.
-        score: class index, or function outputs -> [N].
-        images: [q,...].
-        overlap: names of the concepts that share images with it.
-    """
-
-    name: str
-    score: int | Callable
-    images: np.ndarray
-    overlap: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +32,8 @@ class Sets:
         groups: source of each row, int [rows]; None where every image is its own source.
         digests: hash of each row.
         targets: what is asked about.
-        overlap: names of concepts that lost images as duplicates, or whose images were found in the pool.
+        overlap: names of concepts whose images were found in the pool.
+        disordered: names of concepts whose counterparts look as if they were in another order.
         notes: plain sentences on what was left out.
     """
 
@@ -56,6 +46,7 @@ class Sets:
     digests: list[str]
     targets: list[Target]
     overlap: frozenset[str]
+    disordered: frozenset[str]
     notes: list[str]
 
 
@@ -67,18 +58,33 @@ class _Store:
         self.rows: dict[str, int] = {}
         self.groups: list[Any] = []
 
-    def add(self, concept: Concept, kept: np.ndarray) -> np.ndarray:
+    def add(self, concept: Concept, kept: np.ndarray, name: str) -> np.ndarray:
         """Return the rows of the kept examples, int [n]; store those that are new."""
         digests = [concept.digests[index] for index in kept]
         fresh = []
         for index, digest in zip(kept, digests, strict=True):
+            source = None if concept.groups is None else concept.groups[index]
             if digest not in self.rows:
                 self.rows[digest] = len(self.rows)
-                self.groups.append(("source", concept.groups[index]) if concept.groups else ("image", digest))
+                self.groups.append(source)
                 fresh.append(index)
+                continue
+            known = self.groups[self.rows[digest]]
+            if None not in (known, source) and known != source:
+                raise ValueError(
+                    f"groups: an image has the source {known!r} in one set and {source!r} in {name}: give the same "
+                    "source the same label in all sets"
+                )
+            self.groups[self.rows[digest]] = source if known is None else known
         if fresh:
             self.blocks.append(concept.images if len(fresh) == len(concept) else concept.images[fresh])
         return np.array([self.rows[digest] for digest in digests], np.int64)
+
+    def number_sources(self) -> np.ndarray:
+        """Return a number for the source of each row, int [rows]; an image without a label is its own source."""
+        numbers: dict[Any, int] = {}
+        keys = [("row", row) if group is None else ("label", group) for row, group in enumerate(self.groups)]
+        return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
 def gather_sets(
@@ -106,11 +112,17 @@ def gather_sets(
         TypeError: if an argument has the wrong type.
         ValueError: if names do not match, shapes differ, or too few images remain; with counts.
     """
+    for argument, given in (("paired", paired), ("groups", groups)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"{argument} must be a dictionary with names of concepts, got {_kind(given)}")
     paired, groups = dict(paired or {}), dict(groups or {})
     if not isinstance(concepts, Mapping) or not concepts:
         raise TypeError(f"concepts must be a dictionary name -> images with at least one entry, got {_kind(concepts)}")
     if not isinstance(targets, Mapping) or not targets:
         raise TypeError(f"targets must be a dictionary name -> images with at least one entry, got {_kind(targets)}")
+    for name in concepts:
+        if not isinstance(name, str) or name == "random":
+            raise ValueError(f"concepts are named by texts other than 'random' (the random images), got {name!r}")
     _check_names("paired", paired, list(concepts))
     _check_names("groups", groups, [*concepts, "random"])
     degrees = {name for name, value in concepts.items() if isinstance(value, Concept) and value.values is not None}
@@ -125,100 +137,102 @@ def gather_sets(
     notes: list[str] = []
     sets = {name: _as_concept(value, groups.get(name), f"concept {name!r}") for name, value in concepts.items()}
     pairs = {name: _as_concept(value, None, f"paired images of {name!r}") for name, value in paired.items()}
-    pool = None if random is None else _as_concept(random, groups.get("random"), "random images")
-    asked = {str(key): _as_target(model, key, value) for key, value in targets.items()}
-    _check_shapes(
-        model,
-        {f"concept {name!r}": item.images for name, item in sets.items()}
-        | {f"paired images of {name!r}": item.images for name, item in pairs.items()}
-        | ({} if pool is None else {"random images": pool.images})
-        | {f"images of target {name!r}": images.images for name, (_, images) in asked.items()},
+    pool = None if random is None else _as_concept(random, groups.get("random"), POOL)
+    called = {f"concept {name!r}": item for name, item in sets.items()} | ({} if pool is None else {POOL: pool})
+    asked = resolve_targets(model, targets)
+    everything = (
+        called
+        | {f"paired images of {name!r}": item for name, item in pairs.items()}
+        | {f"the images of target {name!r}": images for name, (_, images) in asked.items()}
     )
+    _check_shapes(model, {name: item.images for name, item in everything.items()})
+    for name, item in everything.items():
+        _list_skipped(name, item, notes)
 
-    overlap: set[str] = set()
     kept = {name: _distinct(item, f"concept {name!r}", notes) for name, item in sets.items()}
-    for name, item in pairs.items():
-        if len(item) != len(sets[name]):
-            raise ValueError(
-                f"paired images of {name!r} must be its {len(sets[name])} images without the concept, in the same "
-                f"order, got {len(item)} images"
-            )
-        same = sum(item.digests[index] == sets[name].digests[index] for index in kept[name])
-        if same == len(kept[name]):
-            raise ValueError(f"paired images of {name!r} equal its own images: the concept's mark is not on them")
-        if same:
-            notes.append(f"concept {name!r}: {same} of {len(kept[name])} images equal their counterpart")
     for name in sets:
         _need(f"concept {name!r}", len(kept[name]), len(sets[name]))
-
-    resolved: dict[str, tuple[int | Callable, Concept, np.ndarray]] = {}
-    for name, (score, images) in asked.items():
-        resolved[name] = (score, images, _distinct(images, f"target {name!r}", notes))
+    disordered = {name for name, item in pairs.items() if check_pairs(name, sets[name], item, kept[name], notes)}
+    own = {name: _distinct(images, f"target {name!r}", notes) for name, (_, images) in asked.items()}
     store = _Store()
-    rows = {name: store.add(sets[name], kept[name]) for name in sets}
-    pair_rows = {name: store.add(pairs[name], kept[name]) for name in pairs}
-    pool_rows = None
+    rows = {name: store.add(sets[name], kept[name], f"concept {name!r}") for name in sets}
+    pair_rows = {name: store.add(pairs[name], kept[name], f"paired images of {name!r}") for name in pairs}
+    pool_rows, overlap = None, set[str]()
     if pool is not None:
-        pool_rows, touched = _pool_rows(pool, sets, {n: c for n, (_, c, _) in resolved.items()}, store, notes)
-        overlap |= touched
+        pool_rows, overlap = _pool_rows(pool, sets, {name: images for name, (_, images) in asked.items()}, store, notes)
+    for (name, item), (other, second) in itertools.combinations(called.items(), 2):
+        if POOL not in (name, other):  # such images were left out of the pool
+            _note_shared(name, item, other, second, notes)
+        _note_sources(name, item, other, second, notes)
     final = []
-    for name, (score, images, own) in resolved.items():
-        digests = {images.digests[index] for index in own}
-        shared = frozenset(concept for concept in sets if digests & set(sets[concept].digests))
-        final.append(Target(name, score, images.images if len(own) == len(images) else images.images[own], shared))
-    grouped = any(item.groups for item in [*sets.values(), *([pool] if pool else [])])
-    sources = None
-    if grouped:
-        numbers: dict[Any, int] = {}
-        sources = np.array([numbers.setdefault(group, len(numbers)) for group in store.groups])
+    for name, (score, images) in asked.items():
+        shared = [
+            concept
+            for concept, item in sets.items()
+            if _note_shared(f"concept {concept!r}", item, f"the images of target {name!r}", images, notes)
+        ]
+        distinct = images.images if len(own[name]) == len(images) else images.images[own[name]]
+        final.append(Target(name, score, distinct, frozenset(shared)))
+    sources = store.number_sources() if any(item.groups is not None for item in called.values()) else None
     values = {name: item.values[kept[name]] for name, item in sets.items() if item.values is not None}
     return Sets(
-        store.blocks, rows, values, pair_rows, pool_rows, sources, list(store.rows), final, frozenset(overlap), notes
-    )
+        store.blocks, rows, values, pair_rows, pool_rows, sources, list(store.rows), final, frozenset(overlap),
+        frozenset(disordered), notes,
+    )  # fmt: skip
+
+
+def _list_skipped(name: str, concept: Concept, notes: list[str]) -> None:
+    lines = [line.strip().rstrip(".") for line in concept.skipped]
+    if lines:
+        count = "1 file was" if len(lines) == 1 else f"{len(lines)} files were"
+        more = f"; and {len(lines) - _LISTED} more" if len(lines) > _LISTED else ""
+        notes.append(f"{name}: {count} not read: {'; '.join(lines[:_LISTED])}{more}")
+
+
+def _note_shared(name: str, concept: Concept, other: str, second: Concept, notes: list[str]) -> int:
+    """Return how many images are in both sets, and tell."""
+    count = len(set(concept.digests) & set(second.digests))
+    if count:
+        notes.append(f"{'1 image is' if count == 1 else f'{count} images are'} in both {name} and {other}")
+    return count
+
+
+def _note_sources(name: str, concept: Concept, other: str, second: Concept, notes: list[str]) -> None:
+    """Tell which labels of sources are in both sets: the same label is the same source."""
+    theirs = set(second.groups or ())
+    both = list(dict.fromkeys(label for label in concept.groups or () if label in theirs))
+    if both:
+        listed = ", ".join([str(label) for label in both[:_LISTED]] + ["..."] * (len(both) > _LISTED))
+        notes.append(
+            f"{'1 source is' if len(both) == 1 else f'{len(both)} sources are'} in both {name} and {other} ({listed}): "
+            "images of one source are compared with each other only; where these are not the same sources, give "
+            "different labels"
+        )
 
 
 def _pool_rows(
     pool: Concept, sets: Mapping[str, Concept], targets: Mapping[str, Concept], store: _Store, notes: list[str]
 ) -> tuple[np.ndarray, set[str]]:
     """Return the pool's rows without what is also a concept or class image, and the concepts that were found in it."""
-    kept = _distinct(pool, "random images", notes)
+    kept = _distinct(pool, POOL, notes)
     touched: set[str] = set()
     for kind, others in (("concept", sets), ("target", targets)):
         for name, other in others.items():
             known = set(other.digests)
             both = [index for index in kept if pool.digests[index] in known]
             if both:
-                notes.append(f"random images: {len(both)} are also images of {kind} {name!r} and were left out")
+                notes.append(f"{POOL}: {len(both)} are also images of {kind} {name!r} and were left out")
                 kept = np.array([index for index in kept if pool.digests[index] not in known], np.int64)
                 if kind == "concept":
                     touched.add(name)
-    _need("random images", len(kept), len(pool), notes)
-    return store.add(pool, kept), touched
+    _need(POOL, len(kept), len(pool), notes)
+    return store.add(pool, kept, POOL), touched
 
 
 def _as_concept(value: Any, groups: Sequence[Any] | None, name: str) -> Concept:
     if isinstance(value, Concept):
-        if groups is None:
-            return value
-        if len(groups) != len(value):
-            raise ValueError(f"{name}: {len(value)} examples need as many groups, got {len(groups)}")
-        return dataclasses.replace(value, groups=tuple(np.asarray(groups).tolist()))
+        return value if groups is None else dataclasses.replace(value, groups=check_groups(groups, len(value), name))
     return Concept.from_arrays(value, groups, name)
-
-
-def _as_target(model: Model, key: Any, value: Any) -> tuple[int | Callable, Concept]:
-    score, images = key, value
-    if isinstance(value, tuple) and len(value) == 2 and (callable(value[0]) or np.ndim(value[0]) == 0):
-        score, images = value
-    elif isinstance(key, str) and key.isdecimal() and key not in (model.class_names or ()):
-        score = int(key)
-    if not callable(score):
-        if isinstance(score, np.integer):
-            score = int(score)
-        if not isinstance(score, str | int):
-            raise TypeError(f"target {key!r} must be a class name, a class index or a function, got {_kind(score)}")
-        score = model.resolve_target(score)
-    return score, _as_concept(images, None, f"images of target {str(key)!r}")
 
 
 def _distinct(concept: Concept, name: str, notes: list[str]) -> np.ndarray:

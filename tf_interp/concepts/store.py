@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.capture import check_model
 from tf_interp.concepts.concept import Concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
@@ -35,8 +36,14 @@ def save_directions(
         The path of the .npz file.
 
     Raises:
+        TypeError: if the vectors are no Directions, or the model was not opened.
         ValueError: if the name does not end in .npz.
     """
+    check_model(model, "save_directions")
+    if not isinstance(directions, Directions):
+        raise TypeError(
+            f"vectors are saved as Directions, e.g. result.directions(layer), got {type(directions).__name__}"
+        )
     target = pathlib.Path(path)
     if target.suffix != ".npz":
         raise ValueError(f"{target}: the name of saved vectors must end in .npz")
@@ -72,6 +79,7 @@ def load_directions(path: str | pathlib.Path, model: Model, *, examples: Mapping
         ValueError: if the file is damaged or foreign, or the network's weights, its preprocessing or the examples are
             not those that the vectors were found with.
     """
+    check_model(model, "load_directions")
     target = pathlib.Path(path)
     about = _read_description(target.with_suffix(".json"))
     now = _describe(model, examples)

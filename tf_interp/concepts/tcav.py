@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.concepts import permutation
+from tf_interp.capture import POOLINGS, check_model, read_activations
 from tf_interp.concepts.cav import get_fit
 from tf_interp.concepts.compare import Compared, Options, compare, leave_blank
 from tf_interp.concepts.contrast import Contrast, declare_contrasts
-from tf_interp.concepts.measure import POOLINGS, Sensitivity, activations, sensitivities
+from tf_interp.concepts.measure import Sensitivity, sensitivities
 from tf_interp.concepts.quality import NULLS
 from tf_interp.concepts.reference import NOTE, run_reference
-from tf_interp.concepts.result import ConceptTest
-from tf_interp.concepts.sets import Sets, Target, gather_sets
+from tf_interp.concepts.result import ConceptTest, correct_rows
+from tf_interp.concepts.sets import Sets, gather_sets
 from tf_interp.concepts.specificity import PATTERNS, SMALLEST, Patterns
+from tf_interp.concepts.targets import Target
 from tf_interp.models import Model
 
 METHODS = ("displacement", "kim2018")
+ENTANGLED = 0.9  # vectors with a higher cosine are nearly the same
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
 _ESTIMATOR_NULLS = 19
 _ESTIMATOR_PATTERNS = 59
@@ -61,10 +63,12 @@ def tcav(
         concepts: name -> images float [N,H,W,C] in [0,1], or `Concept`; 5 or more of each, better 50.
         random: images or `Concept` of a random pool, 60 or more for specificity; None if every concept is paired.
         targets: class name or index -> images of the class; or any name -> (class name, index or function
-            outputs -> [N], images).
+            outputs -> [N], images). Rows have the class's name, where the model knows names.
         layers: layer names, or one name.
         paired: concept name -> the same images without the concept, in the same order.
-        groups: concept name or "random" -> N labels, equal where images share a source; these are permuted together.
+        groups: concept name or "random" -> N labels, equal where images share a source (crops of one photograph, one
+            patient); these are permuted together, and a side needs 2 or more sources. The same label in two sets is
+            the same source: `[f"{name} {n}" for n in ...]` keeps them apart.
         relative: "union" compares each concept with the union of its siblings, "pairs" with each of them, "none" not.
         hierarchy: parent -> names of concepts or parents; a parent is tested as the union of these, and siblings are
             the children of one parent.
@@ -96,11 +100,13 @@ def tcav(
         >>> tcav(model, {"striped": stripes}, photos, {"zebra": zebras}, "block5").rows[0]["score"]  # doctest: +SKIP
         0.93
     """
-    names = [layers] if isinstance(layers, str) else list(layers)
+    check_model(model, "tcav")
+    if not isinstance(layers, str | list | tuple):
+        raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
+    names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name) for name in names))
     asked = _Asked(
-        dict(concepts) if isinstance(concepts, Mapping) else concepts,
-        random, targets, paths, paired, groups, relative, hierarchy,
+        concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
     )  # fmt: skip
     return _run(model, asked, None)
@@ -131,6 +137,12 @@ def add_concepts(
     Raises:
         ValueError: if a name is taken, or the network's weights have changed.
     """
+    check_model(model, "add_concepts")
+    if not isinstance(test, ConceptTest) or not isinstance(concepts, Mapping):
+        raise TypeError(
+            "add_concepts needs what tcav returned, the model, and a dictionary name -> images; got "
+            f"{type(test).__name__}, {type(model).__name__} and {type(concepts).__name__}"
+        )
     known: _Known = test.state
     if taken := sorted(set(concepts) & set(known.asked.concepts)):
         raise ValueError(f"concepts {taken} were tested already: choose other names")
@@ -218,14 +230,17 @@ def _run(model: Model, asked: _Asked, known: _Known | None) -> ConceptTest:
         for contrast, answer in zip(contrasts, answers, strict=True):
             vectors[(path, *contrast.key)] = answer.vector
             projections[(path, *contrast.key)] = answer.projections
+        alike = _entangle(contrasts, answers)
         for number, (target, slope) in enumerate(zip(sets.targets, slopes, strict=True)):
             for contrast, answer in zip(contrasts, answers, strict=True):
                 head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
                 against = {"against": list(contrast.names) or None}
-                rows.append(_finish({**head, **against, **answer.numbers[number]}, target, slope))
-    family = _correct(rows, asked.family)
+                row = {**head, **against, **answer.numbers[number], **alike[contrast.key]}
+                rows.append(_finish(row, target, slope, asked.alpha))
+    family = correct_rows(rows, asked.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, list(sets.notes), designs, projections, known)
+    notes = [*sets.notes, *_note_family(rows, family, asked)]
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, notes, designs, projections, known)
 
 
 def _test_layer(
@@ -240,10 +255,37 @@ def _test_layer(
     return [compare(contrast, values, gradients, patterns, options) for contrast in contrasts]
 
 
+def _entangle(contrasts: Sequence[Contrast], answers: Sequence[Compared]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return, for each comparison that is not relative, which other concept's vector is most alike, and how much."""
+    found: dict[tuple[str, str], dict[str, Any]] = {contrast.key: {} for contrast in contrasts}
+    alone = [(item, answer) for item, answer in zip(contrasts, answers, strict=True) if not item.siblings]
+    for contrast, answer in alone:
+        cosines = {
+            other.concept: float(answer.vector @ own.vector)
+            for other, own in alone
+            if other.kind == contrast.kind and other.concept != contrast.concept
+        }
+        if cosines and np.isfinite(list(cosines.values())).all():
+            name = max(cosines, key=lambda key: abs(cosines[key]))
+            found[contrast.key] = {"entanglement": cosines[name], "entangled_with": name}
+    return found
+
+
+def _note_family(rows: Sequence[Mapping[str, Any]], family: int, asked: _Asked) -> list[str]:
+    """Say if the number of permutations is too small for anything to survive the correction."""
+    least = family / (1 + asked.permutations)
+    if least <= asked.alpha or all(row["p"] is None for row in rows):
+        return []
+    return [
+        f"with {asked.permutations:,} permutations and {family} tests no corrected p can be below {least:.2g}: ask for "
+        f"at least permutations={int(np.ceil(family / asked.alpha)):_}, or test less"
+    ]
+
+
 def _activate(model: Model, asked: _Asked, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
     """Return layer -> activations of all rows; images that were run before are not run again."""
     if known is None:
-        return activations(model, asked.paths, sets.blocks, asked.pooling, asked.batch_size)
+        return _read(model, asked, sets.blocks)
     place = {digest: number for number, digest in enumerate(known.digests)}
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
@@ -254,10 +296,15 @@ def _activate(model: Model, asked: _Asked, sets: Sets, known: _Known | None) -> 
             blocks.append(block[chosen])
     if not blocks:
         return {path: tf.gather(known.values[path], [place[digest] for digest in sets.digests]) for path in asked.paths}
-    new = activations(model, asked.paths, blocks, asked.pooling, asked.batch_size)
+    new = _read(model, asked, blocks)
     numbers = np.cumsum(fresh) - 1 + len(known.digests)
     order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
     return {path: tf.gather(tf.concat([known.values[path], new[path]], 0), order) for path in asked.paths}
+
+
+def _read(model: Model, asked: _Asked, blocks: list[np.ndarray]) -> dict[str, tf.Tensor]:
+    values = read_activations(model, blocks, asked.paths, pooling=asked.pooling, batch_size=asked.batch_size)
+    return {path: tf.constant(value) for path, value in values.items()}
 
 
 def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
@@ -269,9 +316,11 @@ def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str,
         for target, slope, answers in zip(sets.targets, known.slopes, table, strict=True):
             for name, answer in zip(sets.concepts, answers, strict=True):
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
-                rows.append(_finish({**head, **answer}, target, slope))
-    family = _correct(rows, asked.family)
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, NOTE], state=known)
+                rows.append(_finish({**head, **answer}, target, slope, asked.alpha))
+    family = correct_rows(rows, asked.family)
+    unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
+    notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
 
 
 def _check_reference(sets: Sets, asked: _Asked) -> None:
@@ -299,6 +348,7 @@ def _settings(asked: _Asked, sets: Sets) -> dict[str, Any]:
         "hierarchy": {name: list(children) for name, children in (asked.hierarchy or {}).items()},
         "random": None if sets.pool is None else len(sets.pool),
         "targets": {target.name: len(target.images) for target in sets.targets},
+        "classes": {target.name: None if callable(target.score) else target.score for target in sets.targets},
         "grouped": sets.groups is not None,
     }
     if asked.method == "kim2018":
@@ -316,30 +366,26 @@ def _check_options(asked: _Asked) -> None:
         ("permutations", asked.permutations, 99),
         ("bootstraps", asked.bootstraps, 20),
         ("batch_size", asked.batch_size, 1),
+        ("seed", asked.seed, 0),
+        ("family", 1 if asked.family is None else asked.family, 1),
     ):
         if not isinstance(number, numbers.Integral) or number < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
-    if not 0 < asked.alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, got {asked.alpha}")
+    if not isinstance(asked.alpha, numbers.Real) or not 0 < asked.alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, got {asked.alpha!r}")
 
 
-def _finish(row: dict[str, Any], target: Target, slope: Sensitivity) -> dict[str, Any]:
+def _finish(row: dict[str, Any], target: Target, slope: Sensitivity, alpha: float) -> dict[str, Any]:
     """Add what belongs to the target, and put the flags last."""
     flags = row.pop("flags")
     if row["concept"] in target.overlap and "OVERLAP" not in flags:
         flags = [*flags, "OVERLAP"]
+    if row["p_smallest"] is not None and row["p_smallest"] > alpha:
+        flags = [*flags, "FEW_RELABELINGS"]
+    if row["entanglement"] is not None and abs(row["entanglement"]) > ENTANGLED:
+        flags = [*flags, "ENTANGLED"]
     if slope.predicted is not None and slope.predicted < 0.5:
         flags = [*flags, "CLASS_NOT_PREDICTED"]
-    if row["specificity"] is None and "NON_FINITE" not in flags:
+    if row["specificity"] is None and not {"NON_FINITE", "OPTIMISTIC_P"} & set(flags):
         flags = [*flags, "SMALL_POOL"]
     return {**row, "predicted": slope.predicted, "flags": flags}
-
-
-def _correct(rows: list[dict[str, Any]], family: int | None) -> int:
-    """Add p values corrected over the whole declared family, return its size."""
-    size = max(len(rows), family or 0)
-    p = np.array([np.nan if row["p"] is None else row["p"] for row in rows])
-    for name, adjusted in (("p_holm", permutation.holm(p, size)), ("p_bh", permutation.benjamini_hochberg(p, size))):
-        for row, value in zip(rows, adjusted, strict=True):
-            row[name] = None if np.isnan(value) else float(value)
-    return size

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import itertools
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +26,17 @@ class Trend:
 
     values: tuple[float, ...]
     groups: tuple[int, ...] | None = None
+
+    @property
+    def sources(self) -> tuple[int, int] | None:
+        """Number of sources, twice (as of a `Design`); None where every image is its own."""
+        return None if self.groups is None else (len(set(self.groups)),) * 2
+
+    @property
+    def p_smallest(self) -> float:
+        """The smallest p that all shuffles of the values together can give."""
+        _, ties = np.unique(self._of_units(), return_counts=True)
+        return math.prod(map(math.factorial, ties.tolist())) / math.factorial(int(ties.sum()))
 
     def label(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return targets and weights of the true values, float32 [1,n], for a fit."""
@@ -142,8 +155,10 @@ def _slopes(values: np.ndarray, shares: np.ndarray | None = None) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _shuffled_slopes(trend: Trend, permutations: int, seed: int) -> np.ndarray:
-    random = np.random.default_rng((seed, 1))
     true = _slopes(trend._of_units()[None])
+    if math.factorial(true.shape[1]) <= permutations + 1:  # all of them but the true one, once each: p is exact
+        return true[0][list(itertools.permutations(range(true.shape[1])))[1:]]
+    random = np.random.default_rng((seed, 1))
     return random.permuted(np.repeat(true, permutations, 0), axis=1)
 
 

@@ -65,7 +65,13 @@ export function runName(run) {
 
 /** What a test warns of, in words; a code that is not here is shown as it is. @type {Record<string, string>} */
 export const FLAGS = {
-  SMALL_N: "Fewer than 30 pictures on a side, so intervals are wide.",
+  SMALL_N: "Fewer than 30 pictures (or sources of pictures) on a side, so intervals are wide.",
+  ONE_TARGET_IMAGE: "The target has a single picture, so nothing is said about other pictures of it.",
+  FEW_RELABELINGS: "So few pictures or sources that no result could be significant.",
+  SHARED_SOURCES: "Some sources have pictures on both sides; these are compared within the source only.",
+  PAIR_ORDER: "Some counterparts look as if they belonged to other pictures: is the order the same?",
+  ONE_IMAGE: "Without a single one of the concept pictures the result would change by over half.",
+  ENTANGLED: "Its vector is nearly that of another concept (cosine above .9): the two cannot be told apart.",
   SMALL_POOL: "Fewer than 60 random pictures, so specificity could not be computed.",
   POOL_REUSED: "The random sets share pictures, because the pool is too small for disjoint ones.",
   OVERLAP: "Some pictures were in several sets.",
