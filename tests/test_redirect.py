@@ -1,5 +1,6 @@
 """Redirected gradients against Lucid's rule, written out by hand."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +11,7 @@ from tf_interp.features import redirect
 def gradient(function, x, push, silent):
     @tf.function
     def run(x, push, silent):
-        with redirect.forward():
+        with tf.compat.v1.get_default_graph().gradient_override_map(redirect.GRADIENTS):
             loss = tf.reduce_sum(function(x) * push)
         return redirect.gradients(loss, [x], silent)[0]
 
@@ -57,3 +58,69 @@ def test_rows_of_a_reshaped_batch_belong_to_their_picture():
     x = -np.ones((2, 2, 2))
     result = gradient(frames, x, -np.ones((2, 2, 2)), [True, False])
     np.testing.assert_array_equal(result[:, 0, 0], [-1, 0])
+
+
+def hard_silu(x):
+    return x * tf.nn.relu6(x + 3.0) / 6.0
+
+
+def plain_silu(x):
+    return x * tf.sigmoid(x)
+
+
+GATED = {
+    "silu": (tf.nn.silu, -1.2785),
+    "silu, written out": (plain_silu, -1.2785),
+    "gelu": (lambda x: keras.activations.gelu(x), -0.7517),
+    "gelu, approximate": (lambda x: keras.activations.gelu(x, approximate=True), -0.7525),
+    "hard silu": (keras.activations.hard_silu, -1.5),
+    "hard silu, other order": (hard_silu, -1.5),
+    "mish": (keras.activations.mish, -1.1924),
+}
+
+
+@pytest.mark.parametrize("case", GATED)
+def test_beyond_its_minimum_a_gate_passes_what_wants_up_as_it_is(case):
+    function, minimum = GATED[case]
+    x = np.array([[minimum - 2.5, minimum - 0.2, minimum + 0.2, 2.0]])
+    for push in (-1.5 * np.ones_like(x), 1.5 * np.ones_like(x)):
+        variable = tf.constant(x, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(variable)
+            value = function(variable)
+        plain = tape.gradient(value, variable, push.astype(np.float32)).numpy()
+        scale = 1 / 6 if case == "hard silu, other order" else 1.0  # there the constant comes behind the gate
+        expected = np.where([True, True, False, False] & (push < 0), push * scale, plain)
+        np.testing.assert_allclose(gradient(function, x, push, [True]), expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(gradient(function, x, push, [False]), plain, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", GATED)
+def test_gates_are_found(case):
+    @tf.function
+    def run(x):
+        return GATED[case][0](2.0 * x[:, :1])
+
+    assert redirect.has_gates(run.get_concrete_function(tf.TensorSpec((None, 3))).graph)
+
+
+def test_what_weighs_channels_by_something_else_is_no_gate():
+    @tf.function
+    def run(x):
+        weight = tf.sigmoid(tf.reduce_mean(x, [1, 2], keepdims=True))
+        return x * weight + x * x + tf.sigmoid(2.0 * x) * 3.0 + tf.tanh(x) * tf.nn.relu(x - 1.0)
+
+    assert not redirect.has_gates(run.get_concrete_function(tf.TensorSpec((None, 4, 4, 3))).graph)
+
+
+def test_other_products_keep_their_gradient():
+    def product(x):
+        return tf.reduce_sum(x * tf.constant([[1.0], [2.0]])[None] * x[:, :1], -1)  # broadcasts both ways
+
+    x, push = np.random.default_rng(0).normal(size=(3, 2, 4)), -np.ones((3, 2))
+    variable = tf.constant(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        value = product(variable)
+    plain = tape.gradient(value, variable, tf.constant(push, tf.float32)).numpy()
+    np.testing.assert_allclose(gradient(product, x, push, [True] * 3), plain, rtol=1e-5, atol=1e-6)

@@ -49,8 +49,9 @@ from tf_interp.features import (
     total_variation,
 )
 from tf_interp.features.transforms import NormalizeGradient, Rotate
-from tf_interp.models import KerasModel
+from tf_interp.models import KerasModel, open_model
 
+L = keras.layers
 RENDER = importlib.import_module("tf_interp.features.render")  # the module, not the function of that name
 SIZE = 16
 NAMES = ("cat", "dog", "owl")
@@ -392,6 +393,36 @@ def test_silent_units_are_woken_up(monkeypatch):
     without = render(model, everything, **options)
     assert (without.activations[silent] == 0).all()
     assert all(status.startswith("did not activate") for status in np.array(without.status)[silent])
+
+
+def build_stuck(activation, kind, folder):
+    """Return a network of which every unit begins far below where its activation function rises."""
+    layers = [L.Conv2D(6, 1, name="conv"), L.Activation(activation, name="act")]
+    network = keras.Sequential([keras.Input((24, 24, 3)), *layers, L.GlobalAveragePooling2D(), L.Dense(2)])
+    colors = [[1, -1, -1], [-1, 1, -1], [-1, -1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]]
+    kernel = 4.0 * np.array(colors, np.float32).T
+    network.layers[0].set_weights([kernel[None, None], -kernel.sum(0) / 2 - 3.0])  # -3 for grey, at most 3
+    if kind == "keras":
+        return open_model(network)
+    network.export(folder, verbose=False)
+    return open_model(folder, trust=True)
+
+
+@pytest.mark.parametrize("kind", ["keras", "saved"])
+@pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "gelu", "hard_silu"])
+def test_stuck_units_of_any_activation_are_woken_up_in_any_model(activation, kind, tmp_path, monkeypatch):
+    model = build_stuck(activation, kind, tmp_path / "saved")
+    options = {"steps": 70, "transforms": (), "retries": 0, "param": Pixel(decorrelate=False)}
+    everything = [channel("act", n) for n in range(6)]
+    assert (render(model, everything, **{**options, "steps": 0}).activations <= 0).all()
+    woken = render(model, everything, **options)
+    monkeypatch.setattr(redirect, "LIMIT", 0)
+    monkeypatch.setattr(redirect, "has_gates", lambda graph: False)
+    model.folded.cached("render", dict).clear()
+    without = render(model, everything, **options)
+    assert (woken.activations > 0.5).all()
+    assert woken.status == ("ok",) * 6
+    assert (without.activations <= 0).all()
 
 
 def test_redirection_is_compiled_for_silent_units_only():

@@ -107,6 +107,7 @@ class Program:
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
         self._functions: dict[str, Any] = {}
         self._steps: dict[str, Any] = {}
+        self._gated = False
 
     def refresh(self) -> None:
         """Take over the weights of the network as they are now."""
@@ -121,12 +122,12 @@ class Program:
         """
         # a step that changes nothing: one trace less, and a trace costs more than a hundred steps
         still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
-        *_, reward, pictures = self._take(canvas, still, done, 0, 0.0, clean=True, feel=False)
+        _, _, reward, pictures = self._take(canvas, still, done, 0, 0.0, clean=True, feel=False)
         return pictures, reward
 
     def step(
         self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None, feel: bool = False
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, Any, Any]:
         """Take one step.
 
         Args:
@@ -138,11 +139,16 @@ class Program:
             feel: whether to find out the force.
 
         Returns:
-            `(values, force)`; values [N] is the objective before the step, force [N] the largest gradient that reaches
-            the network's input, or ones.
+            `(values, force, rewards)`; values [N] is the objective before the step, force [N] the largest gradient that
+            reaches the network's input, or ones; rewards [N] are the values without penalties.
         """
         moves = plan(self.transforms, seed, done)
-        return self._take(canvas, moves, done, seed, rate, clean=False, feel=feel, silent=silent)[:2]
+        return self._take(canvas, moves, done, seed, rate, clean=False, feel=feel, silent=silent)[:3]
+
+    @property
+    def gated(self) -> bool:
+        """Whether the network has activation functions that fall somewhere, such as SiLU; known once traced."""
+        return self._gated
 
     def traces(self) -> int:
         """Return how often anything was traced."""
@@ -168,6 +174,7 @@ class Program:
             specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
             self._functions[name] = tf.function(self._step, input_signature=specs, autograph=False)
             self._steps[name] = self._trace(self._functions[name])  # takes half the time to call
+            self._gated = redirect.has_gates(self._steps[name].graph)
         return self._steps[name](*exact, *free)
 
     def _trace(self, function: Any) -> Any:
@@ -188,21 +195,12 @@ class Program:
         def transform(pictures: Any) -> Any:
             return apply(self.transforms, pictures, moves, seed, self.size, clean)
 
-        def forward() -> tuple:
-            pictures = self.param.image(variables, self.shape)
-            seen = transform(pictures)
-            return (*self._evaluate(pictures, seen, transform, values, done), pictures, seen)
-
-        if not silent:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(variables)
-                value, reward, pictures, seen = forward()
-                loss = -tf.reduce_sum(value)
-            *gradients, push = tape.gradient(loss, [*variables, seen])
-        else:
-            with redirect.forward():
-                value, reward, pictures, seen = forward()
-            *gradients, push = redirect.gradients(-tf.reduce_sum(value), [*variables, seen], *silent)
+        pictures = self.param.image(variables, self.shape)
+        seen = transform(pictures)
+        layers = self._run(seen, redirect.GRADIENTS if silent else {})
+        value, reward = self._evaluate(pictures, layers, transform, values, done)
+        loss, sources = -tf.reduce_sum(value), [*variables, seen]
+        *gradients, push = redirect.gradients(loss, sources, *silent) if silent else tf.gradients(loss, sources)
         if any(gradient is None for gradient in gradients):
             raise ValueError(
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
@@ -213,25 +211,28 @@ class Program:
         tf.cond(clean, lambda: None, lambda: self.optimizer.update(handles, slots, gradients, rate, done))
         return value, force, reward, pictures
 
-    def _evaluate(self, pictures: Any, seen: Any, transform: Callable, values: list, step: Any) -> tuple:
+    def _evaluate(self, pictures: Any, layers: Mapping, transform: Callable, values: list, step: Any) -> tuple:
         """Return the objective [N] and the rewards in it [N]."""
 
         def look(images: Any) -> Mapping[str, Any]:
-            return self._run(transform(images))
+            return self._run(transform(images), {})
 
         def ask(rewards_only: bool) -> Any:
             value = self.objective.evaluate(lookup, iter(values), rewards_only)
             return tf.broadcast_to(value, tf.shape(pictures)[:1])
 
-        lookup = _Lookup(pictures, self._run(seen), look, step, self.count)
+        lookup = _Lookup(pictures, layers, look, step, self.count)
         value = ask(rewards_only=False)
         neutral = {term.neutral is None for term in self.objective.terms()}
         return value, ask(rewards_only=True) if len(neutral) == 2 else value
 
-    def _run(self, seen: Any) -> dict[str, Any]:
+    def _run(self, seen: Any, gradients: Mapping[str, str]) -> dict[str, Any]:
+        """Return the layers that the objective needs; `gradients` as in `Model.differently`."""
         if not self._fetch:
             return {}
-        layers = {name: _as_grid(value, name) for name, value in self.model.run(seen, sorted(self._fetch)).items()}
+        with self.model.differently(gradients):
+            got = self.model.run(seen, sorted(self._fetch))
+        layers = {name: _as_grid(value, name) for name, value in got.items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
         return layers
 

@@ -1,33 +1,37 @@
-"""Redirected gradients: a way out for a picture whose unit is silent, where a ReLU would let no gradient through.
+"""Redirected gradients: a way out for a picture whose unit is silent, where an activation function lets no way up pass.
 
-For a silent picture, and only where nothing at all of its gradient would pass an activation function, the gradient
-passes also where the function is flat, unless it would push the unit even further down. Values are never changed.
-Source: Lucid, `redirected_relu_grad`; https://github.com/tensorflow/lucid/pull/56 .
+Only for silent pictures, and values are never changed:
+
+* ReLU, ReLU6: where nothing at all of a picture's gradient would pass, it passes also where the function is flat,
+  unless it would push the unit even further down. (Lucid's rule.)
+* Functions that are their input times a gate (SiLU, GELU, Mish, hard SiLU): left of their minimum they rise again
+  towards zero, so that "more" leads further down, away from where the unit is active. There, what wants more passes
+  as it is.
+
+Source: Lucid, `redirected_relu_grad`; https://github.com/tensorflow/lucid/pull/56 . The rule for gates is our own.
 """
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 STEPS = 16  # steps with redirected gradients, after which to look whether a picture is still silent
-LIMIT = 64  # steps after which it is left alone
+LIMIT = 64  # steps after which a picture without any gradient is left alone
+
+# type of an operation -> the gradient to build the network with
+GRADIENTS = {"Relu": "TfInterpRedirectedRelu", "Relu6": "TfInterpRedirectedRelu6", "Mul": "TfInterpRedirectedMul"}
+
+_UNARY = ("Sigmoid", "Tanh", "Erf", "Erfc", "Softplus", "Relu6", "Neg", "Square", "Cast", "Identity")
+_BINARY = ("Mul", "RealDiv", "AddV2", "Sub", "Pow")
+_BENDING = ("Sigmoid", "Tanh", "Erf", "Erfc", "Relu6")
+_LONGEST = 16  # operations in a gate
 
 _current = threading.local()  # .silent: bool [N], while gradients are built
 
 
-@contextlib.contextmanager
-def forward() -> Iterator[None]:
-    """While open, ReLU operations built in the current graph get redirected gradients."""
-    names = {"Relu": "TfInterpRedirectedRelu", "Relu6": "TfInterpRedirectedRelu6"}
-    with tf.compat.v1.get_default_graph().gradient_override_map(names):
-        yield
-
-
 def gradients(loss: Any, sources: list[Any], silent: Any) -> list[Any]:
-    """Return the gradients of a loss that was built inside `forward`.
+    """Return the gradients of a loss whose network was built with `GRADIENTS`.
 
     Args:
         loss: scalar tensor of the current graph.
@@ -37,11 +41,61 @@ def gradients(loss: Any, sources: list[Any], silent: Any) -> list[Any]:
     Returns:
         A tensor, or None, for each source.
     """
+    for operation in tf.compat.v1.get_default_graph().get_operations():
+        if operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is not None:
+            # TensorFlow's own SiLU writes its derivative out, so that the product in it is never asked for one
+            name = tf.compat.v1.AttrValue(s=b"TfInterpRedirectedSilu")
+            operation._set_attr("_gradient_op_type", name)
     _current.silent = silent
     try:
         return tf.gradients(loss, sources)
     finally:
         del _current.silent
+
+
+def has_gates(graph: Any) -> bool:
+    """Return whether a network in a graph has functions that are their input times a gate.
+
+    Args:
+        graph: a `tf.Graph`.
+    """
+    return any(find_gate(operation) is not None for operation in graph.get_operations())
+
+
+def find_gate(operation: Any) -> tuple[int, Any] | None:
+    """Return (which input of a product is the gated one, the tensor x that it and the gate are computed from), or None.
+
+    Args:
+        operation: an operation, e.g. the last one of x * sigmoid(x).
+    """
+    if operation.type != "Mul":
+        return None
+    for side in (0, 1):
+        x = _strip(operation.inputs[side])
+        if x.shape.rank != 0 and _is_gate(operation.inputs[1 - side], x):
+            return side, x
+    return None
+
+
+def _strip(tensor: Any) -> Any:
+    """Return a tensor without constant factors."""
+    while tensor.op.type in ("Mul", "RealDiv") and 0 in [item.shape.rank for item in tensor.op.inputs]:
+        tensor = next((item for item in tensor.op.inputs if item.shape.rank != 0), tensor.op.inputs[0])
+    return tensor
+
+
+def _is_gate(tensor: Any, x: Any) -> bool:
+    """Return whether a tensor is a bent function of x alone, place by place."""
+    stack, types = [tensor], []
+    while stack:
+        item = stack.pop()
+        if item is x or item.shape.rank == 0:
+            continue
+        types.append(item.op.type)
+        if item.op.type not in _UNARY + _BINARY or len(types) > _LONGEST:
+            return False
+        stack += item.op.inputs
+    return any(kind in _BENDING for kind in types)
 
 
 @tf.RegisterGradient("TfInterpRedirectedRelu")
@@ -59,12 +113,45 @@ def _redirected_relu6(operation: Any, gradient: Any) -> Any:
     return _choose(plain, tf.where(away, tf.zeros_like(gradient), gradient))
 
 
+@tf.RegisterGradient("TfInterpRedirectedMul")
+def _redirected_mul(operation: Any, gradient: Any) -> list[Any]:
+    # the product once more, with TensorFlow's own gradient, and of copies, since one factor may depend on the other
+    factors, gate = list(operation.inputs), find_gate(operation)
+    copies = [tf.identity(factor) for factor in factors]
+    plain = tf.gradients(tf.multiply(*copies), copies, gradient)
+    if gate is None:
+        return plain
+    side, x = gate
+    stuck = _is_stuck(tf.gradients(tf.multiply(*factors), x)[0], gradient)
+    scale = 1.0 if factors[side] is x else tf.gradients(factors[side], x)[0]
+    plain[side] = tf.where(stuck, gradient / scale, plain[side])
+    plain[1 - side] = tf.where(stuck, tf.zeros_like(gradient), plain[1 - side])
+    return plain
+
+
+@tf.RegisterGradient("TfInterpRedirectedSilu")
+def _redirected_silu(operation: Any, gradient: Any, *others: Any) -> list[Any]:
+    product, x = operation.inputs[0].op, operation.inputs[1]
+    slope = tf.gradients(tf.multiply(*product.inputs), x)[0]
+    redirected = tf.where(_is_stuck(slope, gradient), gradient, slope * gradient)
+    return [redirected if item is x else None for item in operation.inputs]
+
+
+def _is_stuck(slope: Any, gradient: Any) -> Any:
+    """Return where a silent picture wants more of something that falls."""
+    silent = tf.reshape(_rows(gradient), [-1] + [1] * (len(gradient.shape) - 1))
+    return silent & (gradient < 0) & (slope <= 0)
+
+
 def _choose(plain: Any, redirected: Any) -> Any:
     """Return, picture by picture, the plain gradient unless the picture is silent and all of it is zero."""
-    axes = list(range(1, len(plain.shape)))
-    silent = _current.silent
-    if axes:  # layers under TimeDistributed have several rows for each picture, one after the other
-        silent = tf.repeat(silent, tf.shape(plain)[0] // tf.shape(silent)[0])
-        chosen = silent & tf.reduce_all(plain == 0, axes)
+    axes = range(1, len(plain.shape))
+    if axes:
+        chosen = _rows(plain) & tf.reduce_all(plain == 0, axes)
         return tf.where(tf.reshape(chosen, [-1, *[1] * len(axes)]), redirected, plain)
     return plain
+
+
+def _rows(gradient: Any) -> Any:
+    """Return which rows belong to a silent picture; under TimeDistributed it has several, one after the other."""
+    return tf.repeat(_current.silent, tf.shape(gradient)[0] // tf.shape(_current.silent)[0])

@@ -263,7 +263,9 @@ class _Job:
     ) -> Rendering:
         """Run the steps of one batch once."""
         canvas = self._canvas(objectives, state)
-        silent = None  # which pictures get no gradient at all, as long as there are any
+        least = [getattr(item, "least", None) for item in objectives for _ in range(self.count)]
+        lowest = np.array([-np.inf if value is None else value for value in least])
+        silent = None  # which pictures have no way up, as long as there are any
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
         gave_up = False
@@ -273,11 +275,15 @@ class _Job:
                     break
                 now = state.step + done
                 check = done == 0 or (silent is not None and done % redirect.STEPS == 0)
-                value, force = program.step(canvas, now, seed, self.rate, None if check else silent, feel=check)
+                step = program.step(canvas, now, seed, self.rate, None if check else silent, feel=check)
+                value, force, reward = step
                 if check:
-                    quiet = force.numpy() == 0
-                    silent = tf.constant(quiet) if quiet.any() and done < redirect.LIMIT else None
-                    gave_up = bool(quiet.all()) and done >= redirect.LIMIT
+                    dead = force.numpy() == 0
+                    gave_up = bool(dead.all()) and done >= redirect.LIMIT
+                    quiet = dead & (done < redirect.LIMIT)
+                    if program.gated:  # there the way up is hidden, not closed, until the unit is active
+                        quiet |= ~dead & (reward.numpy() <= lowest)
+                    silent = tf.constant(quiet) if quiet.any() else None
                     if gave_up:
                         break
                 losses.append(value)
@@ -295,7 +301,6 @@ class _Job:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
-        least = [getattr(item, "least", None) for item in objectives for _ in range(self.count)]
         rows = range(len(images))
         return Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),

@@ -1,10 +1,12 @@
 """`GraphModel`: a SavedModel, read through its frozen graph; no Python code of the model is needed."""
 
+import contextlib
 import copy
 import hashlib
 import pathlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -55,6 +57,7 @@ class GraphModel(Model):
         self._graph_def = graph_def
         self._nodes = {node.name: node for node in graph_def.node}
         self._chains: list[Chain] = []
+        self._different = threading.local()  # .gradients, while `differently` is open
         self._feeds = {name: tensor.name for name, tensor in feeds.items()}
         for any_batch in (True, False):
             self._any_batch = any_batch
@@ -147,18 +150,38 @@ class GraphModel(Model):
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        part = self.cached(("part", tuple(fetch), tuple(given)), lambda: self._part(fetch, list(given)))
+        changed = getattr(self._different, "gradients", None)
+        if changed is None:
+            part = self.cached(("part", tuple(fetch), tuple(given)), lambda: self._part(fetch, list(given)))
+        else:
+            part = self._importer(fetch, list(given), changed)
         values = [tf.cast(value, self._tensor(name).dtype) for name, value in given.items()]
         results = dict(zip(fetch, part(list(inputs.values()), values), strict=True))
         return {
             name: tf.cast(tensor, tf.float32) if name in self._outputs else tensor for name, tensor in results.items()
         }
 
+    @contextlib.contextmanager
+    def differently(self, gradients: Mapping[str, str]) -> Iterator[None]:
+        """While open, operations that `run` builds in the current graph have other gradients, see `Model`."""
+        before = getattr(self._different, "gradients", None)
+        self._different.gradients = gradients
+        try:
+            yield
+        finally:
+            self._different.gradients = before
+
     def _part(self, fetch: Sequence[str], given: Sequence[str]) -> Any:
         """Return a compiled function (inputs, given values) -> fetched tensors, holding only the nodes that this needs.
 
         It has to be a function: a tape does not see imported operations, but it does see the call.
         """
+        part = self._importer(fetch, given, {})
+        specs = [self._open_batch(self._tensor(name)) for name in given]
+        return tf.function(part, autograph=False).get_concrete_function(list((self._specs or {}).values()), specs)
+
+    def _importer(self, fetch: Sequence[str], given: Sequence[str], gradients: Mapping[str, str]) -> Callable[..., Any]:
+        """Return a function (inputs, given values) -> fetched tensors that imports what this needs."""
         places = {name: self._tensor(name).name for name in {*fetch, *given}}
         fed = [places[name] for name in given]
         for name in given:
@@ -171,6 +194,9 @@ class GraphModel(Model):
         needed = tf.compat.v1.GraphDef(
             versions=self._graph_def.versions, library=self._graph_def.library, node=nodes.values()
         )
+        for node in [*needed.node, *(node for function in needed.library.function for node in function.node_def)]:
+            if node.op in gradients:
+                node.attr["_gradient_op_type"].s = gradients[node.op].encode()
         edges = _edges(needed)
 
         def part(inputs: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -187,8 +213,7 @@ class GraphModel(Model):
             rest = iter(imported)
             return [replaced[tensor] if tensor in replaced else next(rest) for tensor in wanted]
 
-        specs = [self._open_batch(self._tensor(name)) for name in given]
-        return tf.function(part, autograph=False).get_concrete_function(list((self._specs or {}).values()), specs)
+        return part
 
     def _check_fed(self, wanted: Iterable[str], nodes: Mapping[str, Any]) -> None:
         unfed = [name for name, node in nodes.items() if node.op == "Placeholder"]

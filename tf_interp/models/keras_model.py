@@ -4,38 +4,19 @@ import copy
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.folding import FoldedWeights, Folding, Pair, find_pairs, is_foldable, is_norm
+from tf_interp.models.folding import FoldedWeights, Folding, Pair
 from tf_interp.models.inputs import Preprocess
+from tf_interp.models.keras_layers import ELSEWHERE, Found, name_calls, walk
 from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
 from tf_interp.models.taps import Around, Call, first_argument, tapped
 from tf_interp.models.wiring import list_calls
-
-
-class _Spot(NamedTuple):
-    """Where a named activation arises: tensor number `leaf` of call number `call` of a layer."""
-
-    layer: Any
-    call: int
-    leaf: int
-    shape: tuple[int | None, ...]
-
-
-class _Found(NamedTuple):
-    """What the network's own graph, or one trace of it, showed."""
-
-    spots: dict[str, _Spot]
-    outputs: dict[str, tuple[int | None, ...]]  # "output", "output:1", ... -> shape of the logits
-    aliases: dict[str, str]  # "output:<name>" -> one of `outputs`
-    unreadable: dict[str, str]  # path -> why
-    first: Any  # the innermost layer that was called first
-    pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
 
 
 class KerasModel(Model):
@@ -156,7 +137,7 @@ class KerasModel(Model):
         self._specs = None if structure is None else _name_specs(structure)
 
     @property
-    def _found(self) -> _Found:
+    def _found(self) -> Found:
         return self.cached("layers", self._discover)
 
     def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
@@ -204,7 +185,7 @@ class KerasModel(Model):
             leaves = keras.tree.flatten(output)
             for leaf, name in place.items():
                 if leaves[leaf].graph is not graph:
-                    raise ValueError(f"layer {name!r} cannot be read: {_ELSEWHERE}")
+                    raise ValueError(f"layer {name!r} cannot be read: {ELSEWHERE}")
                 if name in given:
                     leaves[leaf] = tf.cast(given[name], leaves[leaf].dtype)
                 got[name] = leaves[leaf]
@@ -226,7 +207,7 @@ class KerasModel(Model):
             )
         return got
 
-    def _discover(self) -> _Found:
+    def _discover(self) -> Found:
         """Find the layers in the model's own graph, or by tracing it for any number of images, or else for one."""
         if self._specs is None:
             raise ValueError(
@@ -236,7 +217,7 @@ class KerasModel(Model):
         plain = list_calls(self.model, [tuple(spec.shape[1:]) for spec in self._specs.values()])
         if plain is not None:
             calls, output = plain
-            return _name_calls(self.model, {}, calls, lambda tensor: True, output)
+            return name_calls(self.model, {}, calls, lambda tensor: True, output)
         with tf.init_scope():  # we may be inside somebody's tf.function
             try:
                 return self._trace_layers(None)
@@ -272,11 +253,11 @@ class KerasModel(Model):
         concrete = forward.get_concrete_function(specs)
         return concrete.graph, kept[1]
 
-    def _trace_layers(self, batch: int | None) -> _Found:
-        walked = dict(_walk(self.model, ""))
+    def _trace_layers(self, batch: int | None) -> Found:
+        walked = dict(walk(self.model, ""))
         if not all(getattr(layer, "built", True) for layer in (self.model, *walked.values())):
             self._trace(batch, [], lambda layer, call: call())  # builds it, which may add layers
-            walked = dict(_walk(self.model, ""))
+            walked = dict(walk(self.model, ""))
         stack: list[str] = []
         calls: list[Call] = []
         users: list[int] = []  # how many operations of a call read its input; 0 if another one had done so before
@@ -302,87 +283,11 @@ class KerasModel(Model):
             call._replace(alone=count > 0 and count == len(call.input.consumers()))
             for call, count in zip(calls, users, strict=True)
         ]
-        return _name_calls(self.model, walked, calls, lambda tensor: tensor.graph is graph, outputs)
+        return name_calls(self.model, walked, calls, lambda tensor: tensor.graph is graph, outputs)
 
 
 class _Enough(BaseException):
     """All that is wanted was seen: the rest of the network need not be built. No Exception, so that nobody stops it."""
-
-
-_ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
-
-
-def _walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """Yield path and object of every layer and operation below `layer`, each object once."""
-    seen = {id(layer)} if seen is None else seen
-    children = layer.layers if isinstance(layer, keras.Sequential) else []
-    if isinstance(layer, keras.Function):  # a functional model: operations that are no layers too
-        children = layer.operations
-    if isinstance(layer, keras.Layer):
-        children = [*children, *layer._flatten_layers(include_self=False, recursive=False)]
-    for child in children:
-        if id(child) not in seen and not isinstance(child, keras.layers.InputLayer):
-            seen.add(id(child))
-            yield prefix + child.name, child
-            yield from _walk(child, f"{prefix}{child.name}/", seen)
-
-
-def _name_calls(
-    model: Any, walked: dict[str, Any], calls: list[Call], is_seen: Callable[[Any], bool], result: Any
-) -> _Found:
-    """Turn the calls of one forward pass into names.
-
-    Args:
-        model: the model.
-        walked: path -> each layer that should have been called.
-        calls: the calls.
-        is_seen: whether a tensor can be read from outside.
-        result: what the model returned.
-    """
-    readable, unreadable, called = [], {}, set()
-    for path, layer, number, _, output, _ in calls:
-        called.add(id(layer))
-        leaves = [
-            (leaf, tensor)
-            for leaf, tensor in enumerate(keras.tree.flatten(output))
-            if isinstance(tensor, tf.Tensor | keras.KerasTensor)
-        ]
-        if leaves and all(is_seen(tensor) for _, tensor in leaves):
-            readable.append((path, layer, number, leaves))
-        else:
-            unreadable[path] = _ELSEWHERE if leaves else "it returns no tensor"
-    # a recurrent layer calls its cell once outside of its loop too, to see what it returns: that call tells nothing
-    readable = [item for item in readable if item[0] not in unreadable]
-    repeats = Counter(path for path, *_ in readable)
-    for path, layer in walked.items():
-        if id(layer) not in called and not repeats[path]:
-            unreadable[path] = "it is not called in a forward pass, or only in a tf.function that was traced before"
-    repeats["output"] += 1  # the name of the logits; a layer called "output" becomes "output@0"
-    numbers: Counter[str] = Counter()
-    spots: dict[str, _Spot] = {}
-    for path, layer, number, leaves in readable:
-        name = path if repeats[path] == 1 else f"{path}@{numbers[path]}"
-        numbers[path] += 1
-        for leaf, tensor in leaves:
-            spots[f"{name}:{leaf}" if leaf else name] = _Spot(layer, number, leaf, _shape(tensor))
-    outputs = keras.tree.flatten(result)
-    names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
-    ends = dict(zip(names, outputs, strict=True))
-    places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in spots.items()}
-    linear, norms = ({id(call.layer) for call in calls if test(call.layer)} for test in (is_foldable, is_norm))
-    labels = sorted(result) if isinstance(result, Mapping) else getattr(model, "output_names", ())
-    return _Found(
-        spots,
-        {name: _shape(tensor) for name, tensor in ends.items()},
-        {f"output:{label}": name for label, name in zip(labels, names, strict=False)},
-        unreadable,
-        calls[0].layer if calls else None,
-        tuple(find_pairs(calls, linear, norms, places, ends)),
-    )
-
-
-def _shape(tensor: tf.Tensor) -> tuple[int | None, ...]:
-    return tuple(tensor.shape[1:]) if len(tensor.shape or ()) else ()
 
 
 def _count_parameters(layer: Any) -> int:

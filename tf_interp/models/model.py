@@ -1,9 +1,10 @@
 """`Model`: the one door to a network. All activations and gradients come through `Model.run`."""
 
+import contextlib
 import difflib
 import re
 import threading
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,6 +156,18 @@ class Model:
             TensorShape([2, 6, 6, 4])
         """
         return self.cached("folded", self._fold)
+
+    @contextlib.contextmanager
+    def differently(self, gradients: Mapping[str, str]) -> Iterator[None]:
+        """While open, operations that `run` builds in the current graph have other gradients.
+
+        Take them with `tf.gradients`: a tape does not see it.
+
+        Args:
+            gradients: type of an operation -> name that `tf.RegisterGradient` gave the gradient to use.
+        """
+        with tf.compat.v1.get_default_graph().gradient_override_map(dict(gradients)):
+            yield
 
     def refresh(self, fetch: Sequence[str]) -> None:
         """Take over the weights of the network as they are now, where a `folded` model holds weights of its own.
