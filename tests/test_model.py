@@ -439,3 +439,11 @@ def test_kinds(opened):
     assert isinstance(opened("functional", "graph")[1], GraphModel)
     assert issubclass(KerasModel, Model)
     assert issubclass(GraphModel, Model)
+
+
+def test_the_names_of_a_network_with_one_logit():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+    model = open_model(network, class_names=["cat", "dog"])
+    assert model.resolve_target("dog") == model.resolve_target(0) == 0
+    with pytest.raises(ValueError, match=r"one logit, and it speaks for 'dog': for 'cat' give lambda y: -y\[:, 0\]"):
+        model.resolve_target("cat")

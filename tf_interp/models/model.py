@@ -332,6 +332,13 @@ class Model:
                 )
                 raise ValueError(f"no class {target!r}; {known}")
             index = names.index(target)
+            if len(names) == 2 and self.layers["output"][-1:] == (1,):
+                if index == 0:
+                    raise ValueError(
+                        f"{self.name!r} has one logit, and it speaks for {names[1]!r}: for {target!r} give "
+                        f"lambda y: -y[:, 0], or in an objective -class_logit({names[1]!r})"
+                    )
+                index = 0
         elif isinstance(target, int | np.integer) and not isinstance(target, bool):
             index = int(target)
         else:

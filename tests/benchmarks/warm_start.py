@@ -1,0 +1,97 @@
+"""Pictures through training: how few steps a warm start needs for what a picture from scratch reaches.
+
+    python tests/benchmarks/warm_start.py
+
+A small network learns handwritten digits. After each epoch some channels of each layer are drawn from scratch, and, from the last
+epoch's pictures on, in far fewer steps. Shown is the activation that the warm pictures reach, as a share of what those
+from scratch do, and how much a unit's picture changes from epoch to epoch either way.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+from sklearn.datasets import load_digits
+
+from tf_interp.features import channel, render
+from tf_interp.models import open_model
+
+LAYERS = ("conv1", "conv2", "conv3")
+
+
+def build(seed):
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 1)),
+            *(layers.Conv2D(16, 3, padding="same", name="conv1"), layers.BatchNormalization(), layers.ReLU()),
+            *(layers.MaxPooling2D(), layers.Conv2D(32, 3, padding="same", name="conv2")),
+            *(layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D()),
+            *(layers.Conv2D(48, 3, padding="same", name="conv3"), layers.BatchNormalization(), layers.ReLU()),
+            *(layers.GlobalAveragePooling2D(), layers.Dense(10, name="logits")),
+        ]
+    )
+
+
+def change(pictures):
+    """Return the mean absolute difference of each picture from the one an epoch before, over epochs and units."""
+    return float(
+        np.mean([np.abs(after - before).mean() for before, after in zip(pictures, pictures[1:], strict=False)])
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=256, help="steps from scratch")
+    parser.add_argument("--warm", type=int, nargs="+", default=[16, 32, 64], help="steps from the last picture on")
+    parser.add_argument("--units", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3, help="networks")
+    options = parser.parse_args()
+    digits = load_digits()
+    images = np.kron(digits.images / 16, np.ones((4, 4)))[..., None].astype(np.float32)
+    shares = {(layer, warm): [] for layer in LAYERS for warm in options.warm}
+    scratch_change, warm_change = ({layer: [] for layer in LAYERS} for _ in range(2))
+    for seed in range(options.seeds):
+        network = build(seed)
+        network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        model = open_model(network)
+        last, kept = {}, {}
+        for epoch in range(options.epochs):
+            history = network.fit(images, digits.target, batch_size=64, verbose=0).history
+            for layer in LAYERS:
+                objectives = [channel(layer, n) for n in range(options.units)]
+                scratch = render(model, objectives, steps=options.steps, retries=0)
+                kept.setdefault((layer, "scratch"), []).append(scratch.images)
+                alive = scratch.activations > 0
+                for warm in options.warm:
+                    start = last.get((layer, warm), scratch)
+                    picture = start if epoch == 0 else render(model, objectives, steps=warm, init=start, retries=0)
+                    last[layer, warm] = picture
+                    kept.setdefault((layer, warm), []).append(picture.images)
+                    if epoch:
+                        shares[layer, warm].extend((picture.activations / scratch.activations)[alive])
+        for layer in LAYERS:
+            scratch_change[layer].append(change(kept[layer, "scratch"]))
+            warm_change[layer].append([change(kept[layer, warm]) for warm in options.warm])
+        print(f"network {seed}: accuracy {history['accuracy'][0]:.3f} after {options.epochs} epochs", flush=True)
+    print(
+        f"\nactivation of warm pictures as a share of {options.steps} steps from scratch; median, 10th percentile, units x epochs"
+    )
+    for (layer, warm), values in shares.items():
+        print(
+            f"  {layer}  {warm:4d} steps ({options.steps / warm:4.1f}x fewer): {np.median(values):.3f}  "
+            f"{np.percentile(values, 10):.3f}  n={len(values)}"
+        )
+    print("change of a picture from epoch to epoch, mean absolute difference of pixels")
+    for layer in LAYERS:
+        warm = ", ".join(
+            f"{value:.3f} ({steps} steps)"
+            for steps, value in zip(options.warm, np.mean(warm_change[layer], 0), strict=True)
+        )
+        print(f"  {layer}  from scratch {np.mean(scratch_change[layer]):.3f}; warm {warm}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Gradients of convolutions without those of their weights: pictures are optimized here, the network stays as it is.
+
+TensorFlow builds both and then drops what nobody asked for. Not building it makes a first picture come sooner.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+# type of an operation -> the gradient to build the network with
+GRADIENTS = {
+    "Conv2D": "TfInterpWeightlessConv2D",
+    "DepthwiseConv2dNative": "TfInterpWeightlessDepthwiseConv2D",
+    "BiasAdd": "TfInterpWeightlessBiasAdd",
+}
+
+_FIXED = ("ReadVariableOp", "Const", "Placeholder")  # a placeholder holds what a function captured
+_PASSING = ("Identity", "Cast")
+
+
+@tf.RegisterGradient("TfInterpWeightlessConv2D")
+def _convolution(operation: Any, gradient: Any) -> list[Any]:
+    keys = ("strides", "padding", "explicit_paddings", "data_format", "dilations", "use_cudnn_on_gpu")
+    return _without_weights(tf.raw_ops.Conv2D, tf.raw_ops.Conv2DBackpropInput, keys, operation, gradient)
+
+
+@tf.RegisterGradient("TfInterpWeightlessDepthwiseConv2D")
+def _depthwise_convolution(operation: Any, gradient: Any) -> list[Any]:
+    keys = ("strides", "padding", "explicit_paddings", "data_format", "dilations")
+    back = tf.raw_ops.DepthwiseConv2dNativeBackpropInput
+    return _without_weights(tf.raw_ops.DepthwiseConv2dNative, back, keys, operation, gradient)
+
+
+@tf.RegisterGradient("TfInterpWeightlessBiasAdd")
+def _bias(operation: Any, gradient: Any) -> list[Any]:
+    if _is_fixed(operation.inputs[1]):
+        return [gradient, None]
+    return [gradient, tf.raw_ops.BiasAddGrad(out_backprop=gradient, data_format=operation.get_attr("data_format"))]
+
+
+def _without_weights(forward: Any, back: Any, keys: tuple[str, ...], operation: Any, gradient: Any) -> list[Any]:
+    x, weights = operation.inputs
+    options = {key: operation.get_attr(key) for key in keys}
+    if not _is_fixed(weights):  # somebody's weights depend on the picture: as TensorFlow does it
+        copies = [tf.identity(x), tf.identity(weights)]
+        return tf.gradients(forward(input=copies[0], filter=copies[1], **options), copies, gradient)
+    sizes = x.shape.as_list() if x.shape.is_fully_defined() else tf.shape(x)
+    return [back(input_sizes=sizes, filter=weights, out_backprop=gradient, **options), None]
+
+
+def _is_fixed(weights: Any) -> bool:
+    while weights.op.type in _PASSING:
+        weights = weights.op.inputs[0]
+    return weights.op.type in _FIXED
