@@ -16,7 +16,7 @@ class Drawing:
 
     Args:
         steps: optimization steps for the first picture.
-        warm_steps: steps for each later one; None takes a quarter of `steps`.
+        warm_steps: steps for each later one; None takes an eighth of `steps`.
         at: "channel" excites a direction everywhere (a texture); "neuron" at the central position only.
         penalty: objective to subtract, such as `0.01 * l1()` for networks trained on a black ground.
         size: side of the pictures in pixels; None takes the network's own.
@@ -44,7 +44,7 @@ class Drawing:
 
     def count_steps(self, warm: bool) -> int:
         """Return the optimization steps of the first picture, or of a later one."""
-        return (self.warm_steps or max(1, self.steps // 4)) if warm else self.steps
+        return (self.warm_steps or max(1, self.steps // 8)) if warm else self.steps
 
     def draw(self, model: Model, directions: Directions, last: Rendering | None) -> Rendering:
         """Return one picture per direction.
@@ -61,5 +61,10 @@ class Drawing:
         if self.penalty is not None:
             objectives = [objective - self.penalty for objective in objectives]
         return render(
-            model, objectives, steps=self.count_steps(last is not None), size=self.size, seed=self.seed, init=last
+            model,
+            objectives,
+            steps=self.count_steps(last is not None),
+            size=self.size,
+            seed=self.seed,
+            init=None if last is None else last.restarted(),
         )

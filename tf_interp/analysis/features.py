@@ -20,7 +20,7 @@ class Features(Part):
     Args:
         units: how many channels (those that differ most between the probe pictures at the first step), or which.
         steps: optimization steps for the first picture.
-        warm_steps: steps for each later one; None takes a quarter of `steps`.
+        warm_steps: steps for each later one; None takes an eighth of `steps`.
         at: "channel" excites it everywhere (a texture); "neuron" at the central position only (one receptive field).
         penalty: objective to subtract, such as `0.01 * l1()` for networks trained on a black ground.
         size: side of the pictures in pixels; None takes the network's own.

@@ -22,7 +22,7 @@ class NeuronGroups(Part):
             frequent labels of the probe.
         icons: whether to draw each group by feature visualization.
         steps: optimization steps for the first icon.
-        warm_steps: steps for each later one; None takes a quarter of `steps`.
+        warm_steps: steps for each later one; None takes an eighth of `steps`.
         at: "channel" or "neuron", as in `Features`.
         penalty: objective to subtract, as in `Features`.
         seed: of the factorization and of the icons.
