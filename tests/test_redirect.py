@@ -12,8 +12,8 @@ def gradient(function, x, push, silent):
     @tf.function
     def run(x, push, silent):
         with tf.compat.v1.get_default_graph().gradient_override_map(redirect.GRADIENTS):
-            loss = tf.reduce_sum(function(x) * push)
-        return redirect.gradients(loss, [x], silent)[0]
+            value = function(x)
+        return redirect.gradients(tf.reduce_sum(value * push), [x], silent, [value])[0]
 
     return run(tf.constant(x, tf.float32), tf.constant(push, tf.float32), tf.constant(silent)).numpy()
 
@@ -61,7 +61,7 @@ def test_rows_of_a_reshaped_batch_belong_to_their_picture():
 
 
 def hard_silu(x):
-    return x * tf.nn.relu6(x + 3.0) / 6.0
+    return x * (tf.nn.relu6(x + 3.0) * (1.0 / 6.0))
 
 
 def plain_silu(x):
@@ -74,7 +74,7 @@ GATED = {
     "gelu": (lambda x: keras.activations.gelu(x), -0.7517),
     "gelu, approximate": (lambda x: keras.activations.gelu(x, approximate=True), -0.7525),
     "hard silu": (keras.activations.hard_silu, -1.5),
-    "hard silu, other order": (hard_silu, -1.5),
+    "hard silu, written out": (hard_silu, -1.5),
     "mish": (keras.activations.mish, -1.1924),
 }
 
@@ -82,35 +82,62 @@ GATED = {
 @pytest.mark.parametrize("case", GATED)
 def test_beyond_its_minimum_a_gate_passes_what_wants_up_as_it_is(case):
     function, minimum = GATED[case]
-    x = np.array([[minimum - 2.5, minimum - 0.2, minimum + 0.2, 2.0]])
-    for push in (-1.5 * np.ones_like(x), 1.5 * np.ones_like(x)):
-        variable = tf.constant(x, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(variable)
-            value = function(variable)
-        plain = tape.gradient(value, variable, push.astype(np.float32)).numpy()
-        scale = 1 / 6 if case == "hard silu, other order" else 1.0  # there the constant comes behind the gate
-        expected = np.where([True, True, False, False] & (push < 0), push * scale, plain)
-        np.testing.assert_allclose(gradient(function, x, push, [True]), expected, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(gradient(function, x, push, [False]), plain, rtol=1e-4, atol=1e-6)
+    x = minimum + np.array([[-2.5, -0.2, -1.0], [-2.5, 0.2, -1.0], [-2.5, -0.2, 3.0], [-0.1, -0.2, -0.3]])
+    push = np.array([[-1.5, -0.5, 1.0], [-1.5, -0.5, 1.0], [-1.5, -0.5, 1.0], [1.0, 0.5, 0.0]])
+    variable = tf.constant(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        value = function(variable)
+    plain = tape.gradient(value, variable, push.astype(np.float32)).numpy()
+    expected = plain.copy()
+    for row in (0, 2):  # all that wants more is left of the minimum; in row 1 one is right of it, in row 3 nothing does
+        expected[row] = np.where(push[row] < 0, push[row], plain[row])
+    np.testing.assert_allclose(gradient(function, x, push, [True] * 4), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(gradient(function, x, push, [False] * 4), plain, rtol=1e-4, atol=1e-6)
+
+
+def count_gates(function):
+    @tf.function
+    def run(x):
+        counts.append(len(redirect.find_gates([tf.cast(tf.reshape(tf.identity(function(x)), [-1]), tf.float32)])))
+
+    counts = []
+    run.get_concrete_function(tf.TensorSpec((None, 4, 4, 3)))
+    return counts[0]
 
 
 @pytest.mark.parametrize("case", GATED)
 def test_gates_are_found(case):
-    @tf.function
-    def run(x):
-        return GATED[case][0](2.0 * x[:, :1])
-
-    assert redirect.has_gates(run.get_concrete_function(tf.TensorSpec((None, 3))).graph)
+    function = GATED[case][0]
+    assert count_gates(lambda x: function(2.0 * x)) == 1
+    assert count_gates(lambda x: tf.nn.relu(function(x))) == 0, "only at the end of the layer"
 
 
-def test_what_weighs_channels_by_something_else_is_no_gate():
-    @tf.function
-    def run(x):
-        weight = tf.sigmoid(tf.reduce_mean(x, [1, 2], keepdims=True))
-        return x * weight + x * x + tf.sigmoid(2.0 * x) * 3.0 + tf.tanh(x) * tf.nn.relu(x - 1.0)
+def test_what_is_weighed_by_something_else_is_no_gate():
+    others = [
+        lambda x: x * tf.sigmoid(tf.reduce_mean(x, [1, 2], keepdims=True)),
+        lambda x: x * x,
+        lambda x: x * tf.sigmoid(x[:, :1, :1] + 0.0 * x[::-1]),
+        lambda x: tf.tanh(x) * tf.nn.relu(x - 1.0),
+        lambda x: 3.0 * x,
+        lambda x: x + tf.sigmoid(x),
+    ]
+    assert [count_gates(function) for function in others] == [0] * len(others)
 
-    assert not redirect.has_gates(run.get_concrete_function(tf.TensorSpec((None, 4, 4, 3))).graph)
+
+def test_a_slope_before_the_wanted_layer_is_as_good_as_any_other():
+    """Only the layer's own function has a way up that leads down; further down a falling slope is part of the way."""
+    x, push = np.array([[-3.0, -2.0, 0.5, 1.5]]), -np.ones((1, 4))
+
+    def two(x):
+        return plain_silu(plain_silu(x) - 3.0)
+
+    variable = tf.constant(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        value = plain_silu(variable)  # the first one, plain; the second one lets everything pass
+    expected = tape.gradient(value, variable, push.astype(np.float32)).numpy()
+    np.testing.assert_allclose(gradient(two, x, push, [True]), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_other_products_keep_their_gradient():

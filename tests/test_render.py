@@ -1,5 +1,6 @@
 """`render` on small networks: it climbs, compiles once, goes on where it stopped, and says what went wrong."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import gc
@@ -190,9 +191,9 @@ def test_other_units_trace_nothing():
     assert len(programs(model)) == 2
     with_vectors = traces(model)
     render(model, Directions("conv2", np.ones((3, 8)) + unit([4, 5, 6])), steps=2)
-    render(model, class_logit("cat"), steps=2)
+    render(model, [class_logit("cat"), class_logit("dog")], steps=2, retries=0)
     after_logits = traces(model)
-    render(model, [class_logit("dog"), class_logit(2)], steps=2)
+    render(model, [class_logit("dog"), class_logit(2)], steps=2, retries=0)
     assert programs(model)[0].traces() == before
     assert programs(model)[1].traces() == with_vectors - before
     assert traces(model) == after_logits
@@ -419,7 +420,7 @@ def test_stuck_units_of_any_activation_are_woken_up_in_any_model(activation, kin
     assert (render(model, everything, **{**options, "steps": 0}).activations <= 0).all()
     woken = render(model, everything, **options)
     monkeypatch.setattr(redirect, "LIMIT", 0)
-    monkeypatch.setattr(redirect, "has_gates", lambda graph: False)
+    monkeypatch.setattr(redirect, "find_gates", lambda layers: [])
     model.folded.cached("render", dict).clear()
     without = render(model, everything, **options)
     assert (woken.activations > 0.5).all()
@@ -476,17 +477,17 @@ def test_nan_is_said_and_not_shown(model):
 def test_ctrl_c_returns_what_there_is(model, monkeypatch):
     ticks = []
 
-    def stop():
+    def stop(done):
         ticks.append(1)
         if len(ticks) == 5:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def bar(shown, total):
-        assert total == 20
+    def bar(shown, total, unit):
+        assert (total, unit) == (20, "steps")
         yield stop
 
-    monkeypatch.setattr(RENDER, "_progress_bar", bar)
+    monkeypatch.setattr(RENDER, "progress_bar", bar)
     rendering = render(model, ["conv2:1", "conv1:1"], steps=10)
     assert rendering.status == ("stopped after 5 of 10 steps", "stopped after 0 of 10 steps")
     assert rendering.images.shape == (2, SIZE, SIZE, 3)
@@ -568,3 +569,93 @@ def test_bad_values_are_said_in_plain_words(model, call, message):
 def test_wrong_kinds_are_said_in_plain_words(model, call, message):
     with pytest.raises(TypeError, match=message):
         call(model)
+
+
+def test_threads_may_begin_together():
+    model = build()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(render, model, f"conv2:{n}", steps=2, retries=0) for n in range(8)]
+        together = [call.result() for call in calls]
+    assert traces(model) <= 2  # the second one where a unit was silent
+    for n, rendering in enumerate(together):
+        np.testing.assert_allclose(rendering.images, render(model, f"conv2:{n}", steps=2, retries=0).images, atol=1e-4)
+
+
+def test_a_silent_unit_behind_a_loop_in_a_saved_model_is_said_to_be_dead(tmp_path):
+    layers = [L.Reshape((8, 24)), L.GRU(5, return_sequences=True), L.Conv1D(4, 3, activation="relu", name="end")]
+    network = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    network.get_layer("end").bias.assign([-50.0] * 4)
+    network.export(tmp_path / "saved", verbose=False)
+    rendering = render(open_model(tmp_path / "saved", trust=True), "end:1", steps=3, retries=0)
+    assert rendering.status[0].startswith("did not activate")
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu"])
+def test_waking_units_up_makes_no_picture_of_a_deep_sparse_network_worse(activation, monkeypatch):
+    layers = [keras.Input((24, 24, 3))]
+    for number, width in enumerate((8, 12, 12)):
+        layers += [L.Conv2D(width, 3), L.BatchNormalization(), L.Activation(activation, name=f"act{number}")]
+    network = keras.Sequential(layers)
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, L.Conv2D):
+            layer.kernel.assign(random.normal(0, 1.5 / np.prod(layer.kernel.shape[:-1]) ** 0.5, layer.kernel.shape))
+        if isinstance(layer, L.BatchNormalization):
+            layer.beta.assign(random.normal(-0.7, 0.5, layer.beta.shape))
+    model, units = open_model(network), [channel("act2", n) for n in range(12)]
+    options = {"steps": 100, "retries": 0, "transforms": ()}
+    woken = render(model, units, **options).activations
+    monkeypatch.setattr(redirect, "LIMIT", 0)
+    monkeypatch.setattr(redirect, "find_gates", lambda layers: [])
+    model.folded.cached("render", dict).clear()
+    plain = render(model, units, **options).activations
+    assert (woken > 0).sum() >= (plain > 0).sum() > 0
+    assert np.maximum(woken, 0).sum() >= 0.95 * np.maximum(plain, 0).sum()
+
+
+def test_a_one_hot_direction_is_a_channel_in_a_network_of_gates():
+    model = build(activation="silu", bias=-2.0)
+    options = {"steps": 20, "retries": 0, "param": Pixel(), "transforms": ()}
+    one, other = (render(model, item, **options) for item in (channel("conv2", 3), direction("conv2", unit(3))))
+    np.testing.assert_allclose(one.images, other.images, atol=1e-3)
+    np.testing.assert_allclose(one.activations, other.activations, rtol=1e-3)
+
+
+def test_penalties_alone_are_what_counts():
+    model = build()
+    for item in (-input_diff(REAL), -2.0 * activation_difference("conv1", REAL)):
+        rendering = render(model, item, steps=10, retries=3)
+        assert rendering.status == ("ok",)
+        assert rendering.seeds == (0,)
+        assert rendering.activations[0] > render(model, item, steps=0).activations[0]
+
+
+def test_another_try_starts_from_the_given_picture_too(monkeypatch):
+    model = silent_model(dead=[0])
+    rendering = render(model, "conv2:0", init=REAL[None], steps=1, retries=2)
+    np.testing.assert_allclose(rendering.images[0], REAL, atol=0.1)
+    assert rendering.status[0].startswith("did not activate")
+
+
+def test_ctrl_c_while_something_is_compiled_keeps_what_was_finished(monkeypatch):
+    model = build()
+    trace = RENDER.Program._trace
+
+    def stop(self, function):
+        if "conv1" in str(self.objective):
+            raise KeyboardInterrupt
+        return trace(self, function)
+
+    monkeypatch.setattr(RENDER.Program, "_trace", stop)
+    rendering = render(model, ["conv2:1", "conv1:1", "logits:1"], steps=3, retries=0)
+    assert rendering.status[:2] == ("ok", "stopped after 0 of 3 steps")
+    assert rendering.status[2].startswith("stopped")
+    assert np.isfinite(rendering.images).all()
+    assert np.isnan(rendering.activations[1:]).all()
+
+
+def test_status_of_a_sum_follows_its_parts():
+    assert (2.0 * channel("a", 1) - 0.1 * total_variation()).least == 0.0
+    assert (channel("a", 1) / 3 + channel("b", 1)).least == 0.0
+    assert [(-channel("a", 1)).least, (channel("a", 1) + 3).least, (0.1 * total_variation()).least] == [None] * 3
+    assert (channel("a", 1) - channel("b", 1)).least is None

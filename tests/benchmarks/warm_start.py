@@ -2,8 +2,9 @@
 
     python tests/benchmarks/warm_start.py
 
-A small network learns handwritten digits. After each epoch some channels of each layer are drawn from scratch, and, going
-on from the last epoch's pictures as `Features` does, in fewer steps. Shown is the activation that the warm pictures reach as a share of what those from scratch do, and how much a unit's picture changes from epoch to epoch either way.
+A small network learns handwritten digits. After each epoch some channels of each layer are drawn from scratch, and in
+fewer steps from the last epoch's pictures on, as `Features` does. Shown is the activation that the warm pictures reach
+as a share of what those from scratch do, and how much a unit's picture changes from epoch to epoch either way.
 """
 
 import argparse
@@ -59,11 +60,8 @@ def main():
                 alive = scratch.activations > 1e-3  # the others have no picture to reach
                 for warm in options.warm:
                     start = last.get((layer, warm), scratch)
-                    picture = (
-                        start
-                        if epoch == 0
-                        else render(model, objectives, steps=warm, init=start.restarted(), retries=0)
-                    )
+                    if epoch:
+                        start = render(model, objectives, steps=warm, init=start.restarted(), retries=0)
                     last[layer, warm] = start
                     kept.setdefault((layer, warm), []).append(start.images)
                     if epoch:

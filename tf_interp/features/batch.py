@@ -1,7 +1,6 @@
 """`render_many`: pictures of thousands of units, in batches, resumable, on any engine."""
 
 import collections
-import contextlib
 import dataclasses
 import difflib
 import inspect
@@ -13,9 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.directions import Directions
+from tf_interp.features.asked import check_objective
 from tf_interp.features.cache import RenderedUnit, UnitCache, round_pictures
 from tf_interp.features.objective import Objective, as_objective
 from tf_interp.features.objectives import from_directions
+from tf_interp.features.progress import progress_bar
 from tf_interp.features.render import render
 from tf_interp.models.model import Model
 
@@ -76,7 +77,7 @@ def render_many(
         raise TypeError(f"render_many needs a list of objectives or Directions, got {listed!r}")
     objectives = [as_objective(item) for item in listed]
     for item in objectives:
-        _check_names(item, model)
+        check_objective(item, model, model.layers)
     if side is not None and side < 1:
         raise ValueError(f"side must be 1 pixel or more, got {side}")
     own = {key: value for key, value in settings.items() if key != "batch_size"}  # decides the speed only
@@ -150,7 +151,7 @@ def _iterate(job: _Job, batches: list[list[int]], engine: Engine, progress: bool
     left = collections.deque(batches)
     pending = {index for batch in batches for index in batch}
     results = iter(engine(job, batches))
-    with _progress_bar(progress, len(pending)) as advance:
+    with progress_bar(progress, len(pending), "units") as advance:
         for index in range(len(job.objectives)):
             if index not in pending:
                 yield job.look_up(index)
@@ -195,26 +196,3 @@ def _check_options(options: dict[str, Any]) -> dict[str, Any]:
     if init is not None and (not isinstance(init, np.ndarray) or init.ndim != 4 or len(init) != 1):
         raise ValueError("render_many starts all units from the same picture: init must be an array [1,h,w,C]")
     return {**_OPTIONS, **options}
-
-
-def _check_names(objective: Objective, model: Model) -> None:
-    """Raise ValueError if a layer or class does not exist: better now than after hours."""
-    for term in objective.terms():
-        for target in term.targets.values():
-            model.resolve_target(target)
-        for layer, *_ in term.needs:
-            model.resolve(layer)
-
-
-@contextlib.contextmanager
-def _progress_bar(shown: bool, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function to call with the number of units that are done."""
-    if not shown:
-        yield lambda done: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("units"), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as bar:
-        task = bar.add_task("rendering", total=total)
-        yield lambda done: bar.advance(task, done)

@@ -75,10 +75,10 @@ class UnitCache:
     """
 
     def __init__(self, folder: str | os.PathLike, model: Model, settings: Mapping[str, Any]) -> None:
-        self.folder, self._model = pathlib.Path(folder), model
+        self.folder, self._model, self._digest = pathlib.Path(folder), model, model.digest()
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"the cache {str(self.folder)!r} must be a folder, found a file")
-        network = (model.digest(), _describe_preprocess(model), list(model.layers.items()), model.input_shape)
+        network = (self._digest, _describe_preprocess(model), list(model.layers.items()), model.input_shape)
         self._common = hashlib.blake2b(describe((_FORMAT, network, dict(settings))).encode()).hexdigest()
 
     def path(self, objective: Objective) -> pathlib.Path:
@@ -117,12 +117,14 @@ class UnitCache:
         return RenderedUnit(str(objective), _to_unit_range(images), activations.astype(np.float32), tuple(status))
 
     def write(self, objective: Objective, unit: RenderedUnit) -> None:
-        """Keep a unit.
+        """Keep a unit, unless the network has other weights by now.
 
         Args:
             objective: as for `path`.
             unit: its pictures.
         """
+        if self._model.digest() != self._digest:
+            return
         images = to_uint8(unit.images).reshape(unit.images.shape)
         status = np.array(json.dumps(unit.status))
         replace_file(
@@ -179,7 +181,8 @@ def replace_file(path: pathlib.Path, write: Callable[[Any], Any]) -> None:
 def describe(value: Any) -> str:
     """Return a text that is the same in every process, and differs where the value does.
 
-    Of a function the name, the code, the defaults and what it closes over count; functions that it calls do not.
+    Of a function the name, the code, the defaults, what it closes over and global values that it names count; functions
+    that it calls do not.
 
     Args:
         value: None, a number, text, array, tensor, list, mapping, dataclass or function, in any depth.
@@ -225,10 +228,16 @@ def describe(value: Any) -> str:
 def _ingredients(function: types.FunctionType) -> tuple:
     """Return what makes a function do what it does, as far as that is written in it."""
     code = function.__code__
-    globals_ = {name: function.__globals__.get(name) for name in code.co_names}
-    plain = {name: item for name, item in globals_.items() if isinstance(item, bool | int | float | str)}
+    globals_ = {name: function.__globals__[name] for name in sorted(_list_names(code)) if name in function.__globals__}
+    plain = {k: item for k, item in globals_.items() if not callable(item) and not isinstance(item, types.ModuleType)}
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     return _code(code), function.__defaults__, function.__kwdefaults__, cells, plain
+
+
+def _list_names(code: types.CodeType) -> set[str]:
+    """Return the names of globals and attributes in a function and in those written inside it."""
+    inner = [item for item in code.co_consts if isinstance(item, types.CodeType)]
+    return {*code.co_names}.union(*map(_list_names, inner))
 
 
 def _code(code: types.CodeType) -> tuple:

@@ -46,6 +46,11 @@ class Objective:
         '(conv:7 + conv:8) * 2'
     """
 
+    @property
+    def least(self) -> float | None:
+        """A picture whose activation is not above this did not activate; None if that cannot be said."""
+        return None
+
     def structure(self) -> tuple:
         """Return everything but the numbers, hashable: objectives of one structure share a compiled program."""
         raise NotImplementedError
@@ -135,9 +140,19 @@ class Term(Objective):
     ) -> None:
         self.function, self.fixed, self.neutral, self.needs = function, dict(fixed or {}), neutral, tuple(needs)
         self.values = {key: _array(key, value) for key, value in (values or {}).items()}
-        self.targets, self.least = dict(targets or {}), least
+        self.targets, self._least = dict(targets or {}), least
         self.title = title or str(getattr(function, "__name__", type(function).__name__))
         hash(tuple(self.fixed.items()))  # fail here, not at the end of a render call
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is a number only."""
+        return self.function is _number
+
+    @property
+    def least(self) -> float | None:
+        """As given."""
+        return self._least
 
     def structure(self) -> tuple:  # noqa: D102
         shapes = tuple((key, value.shape, value.dtype.str) for key, value in self.values.items())
@@ -169,6 +184,17 @@ class _Join(Objective):
 
     def __init__(self, sign: str, left: Objective, right: Objective) -> None:
         self.sign, self.left, self.right = sign, left, right
+
+    @property
+    def least(self) -> float | None:
+        """What each of the rewards has, if it is all that counts: 0, times a positive number, plus penalties."""
+        sides = (self.left, self.right)
+        numbers = [float(side.values["value"]) for side in sides if isinstance(side, Term) and side.constant]
+        rewards = [side for side in sides if any(t.neutral is None and not t.constant for t in side.terms())]
+        factor = self.sign in "*/" and all(number > 0 for number in numbers)
+        if (numbers and not factor) or (self.sign == "-" and self.right in rewards):
+            return None
+        return 0.0 if rewards and all(side.least == 0.0 for side in rewards) else None
 
     def structure(self) -> tuple:
         return (self.sign, self.left.structure(), self.right.structure())
@@ -216,6 +242,23 @@ def _array(name: str, value: Any) -> np.ndarray:
     array = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinite values")
+    return array
+
+
+def to_picture(images: Any) -> np.ndarray:
+    """Return a real picture that an objective compares with.
+
+    Args:
+        images: [h,w,C] or [1,h,w,C] in [0,1].
+
+    Returns:
+        float32 [h,w,C].
+    """
+    array = np.asarray(images, np.float32)
+    if array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    if array.ndim != 3 or array.min() < 0 or array.max() > 1:
+        raise ValueError(f"the real picture must have shape [h,w,C] and values in [0,1], got {list(array.shape)}")
     return array
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.directions import Directions
-from tf_interp.features.objective import Lookup, Objective, Term
+from tf_interp.features.objective import Lookup, Objective, Term, to_picture
 
 
 def channel(layer: str, n: int) -> Objective:
@@ -245,7 +245,7 @@ def dot_compare(layer: str, images: Any, cossim_pow: float = 0) -> Objective:
     """
     fixed = {"layer": layer, "cossim_pow": float(cossim_pow)}
     title = _title("dot_compare", layer, cossim_pow)
-    return Term(_dot_compare, fixed, {"images": _picture(images)}, needs=((layer, "layer", 0),), title=title)
+    return Term(_dot_compare, fixed, {"images": to_picture(images)}, needs=((layer, "layer", 0),), title=title)
 
 
 def _dot_compare(T: Lookup, layer: str, cossim_pow: float, images: Any) -> Any:
@@ -273,7 +273,7 @@ def activation_difference(layers: str | Sequence[str], images: Any, *, gram: boo
     fixed = {"layers": names, "gram": bool(gram)}
     title = f"activation_difference({', '.join(names)}{', gram' if gram else ''})"
     needs = tuple((name, "layer", 0) for name in names)
-    return Term(_activation_difference, fixed, {"images": _picture(images)}, neutral=0.0, needs=needs, title=title)
+    return Term(_activation_difference, fixed, {"images": to_picture(images)}, neutral=0.0, needs=needs, title=title)
 
 
 def _activation_difference(T: Lookup, layers: tuple, gram: bool, images: Any) -> Any:
@@ -336,15 +336,6 @@ def _vector(vec: Any, rank: int) -> np.ndarray:
         array = array[0]
     if array.ndim != rank:
         raise ValueError(f"vec must have shape {['C'] if rank == 1 else ['h', 'w', 'C']}, got {list(array.shape)}")
-    return array
-
-
-def _picture(images: Any) -> np.ndarray:
-    array = np.asarray(images, np.float32)
-    if array.ndim == 4 and len(array) == 1:
-        array = array[0]
-    if array.ndim != 3 or array.min() < 0 or array.max() > 1:
-        raise ValueError(f"the real picture must have shape [h,w,C] and values in [0,1], got {list(array.shape)}")
     return array
 
 

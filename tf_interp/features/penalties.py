@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.features.objective import Lookup, Objective, Term
+from tf_interp.features.objective import Lookup, Objective, Term, to_picture
 
 
 def total_variation(layer: str = "input") -> Objective:
@@ -145,7 +145,7 @@ def input_diff(images: Any) -> Objective:
     Returns:
         The objective.
     """
-    return Term(_input_diff, values={"images": images}, neutral=0.0, title="input_diff(...)")
+    return Term(_input_diff, values={"images": to_picture(images)}, neutral=0.0, title="input_diff(...)")
 
 
 def _input_diff(T: Lookup, images: Any) -> Any:

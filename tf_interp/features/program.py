@@ -1,5 +1,6 @@
 """`Program`: the compiled steps of one structure of objective on one model; numbers and pictures come in as tensors."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -108,6 +109,7 @@ class Program:
         self._functions: dict[tuple[str, bool], Any] = {}
         self._steps: dict[tuple[str, bool], Any] = {}
         self._gated = False
+        self._lock = threading.RLock()
 
     def refresh(self) -> None:
         """Take over the weights of the network as they are now."""
@@ -147,7 +149,7 @@ class Program:
 
     @property
     def gated(self) -> bool:
-        """Whether the network has activation functions that fall somewhere, such as SiLU; known once traced."""
+        """Whether a wanted layer ends in a function that falls somewhere, such as SiLU; known once traced."""
         return self._gated
 
     def traces(self) -> int:
@@ -170,11 +172,11 @@ class Program:
         variables, handles, slots, values = canvas.arguments()
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
         name = "step" if silent is None else "redirected", len(variables[0]) == 1
-        if name not in self._functions:  # what is free holds a row for each picture
-            specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
-            self._functions[name] = tf.function(self._step, input_signature=specs, autograph=False)
-            self._steps[name] = self._trace(self._functions[name])  # takes half the time to call
-            self._gated = redirect.has_gates(self._steps[name].graph)
+        with self._lock:
+            if name not in self._steps:  # what is free holds a row for each picture
+                specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
+                self._functions[name] = tf.function(self._step, input_signature=specs, autograph=False)
+                self._steps[name] = self._trace(self._functions[name])  # takes half the time to call
         return self._steps[name](*exact, *free)
 
     def _trace(self, function: Any) -> Any:
@@ -201,7 +203,11 @@ class Program:
         layers = self._run(seen, {**weightless.GRADIENTS, **(redirect.GRADIENTS if silent else {})})
         value, reward = self._evaluate(pictures, layers, transform, values, done)
         loss, sources = -tf.reduce_sum(value), [*variables, seen]
-        *gradients, push = redirect.gradients(loss, sources, *silent) if silent else tf.gradients(loss, sources)
+        if silent:
+            *gradients, push = redirect.gradients(loss, sources, silent[0], layers.values())
+        else:
+            *gradients, push = tf.gradients(loss, sources)
+            self._gated = bool(redirect.find_gates(layers.values()))
         if any(gradient is None for gradient in gradients):
             raise ValueError(
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
@@ -216,6 +222,8 @@ class Program:
         """Return the objective [N] and the rewards in it [N]."""
 
         def look(images: Any) -> Mapping[str, Any]:
+            if self.param.alpha and images.shape[-1] == self.shape[-1]:
+                images = tf.concat([images, tf.ones_like(images[..., :1])], -1)  # a real picture: all of it is there
             return self._run(transform(images), {})
 
         def ask(rewards_only: bool) -> Any:
@@ -224,8 +232,8 @@ class Program:
 
         lookup = _Lookup(pictures, layers, look, step, self.count)
         value = ask(rewards_only=False)
-        neutral = {term.neutral is None for term in self.objective.terms()}
-        return value, ask(rewards_only=True) if len(neutral) == 2 else value
+        rewarding = {term.neutral is None for term in self.objective.terms() if not term.constant}
+        return value, ask(rewards_only=True) if len(rewarding) == 2 else value
 
     def _run(self, seen: Any, gradients: Mapping[str, str]) -> dict[str, Any]:
         """Return the layers that the objective needs; `gradients` as in `Model.differently`."""

@@ -5,13 +5,15 @@ Only for silent pictures, and values are never changed:
 * ReLU, ReLU6: where nothing at all of a picture's gradient would pass, it passes also where the function is flat,
   unless it would push the unit even further down. (Lucid's rule.)
 * Functions that are their input times a gate (SiLU, GELU, Mish, hard SiLU): left of their minimum they rise again
-  towards zero, so that "more" leads further down, away from where the unit is active. There, what wants more passes
-  as it is.
+  towards zero, so that "more" leads further down, away from where the unit is active. Where that is so for all that a
+  picture wants more of, this passes as it is. In the wanted layer's own function only: before it such a slope is as
+  good as any other.
 
 Source: Lucid, `redirected_relu_grad`; https://github.com/tensorflow/lucid/pull/56 . The rule for gates is our own.
 """
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +22,7 @@ STEPS = 16  # steps with redirected gradients, after which to look whether a pic
 LIMIT = 64  # steps after which a picture without any gradient is left alone
 
 # type of an operation -> the gradient to build the network with
-GRADIENTS = {"Relu": "TfInterpRedirectedRelu", "Relu6": "TfInterpRedirectedRelu6", "Mul": "TfInterpRedirectedMul"}
+GRADIENTS = {"Relu": "TfInterpRedirectedRelu", "Relu6": "TfInterpRedirectedRelu6"}
 
 _UNARY = ("Sigmoid", "Tanh", "Erf", "Erfc", "Softplus", "Relu6", "Neg", "Square", "Cast", "Identity")
 _BINARY = ("Mul", "RealDiv", "AddV2", "Sub", "Pow")
@@ -30,22 +32,22 @@ _LONGEST = 16  # operations in a gate
 _current = threading.local()  # .silent: bool [N], while gradients are built
 
 
-def gradients(loss: Any, sources: list[Any], silent: Any) -> list[Any]:
+def gradients(loss: Any, sources: list[Any], silent: Any, layers: Iterable[Any]) -> list[Any]:
     """Return the gradients of a loss whose network was built with `GRADIENTS`.
 
     Args:
         loss: scalar tensor of the current graph.
         sources: tensors.
         silent: bool [N], the pictures to which redirection applies.
+        layers: tensors of the wanted layers.
 
     Returns:
         A tensor, or None, for each source.
     """
-    for operation in tf.compat.v1.get_default_graph().get_operations():
-        if operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is not None:
-            # TensorFlow's own SiLU writes its derivative out, so that the product in it is never asked for one
-            name = tf.compat.v1.AttrValue(s=b"TfInterpRedirectedSilu")
-            operation._set_attr("_gradient_op_type", name)
+    for operation in find_gates(layers):
+        # TensorFlow's own SiLU writes its derivative out, so that the product in it is never asked for one
+        name = b"TfInterpRedirectedMul" if operation.type == "Mul" else b"TfInterpRedirectedSilu"
+        operation._set_attr("_gradient_op_type", tf.compat.v1.AttrValue(s=name))
     _current.silent = silent
     try:
         return tf.gradients(loss, sources)
@@ -53,13 +55,22 @@ def gradients(loss: Any, sources: list[Any], silent: Any) -> list[Any]:
         del _current.silent
 
 
-def has_gates(graph: Any) -> bool:
-    """Return whether a network in a graph has functions that are their input times a gate.
+def find_gates(layers: Iterable[Any]) -> list[Any]:
+    """Return the last operations of those layers that end in a function that is its input times a gate.
 
     Args:
-        graph: a `tf.Graph`.
+        layers: tensors.
     """
-    return any(find_gate(operation) is not None for operation in graph.get_operations())
+    ends = []
+    for tensor in layers:
+        operation = tensor.op
+        while operation.type in ("Identity", "Cast", "Reshape", "EnsureShape") or (
+            operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is None
+        ):
+            operation = operation.inputs[0].op
+        if operation.type == "IdentityN" or find_gate(operation) is not None:
+            ends.append(operation)
+    return ends
 
 
 def find_gate(operation: Any) -> tuple[int, Any] | None:
@@ -116,12 +127,9 @@ def _redirected_relu6(operation: Any, gradient: Any) -> Any:
 @tf.RegisterGradient("TfInterpRedirectedMul")
 def _redirected_mul(operation: Any, gradient: Any) -> list[Any]:
     # the product once more, with TensorFlow's own gradient, and of copies, since one factor may depend on the other
-    factors, gate = list(operation.inputs), find_gate(operation)
+    factors, (side, x) = list(operation.inputs), find_gate(operation) or (0, operation.inputs[0])
     copies = [tf.identity(factor) for factor in factors]
     plain = tf.gradients(tf.multiply(*copies), copies, gradient)
-    if gate is None:
-        return plain
-    side, x = gate
     stuck = _is_stuck(tf.gradients(tf.multiply(*factors), x)[0], gradient)
     scale = 1.0 if factors[side] is x else tf.gradients(factors[side], x)[0]
     plain[side] = tf.where(stuck, gradient / scale, plain[side])
@@ -138,9 +146,10 @@ def _redirected_silu(operation: Any, gradient: Any, *others: Any) -> list[Any]:
 
 
 def _is_stuck(slope: Any, gradient: Any) -> Any:
-    """Return where a silent picture wants more of something that falls."""
-    silent = tf.reshape(_rows(gradient), [-1] + [1] * (len(gradient.shape) - 1))
-    return silent & (gradient < 0) & (slope <= 0)
+    """Return where a silent picture wants more of something that falls, if it does so wherever it wants more."""
+    falling = (gradient >= 0) | (slope <= 0)
+    stuck = _rows(gradient) & tf.reduce_all(falling, range(1, len(gradient.shape)))
+    return tf.reshape(stuck, [-1] + [1] * (len(gradient.shape) - 1)) & (gradient < 0)
 
 
 def _choose(plain: Any, redirected: Any) -> Any:

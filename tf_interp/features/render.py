@@ -1,29 +1,29 @@
 """`render`: draw pictures that excite what an objective asks for; joins objectives, param, transforms and the model."""
 
 import collections
-import contextlib
 import dataclasses
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.directions import Directions
 from tf_interp.features import redirect
-from tf_interp.features.objective import Objective, as_objective
-from tf_interp.features.objectives import from_directions
+from tf_interp.features.asked import check_numbers, check_objective, check_snapshots, choose_sizes, list_objectives
+from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
 from tf_interp.features.program import Canvas, Program, prepare
+from tf_interp.features.progress import progress_bar
 from tf_interp.features.rendering import Rendering, State, gather
 from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
 from tf_interp.images import check_images
 from tf_interp.models.model import Model
 
-_DEFAULT_SIZE = 128  # for networks that take pictures of any size
 _KEPT = 32  # compiled programs kept per model
+_CHOOSING = threading.Lock()  # threads may be the engine of `render_many`
 
 
 def render(
@@ -86,21 +86,16 @@ def render(
     if not isinstance(model, Model):
         raise TypeError(f"render needs a Model, got {type(model).__name__}: wrap it with open_model(...) first")
     model = model.folded
-    for name, value, least in (
-        ("steps", steps, 0),
-        ("seed", seed, 0),
-        ("retries", retries, 0),
-        ("count", count, 1),
-        ("batch_size", batch_size, 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be {least} or more, got {value}")
-    objectives = _list_objectives(objective)
+    check_numbers(steps=(steps, 0), seed=(seed, 0), retries=(retries, 0), count=(count, 1), batch_size=(batch_size, 1))
+    snapshots = check_snapshots(snapshots, steps)
+    objectives = list_objectives(objective)
     if param is None:
         param = init.state.param if isinstance(init, Rendering) else Fourier()
     if not isinstance(param, Param):
         raise TypeError(f"param must be a parameterization such as Fourier(), got {param!r}")
-    shape, seen = _choose_sizes(model, size, init)
+    if optimizer is not None and not isinstance(optimizer, Adam | SGD):
+        raise TypeError(f"optimizer must be Adam() or SGD() of tf_interp.features, got {optimizer!r}")
+    shape, seen = choose_sizes(model, size, init)
     if transforms is None:
         transforms = (*((CollapseAlpha(),) if param.alpha else ()), *standard(shape[:2]))
     if not isinstance(transforms, list | tuple) or not all(
@@ -110,7 +105,7 @@ def render(
             f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
         )
     for item in objectives:
-        _check(item, model, model.layers)
+        check_objective(item, model, model.layers)
     job = _Job(
         model=model,
         param=param,
@@ -122,8 +117,9 @@ def render(
         steps=steps,
         rate=learning_rate,
         seed=seed,
-        snapshots=tuple(snapshots),
+        snapshots=snapshots,
         retries=retries,
+        kept=init is not None and not isinstance(init, Rendering),
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
@@ -146,8 +142,9 @@ class _Job:
     seed: int
     snapshots: tuple[int, ...]
     retries: int
+    kept: bool  # whether pictures start from somebody's, which another try must too
     interrupted: bool = False
-    tick: Callable[[], None] = lambda: None
+    tick: Callable[[int], None] = lambda done: None
 
     def start(self, number: int, seed: int) -> State:
         """Return the noise from which `number` objectives start.
@@ -170,6 +167,8 @@ class _Job:
             return state if len(state.slots) == len(fresh) else dataclasses.replace(state, slots=tuple(fresh))
         images = check_images(init, "init")
         images = np.repeat(images, total, 0) if len(images) == 1 else images
+        if self.param.alpha and images.shape[3] == self.shape[2]:  # all of the picture is there
+            images = np.concatenate([images, np.ones_like(images[..., :1])], -1)
         expected = (total, *self.shape[:2], self.shape[2] + self.param.alpha)
         if images.shape != expected:
             raise ValueError(f"init must be 1 or {total} images {list(expected[1:])}, got {list(images.shape)}")
@@ -192,12 +191,34 @@ class _Job:
         batches = [group[i : i + size] for group in members.values() for i in range(0, len(group), size)]
         parts: list[Rendering] = []
         where: dict[int, tuple[int, int]] = {}
-        with _progress_bar(progress, self.steps * len(batches)) as self.tick:
+        with progress_bar(progress, self.steps * len(batches), "steps") as self.tick:
             for batch in batches:
                 rows = self._rows(batch)
                 where.update({row: (len(parts), position) for position, row in enumerate(rows)})
-                parts.append(self._render_batch([objectives[index] for index in batch], state.rows(rows)))
+                own = [objectives[index] for index in batch]
+                try:
+                    part = None if self.interrupted else self._render_batch(own, state.rows(rows))
+                except KeyboardInterrupt:  # while something was compiled
+                    self.interrupted, part = True, None
+                parts.append(self._leave(own, state.rows(rows)) if part is None else part)
         return gather(parts, [where[row] for row in range(len(where))])
+
+    def _leave(self, objectives: list[Objective], state: State) -> Rendering:
+        """Return what stands for pictures that were not begun: where they would have started."""
+        images = self.param.image([tf.constant(value) for value in state.variables], self.shape).numpy()
+        count = len(images)
+        return Rendering(
+            images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
+            activations=np.full(count, np.nan, np.float32),
+            losses=np.full((self.steps, count), np.nan, np.float32),
+            status=(f"stopped after 0 of {self.steps} steps",) * count,
+            names=tuple(str(item) for item in objectives for _ in range(self.count)),
+            snapshots={},
+            state=state,
+            seed=self.seed,
+            seeds=(self.seed,) * count,
+            seconds=0.0,
+        )
 
     def _canvas(self, objectives: list[Objective], state: State) -> Canvas:
         return Canvas(state.variables, state.slots, prepare(objectives, self.model, self.count))
@@ -213,7 +234,7 @@ class _Job:
         noise = self._canvas(objectives, self.start(len(objectives), self.seed))
         floor = program.look(noise, 0)[1].numpy()  # what noise reaches
         for item in objectives:
-            _check(item, self.model, program.layer_shapes)
+            check_objective(item, self.model, program.layer_shapes)
         result = self._run(program, objectives, state, self.seed, floor)
         for attempt in range(1, self.retries + 1):
             failed = [row for row, status in enumerate(result.status) if status != "ok"]
@@ -223,7 +244,9 @@ class _Job:
             if self.param.shared:
                 indices = list(range(len(objectives)))
             again, rows = [objectives[index] for index in indices], self._rows(indices)
-            start = self.start(len(again), self.seed + attempt)
+            # the optimizer goes on counting where this state began
+            fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
+            start = state.rows(rows) if self.kept else fresh
             other = self._run(program, again, start, self.seed + attempt, floor[rows])
             result = self._take_better(result, other, rows)
         if self.interrupted:
@@ -251,20 +274,20 @@ class _Job:
         programs = self.model.cached("render", collections.OrderedDict)
         settings = (self.param, self.transforms, self.optimizer, self.shape, self.seen, self.count)
         key = (objectives[0].structure(), *settings, len(objectives) if self.param.shared else None)
-        if key not in programs:
-            programs[key] = Program(self.model, objectives[0], *settings)
-            while len(programs) > _KEPT:
-                programs.popitem(last=False)
-        programs.move_to_end(key)
-        return programs[key]
+        with _CHOOSING:
+            if key not in programs:
+                programs[key] = Program(self.model, objectives[0], *settings)
+                while len(programs) > _KEPT:
+                    programs.popitem(last=False)
+            programs.move_to_end(key)
+            return programs[key]
 
     def _run(
         self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
     ) -> Rendering:
         """Run the steps of one batch once."""
         canvas = self._canvas(objectives, state)
-        least = [getattr(item, "least", None) for item in objectives for _ in range(self.count)]
-        lowest = np.array([-np.inf if value is None else value for value in least])
+        least = [item.least for item in objectives for _ in range(self.count)]
         silent = None  # which pictures have no way up, as long as there are any
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
@@ -282,14 +305,14 @@ class _Job:
                     gave_up = bool(dead.all()) and done >= redirect.LIMIT
                     quiet = dead & (done < redirect.LIMIT)
                     if program.gated:  # there the way up is hidden, not closed, until the unit is active
-                        quiet |= ~dead & (reward.numpy() <= lowest)
+                        quiet |= ~dead & (reward.numpy() <= 0)
                     silent = tf.constant(quiet) if quiet.any() else None
                     if gave_up:
                         break
                 losses.append(value)
                 if done + 1 in self.snapshots:
                     snapshots[done + 1] = program.look(canvas, now + 1)[0].numpy()
-                self.tick()
+                self.tick(1)
         except KeyboardInterrupt:
             self.interrupted = True
         reached = state.step + len(losses)
@@ -331,63 +354,3 @@ class _Job:
         if self.steps and low:
             return f"did not activate: {activation:.4g} after {done} steps, {floor:.4g} for noise"
         return "ok"
-
-
-def _list_objectives(objective: Any) -> list[Objective]:
-    if isinstance(objective, Directions):
-        return from_directions(objective)
-    items = list(objective) if isinstance(objective, list | tuple) else [objective]
-    if not items:
-        raise ValueError("render needs at least one objective, got an empty list")
-    return [as_objective(item) for item in items]
-
-
-def _choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, int], tuple[int, int]]:
-    """Return (h, w, C) of the pictures and (height, width) that the network sees."""
-    wanted = model.input_shape or (None, None, 3)
-    wanted = (*wanted, 1) if len(wanted) == 2 else wanted
-    if isinstance(wanted, dict) or len(wanted) != 3:
-        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {wanted}")
-    if isinstance(size, int):
-        size = (size, size)
-    if isinstance(init, Rendering):
-        size = size or init.state.shape[:2]
-    elif init is not None and np.ndim(init) >= 3:
-        size = size or np.shape(init)[1:3]
-    height, width = size or (wanted[0] or _DEFAULT_SIZE, wanted[1] or _DEFAULT_SIZE)
-    if int(height) < 1 or int(width) < 1:
-        raise ValueError(f"size must be 1 pixel or more, got {(height, width)}")
-    return (int(height), int(width), wanted[2] or 3), (wanted[0] or int(height), wanted[1] or int(width))
-
-
-def _check(objective: Objective, model: Model, shapes: dict[str, tuple]) -> None:
-    """Raise ValueError if a layer, class, channel, width or position of an objective is not there."""
-    for term in objective.terms():
-        for target in term.targets.values():
-            model.resolve_target(target)
-        for layer, kind, number in term.needs:
-            path = model.resolve(layer)
-            shape = shapes.get(layer, shapes.get(path, ()))
-            axis = {"channel": -1, "width": -1, "x": -2, "y": -3}.get(kind)
-            extent = None if axis is None or len(shape) < -axis else shape[axis]
-            if extent is None:
-                continue
-            if kind == "width" and number != extent:
-                raise ValueError(f"{term}: the vector has {number} numbers, but layer {layer!r} has {extent} channels")
-            if kind != "width" and number >= extent:
-                what = {"channel": "channels", "x": "columns", "y": "rows"}[kind]
-                raise ValueError(f"{term}: layer {layer!r} has {what} 0..{extent - 1}, got {number}")
-
-
-@contextlib.contextmanager
-def _progress_bar(shown: bool, total: int) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each step."""
-    if not shown:
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as bar:
-        task = bar.add_task("rendering", total=total)
-        yield lambda: bar.advance(task)

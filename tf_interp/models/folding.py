@@ -1,6 +1,7 @@
 """Batch normalization folded into the layer before it: at inference the two are one layer with other weights."""
 
 import functools
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -93,6 +94,7 @@ class FoldedWeights:
 
     def __init__(self) -> None:
         self._held: dict[int, list[tf.Variable]] = {}
+        self._lock = threading.Lock()
 
     def refresh(self, pairs: Iterable[Pair]) -> None:
         """Compute the weights of some pairs from those of the network as they are now.
@@ -102,11 +104,12 @@ class FoldedWeights:
         """
         for pair in pairs:
             values = _folded_weights(pair)
-            if id(pair.layer) not in self._held:
-                self._held[id(pair.layer)] = [tf.Variable(value, trainable=False) for value in values]
-            else:
-                for variable, value in zip(self._held[id(pair.layer)], values, strict=True):
-                    variable.assign(value)
+            with self._lock:
+                held = self._held.setdefault(id(pair.layer), [])
+                if not held:
+                    held.extend(tf.Variable(value, trainable=False) for value in values)
+            for variable, value in zip(held, values, strict=True):
+                variable.assign(value)
 
     def read(self, pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:
         """Return (the layer's variable, value in its place) for each, and what is to be added to the layer's output.

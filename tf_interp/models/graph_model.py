@@ -194,7 +194,7 @@ class GraphModel(Model):
         needed = tf.compat.v1.GraphDef(
             versions=self._graph_def.versions, library=self._graph_def.library, node=nodes.values()
         )
-        for node in [*needed.node, *(node for function in needed.library.function for node in function.node_def)]:
+        for node in needed.node:  # not in loops and branches: their functions are shared by name with other graphs
             if node.op in gradients:
                 node.attr["_gradient_op_type"].s = gradients[node.op].encode()
         edges = _edges(needed)

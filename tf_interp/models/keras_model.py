@@ -4,7 +4,7 @@ import copy
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -71,10 +71,8 @@ class KerasModel(Model):
         return {**{path: spot.shape for path, spot in found.spots.items()}, **found.outputs}
 
     def _fold(self) -> Model:
-        # a model that was never called finds its layers when it first runs
-        known: dict[Hashable, Any] = {} if self._specs is None else {"layers": self._found}
-        twin = copy.copy(self)
-        twin._weights, twin._functions = FoldedWeights(), {**known, "folded": twin}
+        found, twin = self._found, copy.copy(self)
+        twin._weights, twin._functions = FoldedWeights(), {"layers": found, "folded": twin}
         return twin
 
     def refresh(self, fetch: Sequence[str]) -> None:

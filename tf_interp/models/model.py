@@ -144,7 +144,8 @@ class Model:
         Layers, names, targets and preprocess are the same. Results are equal up to rounding (1e-5 relative in float32).
         Where a convolution's own output is fetched or given, it stays as it is. What `cached` keeps on the one model is
         not seen by the other. The weights are computed beforehand: call `refresh` before a function compiled with this
-        model is traced or runs on other weights; `run` itself, called eagerly, does so.
+        model is traced or runs on other weights; `run` itself, called eagerly, does so. A network of which nothing is
+        known yet, since it was never called, is its own folded model until then.
 
         Example:
             >>> import keras
@@ -155,7 +156,7 @@ class Model:
             >>> model.folded.run(tf.zeros((2, 8, 8, 3)), ["norm"])["norm"].shape
             TensorShape([2, 6, 6, 4])
         """
-        return self.cached("folded", self._fold)
+        return self if self._specs is None else self.cached("folded", self._fold)
 
     @contextlib.contextmanager
     def differently(self, gradients: Mapping[str, str]) -> Iterator[None]:

@@ -1,0 +1,75 @@
+"""What a call of `render` asks for: wrong arguments are answered before any work, in words of ours."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_interp.features import Adam, Fourier, input_diff, render
+from tf_interp.features.asked import choose_sizes
+from tf_interp.models import open_model
+
+L = keras.layers
+
+
+@pytest.fixture(scope="module")
+def model():
+    return open_model(keras.Sequential([keras.Input((16, 16, 3)), L.Conv2D(4, 3, name="conv")]))
+
+
+WRONG = {
+    "size as text": ({"size": "64"}, TypeError, "size must be a number of pixels or \\(height, width\\), got '64'"),
+    "size as a truth": ({"size": True}, TypeError, "size must be"),
+    "three sizes": ({"size": (8, 8, 3)}, TypeError, "size must be"),
+    "no size": ({"size": 0}, ValueError, "size must be 1 pixel or more, got 0"),
+    "steps that are no number": ({"steps": 2.5}, TypeError, "steps must be a whole number, got 2.5"),
+    "an optimizer's name": ({"optimizer": "adam"}, TypeError, "optimizer must be Adam\\(\\) or SGD\\(\\)"),
+    "Keras's optimizer": ({"optimizer": keras.optimizers.Adam()}, TypeError, "optimizer must be Adam"),
+    "one snapshot": ({"snapshots": 3}, TypeError, "snapshots must be a list of steps, got 3"),
+    "late snapshots": (
+        {"snapshots": (1, 9), "steps": 4},
+        ValueError,
+        "steps from 1 to 4, got \\[9\\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_arguments(model, case):
+    options, error, words = WRONG[case]
+    with pytest.raises(error, match=words):
+        render(model, "conv:1", **options)
+
+
+def test_numbers_of_numpy_are_numbers(model):
+    options = {"size": np.int64(12), "steps": np.int32(1), "seed": np.int64(3), "retries": 0}
+    assert render(model, "conv:1", **options).images.shape == (1, 12, 12, 3)
+
+
+def test_a_network_of_two_inputs_is_refused():
+    a, b = keras.Input((8, 8, 3), name="a"), keras.Input((4,), name="b")
+    network = keras.Model([a, b], L.Concatenate()([L.Flatten()(a), b]))
+    with pytest.raises(ValueError, match=r"one input, but .* takes"):
+        choose_sizes(open_model(network), None, None)
+
+
+def test_a_network_that_was_never_called_can_be_drawn_once_it_was():
+    network = keras.Sequential([L.Conv2D(4, 3), L.BatchNormalization(), L.ReLU(name="relu")])
+    model = open_model(network)
+    with pytest.raises(ValueError, match="never called"):
+        render(model, "relu:1")
+    model.run(np.zeros((1, 16, 16, 3), np.float32), ["relu"])
+    assert render(model, "relu:1", steps=1, retries=0).images.shape == (1, 16, 16, 3)
+
+
+@pytest.mark.parametrize("optimizer", [None, Adam(epsilon=1e-6)])
+def test_a_picture_without_alpha_starts_pictures_with_it(model, optimizer):
+    image = np.random.default_rng(0).uniform(0.1, 0.9, (1, 16, 16, 3)).astype(np.float32)
+    rendering = render(model, "conv:1", init=image, param=Fourier(alpha=True), steps=0, optimizer=optimizer)
+    np.testing.assert_allclose(rendering.images[..., :3], image, atol=1e-3)
+    assert (rendering.images[..., 3] > 0.99).all()
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4), np.float32), np.full((4, 4, 3), 7.0)])
+def test_penalties_for_another_picture_check_it(image):
+    with pytest.raises(ValueError, match="picture must have shape"):
+        input_diff(image)
