@@ -213,7 +213,7 @@ def test_features_keep_their_units_and_warm_start():
         open_model(network),
         Probe.from_arrays(np.random.default_rng(0).random((5, 12, 12, 1))),
         ["conv"],
-        [Features(2, steps=12)],
+        [Features(2, steps=24)],
     )
     first, second = (next(analysis.run(step)) for step in (0, 1))
     assert [u["channel"] for u in first.data["units"]] == [u["channel"] for u in second.data["units"]]

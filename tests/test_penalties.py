@@ -125,3 +125,23 @@ def test_schedules(step, falling, late):
 
 def test_schedules_count_as_1_and_penalties_as_0_in_an_activation():
     check(decay(10) * 3 - l1(), 3, step=20.0, rewards_only=True)
+
+
+PENALTIES = [total_variation(), l1(), l2(), blur_input(), boundary_complexity(2), input_diff(X[0]), saturation()]
+
+
+@pytest.mark.parametrize("objective", PENALTIES, ids=str)
+def test_no_penalty_is_negated_already(objective):
+    """Each is 0 or more, so that all of them are subtracted, and none of them is a reward."""
+    values = value_of(objective, pictures=X)
+    assert (values >= 0).all()
+    assert (values > 0).any()
+    assert [term.neutral for term in objective.terms()] == [0.0]
+
+
+def test_alpha_is_the_last_channel_of_color_and_of_grey():
+    for channels in (4, 2):
+        pictures = RANDOM.uniform(0, 1, (2, 5, 5, channels)).astype(np.float32)
+        check(mean_alpha(), pictures[..., -1].mean((1, 2)), pictures=pictures)
+    with pytest.raises(ValueError, match="pictures with alpha, got 3 channels"):
+        value_of(mean_alpha(), pictures=X)

@@ -659,3 +659,15 @@ def test_status_of_a_sum_follows_its_parts():
     assert (channel("a", 1) / 3 + channel("b", 1)).least == 0.0
     assert [(-channel("a", 1)).least, (channel("a", 1) + 3).least, (0.1 * total_variation()).least] == [None] * 3
     assert (channel("a", 1) - channel("b", 1)).least is None
+
+
+def test_a_restarted_rendering_has_the_same_pictures_and_no_memory(model):
+    rendering = render(model, ["conv2:1", "conv2:2"], steps=4, retries=0)
+    again = rendering.restarted()
+    np.testing.assert_array_equal(again.images, rendering.images)
+    assert all((slot == 0).all() for slot in again.state.slots)
+    assert any((slot != 0).any() for slot in rendering.state.slots)
+    assert again.state.step == rendering.state.step == 4
+    on = render(model, ["conv2:1", "conv2:2"], steps=4, init=again, retries=0)
+    assert on.state.step == 8
+    assert (on.activations > rendering.activations).all()

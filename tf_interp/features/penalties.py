@@ -73,7 +73,7 @@ def blur_input() -> Objective:
     Returns:
         The objective.
     """
-    return Term(_blur_input, {"channel": None}, neutral=0.0, title="blur_input()")
+    return Term(_blur_input, {"alpha": False}, neutral=0.0, title="blur_input()")
 
 
 def blur_alpha() -> Objective:
@@ -82,11 +82,11 @@ def blur_alpha() -> Objective:
     Returns:
         The objective.
     """
-    return Term(_blur_input, {"channel": 3}, neutral=0.0, title="blur_alpha()")
+    return Term(_blur_input, {"alpha": True}, neutral=0.0, title="blur_alpha()")
 
 
-def _blur_input(T: Lookup, channel: int | None) -> Any:
-    x = T("input") if channel is None else _alpha(T)
+def _blur_input(T: Lookup, alpha: bool) -> Any:
+    x = _alpha(T) if alpha else T("input")
     return 0.5 * tf.reduce_sum((x - tf.stop_gradient(blur(x, 3))) ** 2, [1, 2, 3])
 
 
@@ -105,11 +105,11 @@ def _mean_alpha(T: Lookup) -> Any:
 
 def _alpha(T: Lookup) -> Any:
     x = T("input")
-    if x.shape[-1] != 4:
+    if x.shape[-1] not in (2, 4):  # grey or colors, and alpha
         raise ValueError(
             f"this objective needs pictures with alpha, got {x.shape[-1]} channels: use param=Fourier(alpha=True)"
         )
-    return x[..., 3:]
+    return x[..., -1:]
 
 
 def boundary_complexity(width: int = 20, constant: float = 0.5) -> Objective:

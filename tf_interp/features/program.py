@@ -84,7 +84,7 @@ class Program:
         objective: one of that structure.
         param: parameterization.
         transforms: in order.
-        optimizer: pure optimizer.
+        optimizer: moves the variables.
         shape: (h, w, C) of a picture without alpha.
         size: (height, width) that the network sees.
         count: pictures that belong to one objective.
@@ -236,10 +236,10 @@ class Program:
         return value, ask(rewards_only=True) if len(rewarding) == 2 else value
 
     def _run(self, seen: Any, gradients: Mapping[str, str]) -> dict[str, Any]:
-        """Return the layers that the objective needs; `gradients` as in `Model.differently`."""
+        """Return the layers that the objective needs; `gradients` as in `Model.replacing_gradients`."""
         if not self._fetch:
             return {}
-        with self.model.differently(gradients):
+        with self.model.replacing_gradients(gradients):
             got = self.model.run(seen, sorted(self._fetch))
         layers = {name: _as_grid(value, name) for name, value in got.items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})

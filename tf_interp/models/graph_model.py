@@ -57,7 +57,7 @@ class GraphModel(Model):
         self._graph_def = graph_def
         self._nodes = {node.name: node for node in graph_def.node}
         self._chains: list[Chain] = []
-        self._different = threading.local()  # .gradients, while `differently` is open
+        self._replaced = threading.local()  # .gradients, while `replacing_gradients` is open
         self._feeds = {name: tensor.name for name, tensor in feeds.items()}
         for any_batch in (True, False):
             self._any_batch = any_batch
@@ -150,7 +150,7 @@ class GraphModel(Model):
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        changed = getattr(self._different, "gradients", None)
+        changed = getattr(self._replaced, "gradients", None)
         if changed is None:
             part = self.cached(("part", tuple(fetch), tuple(given)), lambda: self._part(fetch, list(given)))
         else:
@@ -162,14 +162,14 @@ class GraphModel(Model):
         }
 
     @contextlib.contextmanager
-    def differently(self, gradients: Mapping[str, str]) -> Iterator[None]:
+    def replacing_gradients(self, gradients: Mapping[str, str]) -> Iterator[None]:
         """While open, operations that `run` builds in the current graph have other gradients, see `Model`."""
-        before = getattr(self._different, "gradients", None)
-        self._different.gradients = gradients
+        before = getattr(self._replaced, "gradients", None)
+        self._replaced.gradients = gradients
         try:
             yield
         finally:
-            self._different.gradients = before
+            self._replaced.gradients = before
 
     def _part(self, fetch: Sequence[str], given: Sequence[str]) -> Any:
         """Return a compiled function (inputs, given values) -> fetched tensors, holding only the nodes that this needs.

@@ -159,7 +159,7 @@ class Model:
         return self if self._specs is None else self.cached("folded", self._fold)
 
     @contextlib.contextmanager
-    def differently(self, gradients: Mapping[str, str]) -> Iterator[None]:
+    def replacing_gradients(self, gradients: Mapping[str, str]) -> Iterator[None]:
         """While open, operations that `run` builds in the current graph have other gradients.
 
         Take them with `tf.gradients`: a tape does not see it.
