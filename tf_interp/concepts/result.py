@@ -231,16 +231,21 @@ class ConceptTest:
         return names[0]
 
     def explain(self) -> list[str]:
-        """Return the findings in plain sentences: significant ones first, the largest effects first, notes last.
+        """Return the findings in plain sentences: significant and specific ones first, then by size; notes last.
 
         Returns:
-            A text for each row, then one for each note.
+            A text for each row, then one for each note. What to be careful about in all rows is said once, in a note.
         """
         from tf_interp.concepts.explain import explain_row
 
-        ordered = sorted(self.rows, key=lambda row: (not self.claims(row), -abs(row["effect"] or 0)))
-        texts = [explain_row(row, self.claims(row), self.family, self.alpha) for row in ordered]
-        return texts + [f"Note: {note}." for note in self.notes]
+        shared = [flag for flag in FLAGS if len(self.rows) > 1 and all(flag in row["flags"] for row in self.rows)]
+        shared = [flag for flag in shared if flag not in _NO_STAR]  # these change how each row is read
+        rows = [{**row, "flags": [flag for flag in row["flags"] if flag not in shared]} for row in self.rows]
+        rows.sort(key=lambda row: (not self.claims(row), not _is_specific(row), -abs(row["effect"] or 0)))
+        permutations = self.settings.get("permutations")
+        texts = [explain_row(row, self.claims(row), self.family, self.alpha, permutations) for row in rows]
+        notes = [*(f"of all these findings: {FLAGS[flag]}" for flag in shared), *self.notes]
+        return texts + [f"Note: {note}." for note in notes]
 
     def plot(self, target: str | int | None = None, contrast: str | None = None, ax: Any = None) -> Any:
         """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.
@@ -283,6 +288,10 @@ def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:
         for row, value in zip(rows, adjusted, strict=True):
             row[name] = None if np.isnan(value) else float(value)
     return size
+
+
+def _is_specific(row: Mapping[str, Any]) -> bool:
+    return (row["specificity"] or 0) >= SPECIFIC
 
 
 def _flat(value: Any) -> Any:

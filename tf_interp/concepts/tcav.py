@@ -76,7 +76,8 @@ def tcav(
             with pooling="flat".
         cav: kind of the concept vector, for `effect`, `score` and accuracy: "mean", "ridge", "logistic", "hinge", or a
             scikit-learn linear classifier. `displacement` and its p do not depend on it.
-        pooling: "mean" over positions (a vector of channels), or "flat".
+        pooling: "mean" over positions (a vector of channels), or "flat". The mean forgets places: take "flat" for what
+            sits in one place, such as a caption, in a network that does not average over positions itself.
         permutations: number of relabelings.
         bootstraps: number of resamples for the intervals.
         runs: number of random sets of method "kim2018".
@@ -320,6 +321,10 @@ def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str,
     family = correct_rows(rows, asked.family)
     unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
     notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
+    if asked.relative != "none" and len(sets.concepts) > 1:
+        notes.append(
+            "method kim2018 compares concepts with random images only, not with each other: relative was left out"
+        )
     return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
 
 
