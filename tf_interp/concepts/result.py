@@ -17,6 +17,8 @@ FLAGS = {
     "FEW_RELABELINGS": "so few images or sources that no result could be significant",
     "SHARED_SOURCES": "some sources have images on both sides; these are compared within the source only",
     "PAIR_ORDER": "some counterparts look as if they belonged to other images: is the order the same?",
+    "GOES_OTHERWISE": "on the pairs themselves the logit moves the other way; if the concept sits in one place, the "
+    'mean over positions hides that: try pooling="flat"',
     "ONE_IMAGE": "without a single one of the concept images the result would change by over half",
     "ENTANGLED": "its vector is nearly that of another concept (cosine above .9): the two cannot be told apart",
     "SMALL_POOL": "fewer than 60 random images, so specificity could not be computed",
