@@ -9,6 +9,7 @@ activations are shifted along the target's gradient, by a part of the standard d
 """
 
 import argparse
+import itertools
 import pathlib
 import time
 
@@ -21,6 +22,7 @@ from tf_interp.concepts import permutation
 from tf_interp.concepts.cav import get_fit
 from tf_interp.concepts.compare import Options, compare
 from tf_interp.concepts.contrast import Contrast
+from tf_interp.concepts.interval import get_widening, widen
 from tf_interp.concepts.measure import Sensitivity, sensitivities
 from tf_interp.concepts.permutation import Design
 from tf_interp.concepts.reference import run_reference
@@ -75,6 +77,30 @@ def check_power(values, gradients, sizes, concepts, permutations, label, seed=0)
                     found[kind].append(permutation.p_values(observed, null)[0])
             for kind, p in found.items():
                 summarize(f"{label}, {kind}, {size} images, planted {shift} sd", p)
+
+
+def check_intervals(sides, repeats, seed=0):
+    """Print how often 95 % intervals hold 0 for null concepts of few sources, as they are and as resampling gives them.
+
+    Sources have 2 to 7 images each, which differ a fifth as much within a source as between sources.
+    """
+    random = np.random.default_rng(seed)
+    for (concept, contrast), skewed in itertools.product(sides, (False, True)):
+        held = []
+        for number in range(repeats):
+            sources = np.repeat(np.arange(concept + contrast), random.integers(2, 8, concept + contrast))
+            means = (random.exponential if skewed else random.normal)(size=concept + contrast) - skewed
+            values = (means[sources] + 0.2 * random.normal(size=len(sources)))[:, None].astype(np.float32)
+            own = int((sources < concept).sum())
+            design = Design(own, len(sources) - own, groups=tuple(sources.tolist()))
+            drawn, center = design.resample(400, number)[0].numpy() @ values[:, 0], design.displace(values)[0]
+            ends = [widen(drawn, center, factor) for factor in (1.0, get_widening(design.moves(values))[0])]
+            held.append([low <= 0 <= high for low, high in ends])
+        bare, widened = np.mean(held, 0)
+        shape = "skewed" if skewed else "normal"
+        print(
+            f"{concept:3d} and {contrast:3d} sources, {shape}: intervals hold {widened:.3f}, resampled only {bare:.3f}"
+        )
 
 
 def check_clustered(values, sources, gradients, size, concepts, permutations, label, seed=0):
@@ -173,6 +199,7 @@ def main():
         for size in sizes:
             check_reference(values, list(gradients), size, options.concepts // 8, 20, name)
         check_specificity(values, list(gradients), 60, options.concepts // 10, name)
+    check_intervals([(3, 30), (5, 30), (10, 30), (3, 3), (5, 5), (30, 100)], 600)
     random = np.random.default_rng(0)
     noise = random.normal(size=(1200, 512)) / np.sqrt(np.arange(1, 513))
     directions = random.normal(size=(6, 512)) / np.sqrt(np.arange(1, 513))

@@ -127,6 +127,7 @@ def measure_concepts(network, images, labels):
             rows = test.find(layer=layer, contrast=contrast)
             rows = [row for row in rows if row["target"] == row["concept"]]
             found[pooling, layer, contrast] = [np.mean([row[key] for row in rows]) for key in NUMBERS]
+            found[pooling, layer, contrast].append(np.mean(["GOES_OTHERWISE" in row["flags"] for row in rows]))
     return found
 
 
@@ -158,6 +159,9 @@ def main():
     numbers = np.array(numbers).reshape(options.seeds, len(shares), len(found), -1)
     print("shares", shares, "mean drop", drops.mean(0).round(3))
     for place, key in enumerate(found):
+        if key[-1] == "paired":
+            flagged = numbers[:, :, place, -1].mean(0)
+            print(f"{' '.join(key):20s} share of classes with the flag GOES_OTHERWISE {flagged.round(2)}")
         for number, name in enumerate(NUMBERS):
             values = numbers[:, :, place, number]
             apart = [spearmanr(drop[1:], value[1:]).statistic for drop, value in zip(drops, values, strict=True)]

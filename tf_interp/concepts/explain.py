@@ -100,7 +100,7 @@ def _compare(row: Mapping[str, Any]) -> str:
     much = "stands out" if row["specificity"] >= SPECIFIC else "stands out a little"
     return (
         f"; it {much}, as {share} % of arbitrary {patterns} fit the decision less well "
-        f"(p = {_p(row['p_specificity'])}, of this alone)."
+        f"(p = {_p(row['p_specificity'])} for this alone)."
     )
 
 
