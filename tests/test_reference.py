@@ -62,6 +62,9 @@ def test_what_it_does_not_know_is_told():
         *args, method="kim2018", runs=3, paired={"red": base}, groups={"red": [f"r{n // 2}" for n in range(20)]}
     )
     assert result.notes[:-1] == [f"method kim2018 knows no {name}, so it was left out" for name in ("paired", "groups")]
+    two = (args[0], {"red": tinted(base, 0), "green": tinted(base, 1)}, *args[2:])
+    assert "with random images only, not with each other" in tcav(*two, method="kim2018", runs=3).notes[-2]
+    assert len(tcav(*two, method="kim2018", runs=3, relative="none").notes) == 1
 
 
 def test_sets_are_disjoint_where_the_pool_allows_it():

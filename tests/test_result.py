@@ -64,16 +64,17 @@ def test_entanglement_and_directions(result):
 
 def test_words_lead_with_the_effect_and_carry_the_flags(result):
     texts = result.explain()
-    assert len(texts) == len(result.rows) + len(result.notes)
+    assert len(texts) == len(result.rows) + 1 + len(result.notes)
+    assert texts[len(result.rows)] == f"Note: of all these findings: {FLAGS['GRAD_CONSTANT']}."  # said once
+    assert not [text for text in texts[: len(result.rows)] if FLAGS["GRAD_CONSTANT"] in text]
     row = find(result, layer="features", target="cat", concept="red", contrast="random")
     start = "In features, red raises the network's evidence (logit) for cat by about "
     (text,) = [text for text in texts if text.startswith(start) and "compared with random examples" in text]
     order = [
         f"{row['displacement']:.3g} ",
         f"(95 % interval {row['ci_low']:.3g} to {row['ci_high']:.3g})",
-        "The cosine between concept and decision is",
-        "After correction for 16 tests p =",
-        f"Be careful: {FLAGS['GRAD_CONSTANT']}",
+        "after correction for 16 tests",
+        "arbitrary patterns in the random examples fit the decision",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
@@ -92,8 +93,10 @@ def test_claims_need_correction_and_a_clean_cell():
     assert not result.claims(same)
     assert not result.claims({**bright, "flags": ["GRAD_ZERO"]})
     texts = result.explain()
-    assert "chance alone hardly explains it" in texts[0]
-    assert "so this is no finding" in texts[1]
+    assert "Chance alone hardly explains that: in none of 10,000 random relabelings it was as large (p = " in texts[0]
+    assert "It is no finding" in texts[1]
+    few = {**bright, "p": 0.004, "p_holm": 0.02}  # some relabelings came near
+    assert "to confirm with more images" in dataclasses.replace(result, rows=[few]).explain()[0]
 
 
 def test_plot_draws_every_cell_and_shows_nothing(result, monkeypatch):
@@ -234,16 +237,16 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
     [
         (
             {"specificity": 1.0},
-            "further from 0 than that of 99 % of arbitrary patterns in the random examples, so it stands out (p = 0.03",
+            "; it stands out, as 99 % of arbitrary patterns in the random examples fit the decision less well (p =",
         ),
-        ({"specificity": 0.9}, "so it stands out a little"),
+        ({"specificity": 0.9}, "; it stands out a little, as 90 %"),
         (
             {"specificity": 0.3},
-            "70 % of arbitrary patterns in the random examples are at least as far from 0, so nothing",
+            "; nothing singles it out, as 70 % of arbitrary patterns in the random examples fit the decision at least",
         ),
         ({"specificity": 0.001}, "nearly all arbitrary patterns"),
         ({"specificity": None}, "was not tested"),
-        ({"flags": ["GRAD_ZERO"]}, "p = 0.001, but the caution below forbids"),
+        ({"flags": ["GRAD_ZERO"]}, "(p = 0.001 after correction for 16 tests), but the caution below forbids"),
         ({"contrast": "relative", "against": ["a", "b", "c"]}, "by about 0.5 compared with examples of a, b and c ("),
         ({"contrast": "relative", "against": ["a"]}, "compared with examples of a ("),
         ({"contrast": "paired"}, "compared with the same examples without it ("),
@@ -252,14 +255,14 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
             "red raises the network's evidence (logit) for cat by about 0.5 for each standard",
         ),
         ({"p_holm": None}, "is unknown"),
-        ({}, "After correction for 16 tests p = 0.001: chance alone hardly explains it."),
-        ({"p_holm": 0.012}, "just below the level of 0.05: a finding to confirm with more images"),
-        ({"p_holm": 0.049}, "just below the level of 0.05"),
-        ({"p_holm": 0.051}, "just above the level of 0.05: no finding, and no evidence against it"),
-        ({"p_holm": 0.4}, "so this is no finding; the interval leaves 0 out, but it speaks of this one test only"),
-        ({"p_holm": 0.4, "ci_low": -0.1}, "chance alone could do that, so this is no finding."),
+        ({}, "Chance alone hardly explains that (p = 0.001 after correction for 16 tests); it stands out"),
+        ({"p_holm": 0.012}, "after correction for 16 tests, is just below the level of 0.05; it"),
+        ({"p_holm": 0.049}, "It is a finding to confirm with more images: p = 0.049"),
+        ({"p_holm": 0.051}, "It is no finding, and no evidence against it: p = 0.051"),
+        ({"p_holm": 0.4}, "16 tests), though the interval, which speaks of this one test only, leaves 0 out; it"),
+        ({"p_holm": 0.4, "ci_low": -0.1}, "chance alone could do that (p = 0.4 after correction for 16 tests); it"),
         ({"ci_low": -0.1}, "(95 % interval -0.1 to 0.9; it reaches across 0, so the direction is not certain)"),
-        ({"ci_low": -0.1}, "the interval includes 0: take it as a hint, not as a finding"),
+        ({"ci_low": -0.1}, "Take it as a hint, not as a finding: chance alone is unlikely (p = 0.001"),
         ({"ci_low": 0.0}, "the interval includes 0"),
         (
             {"displacement": -0.5, "ci_low": -0.9, "ci_high": -0.2},
@@ -272,8 +275,8 @@ def test_bars_are_filled_where_significant_and_marked_where_specific(result):
     ],
 )
 def test_each_case_has_its_words(result, changed, said):
-    base = {"displacement": 0.5, "ci_low": 0.2, "ci_high": 0.9, "p_holm": 0.001, "flags": [], "specificity": 0.99}
-    row = {**result.rows[0], **base, "p_specificity": 0.03, **changed}
+    base = {"displacement": 0.5, "ci_low": 0.2, "ci_high": 0.9, "p": 0.01, "p_holm": 0.001, "flags": []}
+    row = {**result.rows[0], **base, "specificity": 0.99, "p_specificity": 0.03, **changed}
     (text,) = dataclasses.replace(result, rows=[row], notes=[]).explain()
     assert said in text
 
@@ -282,8 +285,10 @@ def test_each_case_has_its_words(result, changed, said):
 @pytest.mark.parametrize("p", [0.001, 0.02, 0.05, 0.07, 0.3])
 @pytest.mark.parametrize("flags", [[], ["NON_FINITE"], ["SMALL_N"]])
 def test_words_are_never_surer_than_the_numbers(result, low, p, flags):
-    row = {**result.rows[0], "displacement": 0.5, "ci_low": low, "ci_high": 0.9, "p_holm": p, "flags": flags}
+    shown = {"displacement": 0.5, "ci_low": low, "ci_high": 0.9, "p": 0.01, "p_holm": p, "flags": flags}
+    row = {**result.rows[0], **shown}
     (text,) = dataclasses.replace(result, rows=[row], notes=[]).explain()
+    assert text.count(". ") - text.count("careful") == 1  # two sentences, and the cautions
     assert ("hardly explains" in text) == (low > 0 and p <= 0.01 and flags != ["NON_FINITE"])
     assert ("no finding" in text) == (p > 0.05)
     assert ("direction is not certain" in text) == (low < 0)
@@ -292,7 +297,7 @@ def test_words_are_never_surer_than_the_numbers(result, low, p, flags):
 def test_a_test_of_one_needs_no_word_on_others(result):
     row = {**result.rows[0], "ci_low": 0.2, "ci_high": 0.9, "p_holm": 0.4, "flags": []}
     (text,) = dataclasses.replace(result, rows=[row], notes=[], family=1).explain()
-    assert text.endswith("After correction for 1 test p = 0.4: chance alone could do that, so this is no finding.")
+    assert "It is no finding: chance alone could do that (p = 0.4 after correction for 1 test); " in text
 
 
 def test_tables(result):

@@ -91,6 +91,57 @@ def test_paired_contrast_is_the_mean_difference_and_far_more_powerful():
     assert alone.rows[0]["p"] == row["p"]
 
 
+def test_pairs_tell_where_the_mean_over_positions_misleads():
+    network = keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Conv2D(3, 1, use_bias=False, name="features"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1, use_bias=False, name="logits"),
+        ]
+    )
+    weights = np.full((4, 4, 3), -1.0)
+    weights[0, 0] = 5.0  # only in this corner does brightness speak for the class
+    network.set_weights([np.eye(3)[None, None], weights.reshape(48, 1)])
+    base = noise(20, 1)
+    corner, everywhere = base.copy(), tinted(base, 0, 0.1)
+    corner[:, 0, 0] += 0.1
+    sets, paired = {"corner": corner, "everywhere": everywhere}, {"corner": base, "everywhere": base}
+    options = {"paired": paired, "relative": "none", **FAST}
+    seen = {}
+    for pooling in ("mean", "flat"):
+        test = tcav(
+            KerasModel(network),
+            sets,
+            noise(60, 2),
+            {"0": (sum_up, noise(9, 3))},
+            "features",
+            pooling=pooling,
+            **options,
+        )
+        for row in test.find(contrast="paired"):
+            seen[pooling, row["concept"]] = row["displacement"], "GOES_OTHERWISE" in row["flags"]
+        assert not any("GOES_OTHERWISE" in row["flags"] for row in test.find(contrast="random"))
+    assert seen["flat", "corner"] == (pytest.approx(1.5, rel=1e-3), False)
+    assert seen["mean", "corner"] == (pytest.approx(0.3 * -10 / 16, rel=1e-3), True)
+    assert seen["flat", "everywhere"] == (pytest.approx(-1.0, rel=1e-3), False)
+    assert not seen["mean", "everywhere"][1]
+    first = tcav(
+        KerasModel(network),
+        {"corner": corner},
+        noise(60, 2),
+        {"0": (sum_up, noise(9, 3))},
+        "features",
+        paired={"corner": base},
+        **FAST,
+    )
+    assert "GOES_OTHERWISE" in find(first, contrast="paired")["flags"]
+
+
+def sum_up(outputs):
+    return tf.reduce_sum(outputs, 1)
+
+
 def test_planted_direction_is_found_and_an_unused_one_is_not():
     head = np.zeros((3, 2))
     head[0, 0] = 1.0  # the first logit looks at red only

@@ -1,48 +1,36 @@
-"""How often do meaningless concepts come out significant? Ours and the published test, on real activations and noise.
+"""How often do meaningless concepts come out significant, and how often is a planted one found?
 
-    python tests/benchmarks/concept_calibration.py --photos DIR --model network.keras --layers block3b_add block5c_add
+Ours and the published test, on real activations and on noise:
 
-Null concepts are random crops of photographs, drawn from the same crops as the pool. The network's pictures are scaled
-to `--scale` and `--shift` (255 and 127/128 fit EfficientNet-Lite: (255 x - 127) / 128).
+    python tests/benchmarks/concept_calibration.py --photos DIR
+
+Null concepts are random crops of photographs, drawn from the same crops as the pool. Planted ones are such crops whose
+activations are shifted along the target's gradient, by a part of the standard deviation that the crops have there.
 """
 
 import argparse
+import itertools
 import pathlib
 import time
 
 import numpy as np
 import tensorflow as tf
+from concept_pictures import add_network_options, crop_photos, open_network
 
 from tf_interp.capture import read_activations
 from tf_interp.concepts import permutation
 from tf_interp.concepts.cav import get_fit
 from tf_interp.concepts.compare import Options, compare
 from tf_interp.concepts.contrast import Contrast
+from tf_interp.concepts.interval import get_widening, widen
 from tf_interp.concepts.measure import Sensitivity, sensitivities
 from tf_interp.concepts.permutation import Design
 from tf_interp.concepts.reference import run_reference
 from tf_interp.concepts.sets import Sets
 from tf_interp.concepts.specificity import Patterns
 from tf_interp.concepts.targets import Target
-from tf_interp.images import read_folder, read_image
-from tf_interp.models import open_model
 
-
-def crop_photos(folder, count, size, seed):
-    """Return random square crops float32 [count,size,size,3] and the photograph of each."""
-    random = np.random.default_rng(seed)
-    files = read_folder(folder, (8, 8))[1]
-    photos = [read_image(file) for file in files]
-    crops, sources = [], []
-    for number in range(count):
-        source = number % len(photos)
-        photo = photos[source]
-        side = int(random.uniform(0.3, 0.8) * min(photo.shape[:2]))
-        top, left = (random.integers(0, edge - side + 1) for edge in photo.shape[:2])
-        crop = photo[top : top + side, left : left + side]
-        crops.append(tf.image.resize(crop, (size, size), antialias=True).numpy())
-        sources.append(source)
-    return np.clip(np.stack(crops), 0, 1), np.array(sources)
+SHIFTS = (0.5, 0.8)  # what Cohen calls medium and large
 
 
 def summarize(name, p):
@@ -68,6 +56,51 @@ def check_nulls(values, gradients, sizes, concepts, permutations, label, seed=0)
                 found[kind].append(permutation.p_values(observed, null)[0])
         for kind, p in found.items():
             summarize(f"{label}, {kind}, {size} images", p)
+
+
+def check_power(values, gradients, sizes, concepts, permutations, label, seed=0):
+    """Shift the activations of null concepts along the target's gradient, print how many are found."""
+    random = np.random.default_rng((seed, 1))
+    for size in sizes:
+        pool = min(200, len(values) - 3 * size)
+        for shift in SHIFTS:
+            found = {"random": [], "relative": []}
+            for _ in range(concepts):
+                order = random.permutation(len(values))
+                direction = gradients[random.integers(len(gradients))]
+                step = shift * (values @ direction).std() * direction / (direction @ direction)
+                for kind, (own, others) in {"random": (size, pool), "relative": (size, 2 * size)}.items():
+                    design = Design(own, others)
+                    chosen = values[order[: own + others]] + np.outer(design.labels, step)
+                    projections = ((chosen - chosen.mean(0)) @ direction)[:, None].astype(np.float32)
+                    observed, null = design.test(projections, permutations, seed)
+                    found[kind].append(permutation.p_values(observed, null)[0])
+            for kind, p in found.items():
+                summarize(f"{label}, {kind}, {size} images, planted {shift} sd", p)
+
+
+def check_intervals(sides, repeats, seed=0):
+    """Print how often 95 % intervals hold 0 for null concepts of few sources, as they are and as resampling gives them.
+
+    Sources have 2 to 7 images each, which differ a fifth as much within a source as between sources.
+    """
+    random = np.random.default_rng(seed)
+    for (concept, contrast), skewed in itertools.product(sides, (False, True)):
+        held = []
+        for number in range(repeats):
+            sources = np.repeat(np.arange(concept + contrast), random.integers(2, 8, concept + contrast))
+            means = (random.exponential if skewed else random.normal)(size=concept + contrast) - skewed
+            values = (means[sources] + 0.2 * random.normal(size=len(sources)))[:, None].astype(np.float32)
+            own = int((sources < concept).sum())
+            design = Design(own, len(sources) - own, groups=tuple(sources.tolist()))
+            drawn, center = design.resample(400, number)[0].numpy() @ values[:, 0], design.displace(values)[0]
+            ends = [widen(drawn, center, factor) for factor in (1.0, get_widening(design.moves(values))[0])]
+            held.append([low <= 0 <= high for low, high in ends])
+        bare, widened = np.mean(held, 0)
+        shape = "skewed" if skewed else "normal"
+        print(
+            f"{concept:3d} and {contrast:3d} sources, {shape}: intervals hold {widened:.3f}, resampled only {bare:.3f}"
+        )
 
 
 def check_clustered(values, sources, gradients, size, concepts, permutations, label, seed=0):
@@ -130,12 +163,7 @@ def check_specificity(values, gradients, size, concepts, label, seed=0):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=pathlib.Path, required=True)
-    parser.add_argument("--model", type=pathlib.Path, required=True)
-    parser.add_argument("--layers", nargs="+", required=True)
-    parser.add_argument("--scale", type=float, default=255 / 128)
-    parser.add_argument("--shift", type=float, default=127 / 128)
-    parser.add_argument("--size", type=int, default=224)
+    add_network_options(parser, ["block3b_add", "block5c_add", "block6d_add"])
     parser.add_argument("--crops", type=int, default=1200)
     parser.add_argument("--concepts", type=int, default=400)
     parser.add_argument("--targets", type=int, nargs="+", default=[340, 292, 8, 409, 530, 963])
@@ -148,7 +176,7 @@ def main():
     else:
         start = time.process_time()
         crops, sources = crop_photos(options.photos, options.crops, options.size, 0)
-        model = open_model(str(options.model), preprocess=lambda x: x * options.scale - options.shift)
+        model = open_network(options)
         paths = [model.resolve(layer) for layer in options.layers]
         values = read_activations(model, crops[: options.crops - 40], paths, pooling="mean", batch_size=32)
         asked = [(target, crops[options.crops - 40 :]) for target in options.targets]
@@ -166,14 +194,17 @@ def main():
         values, gradients = kept[f"values {name}"], kept[f"gradients {name}"]
         means = gradients.mean(1)
         check_nulls(values, means, sizes, options.concepts, options.permutations, name)
+        check_power(values, means, sizes, options.concepts // 2, options.permutations, name)
         check_clustered(values, kept["sources"], means, 60, options.concepts, options.permutations, name)
         for size in sizes:
             check_reference(values, list(gradients), size, options.concepts // 8, 20, name)
         check_specificity(values, list(gradients), 60, options.concepts // 10, name)
+    check_intervals([(3, 30), (5, 30), (10, 30), (3, 3), (5, 5), (30, 100)], 600)
     random = np.random.default_rng(0)
     noise = random.normal(size=(1200, 512)) / np.sqrt(np.arange(1, 513))
     directions = random.normal(size=(6, 512)) / np.sqrt(np.arange(1, 513))
     check_nulls(noise, directions, sizes, options.concepts, options.permutations, "synthetic, decaying spectrum")
+    check_power(noise, directions, sizes, options.concepts // 2, options.permutations, "synthetic, decaying spectrum")
 
 
 if __name__ == "__main__":

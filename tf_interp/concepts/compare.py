@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_interp.concepts import permutation
 from tf_interp.concepts.cav import Fit, Problem, Vectors
 from tf_interp.concepts.contrast import Contrast
+from tf_interp.concepts.interval import get_widening, widen
 from tf_interp.concepts.permutation import Design
 from tf_interp.concepts.quality import label_splits, measure_quality
 from tf_interp.concepts.specificity import Patterns, rank_effects
@@ -94,8 +95,11 @@ def compare(
             problem.examples, vector, gradient, again, spread, refits.weights, refits.basis, refits.lengths
         )
         measured.append({name: value.numpy() for name, value in numbers.items()})
+        on_each = design.displace(measured[-1].pop("on_each"))[:, None]  # target image
+        measured[-1]["moves"] = on_each / len(on_each), len(on_each) - 1
 
     projections = np.stack([item["projections"] for item in measured], 1)
+    moves = design.moves(projections)
     observed, null = design.test(projections, options.permutations, seed)
     p = permutation.p_values(observed, null, 1e-6 * np.abs(projections).max(0))
     p = np.maximum(p, design.p_smallest)  # of few relabelings a draw may by luck miss those that are as large
@@ -111,8 +115,9 @@ def compare(
     for number, item in enumerate(measured):
         # A resampled vector is noisier than the whole one, so its cosine shrinks: put the interval around the effect.
         turned = item["effects"] - item["effects"].mean() + effects[number]
-        low, high = np.clip(np.quantile(turned, [0.025, 0.975]), -1, 1)
-        moved = np.quantile(item["displacements"], [0.025, 0.975])
+        factor = get_widening([*((part[:, [number]], freedom) for part, freedom in moves), item["moves"]])[0]
+        low, high = np.clip(widen(turned, effects[number], factor), -1, 1)
+        moved = widen(item["displacements"], observed[number], factor)
         count, alive = len(item["cosines"]), float(item["alive"])
         owed = design.leave_out(projections[:, number])
         most = int(np.abs(owed).argmax())
@@ -204,6 +209,7 @@ def _project(
     turned = tf.matmul(tf.matmul(again[: tf.shape(mixtures)[0]], unit), basis, transpose_b=True)
     return {
         "projections": tf.linalg.matvec(examples, tf.reduce_mean(gradient, 0)),
+        "on_each": tf.matmul(examples, gradient, transpose_b=True),
         "cosines": tf.linalg.matvec(unit, vector),
         "direction": tf.reduce_mean(unit, 0),
         "alive": tf.reduce_sum(tf.cast(tf.norm(gradient, axis=1) > 0, tf.float32)),

@@ -1,4 +1,4 @@
-"""Findings in words: effect and interval first, then what is special about it, then how sure it is, then cautions."""
+"""Findings in two plain sentences: how much and for what; whether it is more than chance and special. Then cautions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,25 +15,29 @@ _CLEAR = 5  # a p this many times below the level is called clear
 _NEAR = 2  # and one up to this many times above it a near miss
 
 
-def explain_row(row: Mapping[str, Any], claimed: bool, family: int, alpha: float = 0.05) -> str:
-    """Return a few plain sentences on one row of a concept test.
+def explain_row(
+    row: Mapping[str, Any], claimed: bool, family: int, alpha: float = 0.05, permutations: int | None = None
+) -> str:
+    """Return two plain sentences on one row of a concept test, and one of cautions.
 
     Args:
         row: one of `ConceptTest.rows`.
         claimed: whether it is significant after correction.
         family: number of tests.
         alpha: level of the claims.
+        permutations: how many relabelings were drawn, or None: where none of them came near, more images would not
+            make the finding surer, only more relabelings.
 
     Returns:
-        How much the concept moves the decision, with its interval; whether it is special; how sure that is after
-        correction; what to be careful about.
+        How much the concept moves the decision, with its interval; how sure that is after correction, and whether it is
+        special; what to be careful about.
     """
     if row["effect"] is None:
         start = f"In {row['layer']} nothing can be said about {row['concept']} and {row['target']}."
         return " ".join([start, *_warn(row)])
     if row["displacement"] is None:
         return " ".join([_publish(row), *_warn(row)])
-    return " ".join([_measure(row), _compare(row), _judge(row, claimed, family, alpha), *_warn(row)])
+    return " ".join([_measure(row), _judge(row, claimed, family, alpha, permutations) + _compare(row), *_warn(row)])
 
 
 def _publish(row: Mapping[str, Any]) -> str:
@@ -58,46 +62,46 @@ def _measure(row: Mapping[str, Any]) -> str:
     )
 
 
-def _compare(row: Mapping[str, Any]) -> str:
-    """Return whether arbitrary patterns matter as much."""
-    cosine = f"The cosine between concept and decision is {row['effect']:.2f}"
-    if row["specificity"] is None:
-        return f"{cosine}; whether arbitrary patterns reach that was not tested."
-    share = min(99, int(100 * row["specificity"]))
-    if row["specificity"] < SOMEWHAT:
-        among = f"{100 - share} % of arbitrary patterns" if share else "nearly all arbitrary patterns"
-        return f"{cosine}; {among} in the random examples are at least as far from 0, so nothing singles it out."
-    much = "stands out" if row["specificity"] >= SPECIFIC else "stands out a little"
-    return (
-        f"{cosine}, further from 0 than that of {share} % of arbitrary patterns in the random examples, so it {much} "
-        f"(p = {_p(row['p_specificity'])} for this alone, not corrected)."
-    )
-
-
-def _judge(row: Mapping[str, Any], claimed: bool, family: int, alpha: float) -> str:
+def _judge(row: Mapping[str, Any], claimed: bool, family: int, alpha: float, permutations: int | None) -> str:
     """Return how sure the first sentence is, no surer than the corrected p and the interval."""
     p = row["p_holm"]
     if p is None:
-        return "How easily chance does that is unknown."
+        return "How easily chance does that is unknown"
     tests = "1 test" if family == 1 else f"{family} tests"
-    said = f"After correction for {tests} p = {_p(p)}"
+    end = f"(p = {_p(p)} after correction for {tests})"
     crosses = row["ci_low"] <= 0 <= row["ci_high"]
     if p <= alpha and not claimed:
-        return f"{said}, but the caution below forbids to build on it."
+        return f"Chance alone could hardly do that {end}, but the caution below forbids building on it"
     if claimed and crosses:
+        return f"Take it as a hint, not as a finding: chance alone is unlikely {end}, but the interval includes 0"
+    if claimed and permutations and row["p"] <= 1.001 / (1 + permutations):
         return (
-            f"{said}, below the level of {alpha:g}, but the interval includes 0: take it as a hint, not as a finding."
+            f"Chance alone hardly explains that: in none of {permutations:,} random relabelings it was as large {end}"
         )
     if claimed and p > alpha / _CLEAR:
-        return f"{said}, just below the level of {alpha:g}: a finding to confirm with more images."
+        return f"It is a finding to confirm with more images: {end[1:-1]}, is just below the level of {alpha:g}"
     if claimed:
-        return f"{said}: chance alone hardly explains it."
+        return f"Chance alone hardly explains that {end}"
     if p <= _NEAR * alpha:
-        return (
-            f"{said}, just above the level of {alpha:g}: no finding, and no evidence against it; more images may tell."
-        )
-    alone = "" if crosses else "; the interval leaves 0 out, but it speaks of this one test only"
-    return f"{said}: chance alone could do that, so this is no finding{alone if family > 1 else ''}."
+        return f"It is no finding, and no evidence against it: {end[1:-1]}, is just above the level of {alpha:g}"
+    alone = "" if crosses or family == 1 else ", though the interval, which speaks of this one test only, leaves 0 out"
+    return f"It is no finding: chance alone could do that {end}{alone}"
+
+
+def _compare(row: Mapping[str, Any]) -> str:
+    """Return the second half of the second sentence: whether arbitrary patterns fit the decision as well."""
+    if row["specificity"] is None:
+        return "; whether arbitrary patterns would do the same was not tested."
+    share = min(99, int(100 * row["specificity"]))
+    patterns = "patterns in the random examples"
+    if row["specificity"] < SOMEWHAT:
+        among = f"{100 - share} % of arbitrary {patterns}" if share else f"nearly all arbitrary {patterns}"
+        return f"; nothing singles it out, as {among} fit the decision at least as well."
+    much = "stands out" if row["specificity"] >= SPECIFIC else "stands out a little"
+    return (
+        f"; it {much}, as {share} % of arbitrary {patterns} fit the decision less well "
+        f"(p = {_p(row['p_specificity'])} for this alone)."
+    )
 
 
 def _warn(row: Mapping[str, Any]) -> list[str]:

@@ -75,6 +75,31 @@ def sensitivities(
     return [item for item in found if item is not None]
 
 
+def goes_otherwise(
+    concept: tf.Tensor, contrast: tf.Tensor, score: int | Callable[[tf.Tensor], tf.Tensor], displacement: float | None
+) -> bool:
+    """Return whether the target really moves against the displacement, from images without to those with the concept.
+
+    The displacement speaks of the target's images, to first order, and with "mean" pooling as if the concept were
+    everywhere. Pairs show what the network does, so a clear contradiction can be told.
+
+    Args:
+        concept: [n,classes], outputs for the images with the concept.
+        contrast: [n,classes], outputs for the same images without it.
+        score: class index, or a function outputs -> [n].
+        displacement: first-order change of the target.
+
+    Returns:
+        True if the mean change has the other sign and is more than three standard errors from 0.
+    """
+    number = 0 if callable(score) else score
+    function = score if callable(score) else None
+    index = tf.fill(tf.shape(concept)[:1], number)
+    moved = (_score(concept, index, function) - _score(contrast, index, function)).numpy()
+    error = moved.std(ddof=1) / np.sqrt(len(moved))
+    return displacement is not None and bool(moved.mean() * displacement < 0 and abs(moved.mean()) > 3 * error)
+
+
 def first_of_two(outputs: tf.Tensor) -> tf.Tensor:
     """Return the evidence for class 0 of a network that has one logit for two classes: minus that for class 1."""
     return -tf.reshape(outputs, [-1])

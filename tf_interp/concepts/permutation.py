@@ -102,10 +102,32 @@ class Design:
         Returns:
             `(displacement [T], null [B,T])`, float32.
         """
-        sides = projections[: self.concept] - projections[self.concept :] if self.paired else projections
+        null = displacements(self, relabelings(self, permutations, seed), self._units_of(projections))
+        return self.displace(projections), null
+
+    def displace(self, projections: np.ndarray) -> np.ndarray:
+        """Return the displacement, float32 [T], of projections [n+m,T]."""
         true = np.ones((1, self.count), np.uint8) if self.paired else self.labels.astype(np.uint8)[None]
-        null = displacements(self, relabelings(self, permutations, seed), sides)
-        return displacements(self, true, sides)[0], null
+        return displacements(self, true, self._units_of(projections))[0]
+
+    def _units_of(self, projections: np.ndarray) -> np.ndarray:
+        return projections[: self.concept] - projections[self.concept :] if self.paired else projections
+
+    def moves(self, projections: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        """Return what each source adds to the displacement, float [n_k,T], and the degrees of freedom, by side."""
+        own = self._units_of(projections)
+        if self.paired:
+            moved = (own - own.mean(0)) / self.count
+        else:
+            first, second = own[: self.concept], own[self.concept :]
+            moved = np.concatenate([(first - first.mean(0)) / self.concept, (second.mean(0) - second) / self.contrast])
+        units = np.arange(self.count) if self.groups is None else np.unique(self.groups, return_inverse=True)[1]
+        sums = np.zeros((units.max() + 1, own.shape[1]))
+        np.add.at(sums, units, moved)
+        if self.paired:
+            return [(sums, len(sums) - 1)]
+        first = _first_side(units, self.labels)
+        return [(side, len(side) - 1) for side in (sums[first], sums[~first])]
 
     def resample(self, bootstraps: int, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return bootstrap weights of all images, and targets and weights for refits.
@@ -260,10 +282,8 @@ def resamples(design: Design, bootstraps: int, seed: int) -> np.ndarray:
     if design.paired:
         counts = draws(units.max() + 1, bootstraps, seed, stream=2)[:, units]
         return counts / counts.sum(1, keepdims=True)
-    # Sources with concept images and the others are drawn apart, so that neither side is ever empty.
-    share = np.bincount(units, design.labels) / np.bincount(units)
-    first = share > 0 if (share == 0).any() else share == 1
-    counts = np.zeros((bootstraps, len(share)), np.float32)
+    first = _first_side(units, design.labels)
+    counts = np.zeros((bootstraps, len(first)), np.float32)
     for stream, alike in enumerate((first, ~first), 2):
         if alike.any():
             counts[:, alike] = draws(int(alike.sum()), bootstraps, seed, stream) * alike.sum()
@@ -272,6 +292,12 @@ def resamples(design: Design, bootstraps: int, seed: int) -> np.ndarray:
         weights = counts[:, units] * side
         sides.append(weights / weights.sum(1, keepdims=True))
     return sides[0] - sides[1]
+
+
+def _first_side(units: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return which sources, bool [U], are drawn apart from the others, so that neither side is ever empty."""
+    share = np.bincount(units, labels) / np.bincount(units)
+    return share > 0 if (share == 0).any() else share == 1
 
 
 @functools.lru_cache(maxsize=64)

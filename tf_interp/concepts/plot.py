@@ -124,6 +124,7 @@ def _add_legend(ax: Any, layers: Sequence[str], colors: Sequence[Any], corrected
             ),
         ]
     ax.add_artist(names)
+    names.set_clip_on(False)  # add_artist clips, and what is clipped gets no room in the layout
     ax.legend(
         handles=signs, loc="lower left", bbox_to_anchor=(1.01, 0.0), borderaxespad=0, fontsize="small",
         frameon=False, labelcolor=_INK,

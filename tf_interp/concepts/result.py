@@ -17,6 +17,8 @@ FLAGS = {
     "FEW_RELABELINGS": "so few images or sources that no result could be significant",
     "SHARED_SOURCES": "some sources have images on both sides; these are compared within the source only",
     "PAIR_ORDER": "some counterparts look as if they belonged to other images: is the order the same?",
+    "GOES_OTHERWISE": "on the pairs themselves the logit moves the other way; if the concept sits in one place, the "
+    'mean over positions hides that: try pooling="flat"',
     "ONE_IMAGE": "without a single one of the concept images the result would change by over half",
     "ENTANGLED": "its vector is nearly that of another concept (cosine above .9): the two cannot be told apart",
     "SMALL_POOL": "fewer than 60 random images, so specificity could not be computed",
@@ -231,16 +233,21 @@ class ConceptTest:
         return names[0]
 
     def explain(self) -> list[str]:
-        """Return the findings in plain sentences: significant ones first, the largest effects first, notes last.
+        """Return the findings in plain sentences: significant and specific ones first, then by size; notes last.
 
         Returns:
-            A text for each row, then one for each note.
+            A text for each row, then one for each note. What to be careful about in all rows is said once, in a note.
         """
         from tf_interp.concepts.explain import explain_row
 
-        ordered = sorted(self.rows, key=lambda row: (not self.claims(row), -abs(row["effect"] or 0)))
-        texts = [explain_row(row, self.claims(row), self.family, self.alpha) for row in ordered]
-        return texts + [f"Note: {note}." for note in self.notes]
+        shared = [flag for flag in FLAGS if len(self.rows) > 1 and all(flag in row["flags"] for row in self.rows)]
+        shared = [flag for flag in shared if flag not in _NO_STAR]  # these change how each row is read
+        rows = [{**row, "flags": [flag for flag in row["flags"] if flag not in shared]} for row in self.rows]
+        rows.sort(key=lambda row: (not self.claims(row), not _is_specific(row), -abs(row["effect"] or 0)))
+        permutations = self.settings.get("permutations")
+        texts = [explain_row(row, self.claims(row), self.family, self.alpha, permutations) for row in rows]
+        notes = [*(f"of all these findings: {FLAGS[flag]}" for flag in shared), *self.notes]
+        return texts + [f"Note: {note}." for note in notes]
 
     def plot(self, target: str | int | None = None, contrast: str | None = None, ax: Any = None) -> Any:
         """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.
@@ -283,6 +290,10 @@ def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:
         for row, value in zip(rows, adjusted, strict=True):
             row[name] = None if np.isnan(value) else float(value)
     return size
+
+
+def _is_specific(row: Mapping[str, Any]) -> bool:
+    return (row["specificity"] or 0) >= SPECIFIC
 
 
 def _flat(value: Any) -> Any:

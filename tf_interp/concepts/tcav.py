@@ -1,18 +1,18 @@
 """`tcav`: does a decision depend on a human concept? Three questions, three numbers, honest statistics."""
 
 import dataclasses
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import POOLINGS, check_model, read_activations
+from tf_interp.capture import check_model, read_activations
+from tf_interp.concepts.asked import Asked, check_options, check_reference, describe
 from tf_interp.concepts.cav import get_fit
 from tf_interp.concepts.compare import Compared, Options, compare, leave_blank
 from tf_interp.concepts.contrast import Contrast, declare_contrasts
-from tf_interp.concepts.measure import Sensitivity, sensitivities
+from tf_interp.concepts.measure import Sensitivity, goes_otherwise, sensitivities
 from tf_interp.concepts.quality import NULLS
 from tf_interp.concepts.reference import NOTE, run_reference
 from tf_interp.concepts.result import ConceptTest, correct_rows
@@ -21,7 +21,6 @@ from tf_interp.concepts.specificity import PATTERNS, SMALLEST, Patterns
 from tf_interp.concepts.targets import Target
 from tf_interp.models import Model
 
-METHODS = ("displacement", "kim2018")
 ENTANGLED = 0.9  # vectors with a higher cosine are nearly the same
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
 _ESTIMATOR_NULLS = 19
@@ -76,7 +75,8 @@ def tcav(
             with pooling="flat".
         cav: kind of the concept vector, for `effect`, `score` and accuracy: "mean", "ridge", "logistic", "hinge", or a
             scikit-learn linear classifier. `displacement` and its p do not depend on it.
-        pooling: "mean" over positions (a vector of channels), or "flat".
+        pooling: "mean" over positions (a vector of channels), or "flat". The mean forgets places: take "flat" for what
+            sits in one place, such as a caption, in a network that does not average over positions itself.
         permutations: number of relabelings.
         bootstraps: number of resamples for the intervals.
         runs: number of random sets of method "kim2018".
@@ -105,7 +105,7 @@ def tcav(
         raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
     names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name) for name in names))
-    asked = _Asked(
+    asked = Asked(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
     )  # fmt: skip
@@ -160,56 +160,33 @@ def add_concepts(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Asked:
-    """The arguments of `tcav`."""
-
-    concepts: Mapping[str, Any]
-    random: Any
-    targets: Mapping[Any, Any]
-    paths: list[str]
-    paired: Mapping[str, Any] | None
-    groups: Mapping[str, Sequence[Any]] | None
-    relative: str
-    hierarchy: Mapping[str, Sequence[str]] | None
-    method: str
-    cav: Any
-    pooling: str
-    permutations: int
-    bootstraps: int
-    runs: int
-    seed: int
-    batch_size: int
-    alpha: float
-    family: int | None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class _Known:
     """What a later test of the same network need not compute again."""
 
-    asked: _Asked
+    asked: Asked
     weights: str
     digests: list[str]
     values: dict[str, tf.Tensor]
     slopes: list[Sensitivity]
 
 
-def _run(model: Model, asked: _Asked, known: _Known | None) -> ConceptTest:
-    _check_options(asked)
+def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
+    check_options(asked)
     fit = get_fit(asked.cav, asked.seed)
     sets = gather_sets(model, asked.concepts, asked.random, asked.targets, asked.paired, asked.groups)
     if asked.method == "kim2018":
-        _check_reference(sets, asked)
+        check_reference(sets, asked)
     contrasts = declare_contrasts(sets, asked.relative, asked.hierarchy)
 
     values = _activate(model, asked, sets, known)
+    outputs = values.get("output") if len(model.layers["output"]) == 1 else None
     if known is None:
         scores = [(target.score, target.images) for target in sets.targets]
         slopes = sensitivities(model, asked.paths, scores, asked.pooling, asked.batch_size)
     else:
         slopes = known.slopes
     known = _Known(asked, model.digest() if known is None else known.weights, sets.digests, values, slopes)
-    settings = _settings(asked, sets)
+    settings = describe(asked, sets)
     if asked.method == "kim2018":
         return _run_reference(asked, sets, known, settings)
 
@@ -236,6 +213,10 @@ def _run(model: Model, asked: _Asked, known: _Known | None) -> ConceptTest:
                 head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
                 against = {"against": list(contrast.names) or None}
                 row = {**head, **against, **answer.numbers[number], **alike[contrast.key]}
+                if contrast.kind == "paired" and outputs is not None:
+                    own, bare = (tf.gather(outputs, side) for side in (contrast.rows, contrast.against))
+                    if goes_otherwise(own, bare, target.score, row["displacement"]):
+                        row["flags"] = [*row["flags"], "GOES_OTHERWISE"]
                 rows.append(_finish(row, target, slope, asked.alpha))
     family = correct_rows(rows, asked.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
@@ -271,7 +252,7 @@ def _entangle(contrasts: Sequence[Contrast], answers: Sequence[Compared]) -> dic
     return found
 
 
-def _note_family(rows: Sequence[Mapping[str, Any]], family: int, asked: _Asked) -> list[str]:
+def _note_family(rows: Sequence[Mapping[str, Any]], family: int, asked: Asked) -> list[str]:
     """Say if the number of permutations is too small for anything to survive the correction."""
     least = family / (1 + asked.permutations)
     if least <= asked.alpha or all(row["p"] is None for row in rows):
@@ -282,10 +263,13 @@ def _note_family(rows: Sequence[Mapping[str, Any]], family: int, asked: _Asked) 
     ]
 
 
-def _activate(model: Model, asked: _Asked, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
-    """Return layer -> activations of all rows; images that were run before are not run again."""
+def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
+    """Return layer -> activations of all rows; images that were run before are not run again.
+
+    With pairs there is the output too: what really happens to the logit, beside what the layer says.
+    """
     if known is None:
-        return _read(model, asked, sets.blocks)
+        return _read(model, asked, sets.blocks, [*asked.paths, *(["output"] if sets.paired else [])])
     place = {digest: number for number, digest in enumerate(known.digests)}
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
@@ -295,19 +279,20 @@ def _activate(model: Model, asked: _Asked, sets: Sets, known: _Known | None) -> 
         if chosen.any():
             blocks.append(block[chosen])
     if not blocks:
-        return {path: tf.gather(known.values[path], [place[digest] for digest in sets.digests]) for path in asked.paths}
-    new = _read(model, asked, blocks)
+        rows = [place[digest] for digest in sets.digests]
+        return {path: tf.gather(value, rows) for path, value in known.values.items()}
+    new = _read(model, asked, blocks, list(known.values))
     numbers = np.cumsum(fresh) - 1 + len(known.digests)
     order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
-    return {path: tf.gather(tf.concat([known.values[path], new[path]], 0), order) for path in asked.paths}
+    return {path: tf.gather(tf.concat([value, new[path]], 0), order) for path, value in known.values.items()}
 
 
-def _read(model: Model, asked: _Asked, blocks: list[np.ndarray]) -> dict[str, tf.Tensor]:
-    values = read_activations(model, blocks, asked.paths, pooling=asked.pooling, batch_size=asked.batch_size)
+def _read(model: Model, asked: Asked, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
+    values = read_activations(model, blocks, paths, pooling=asked.pooling, batch_size=asked.batch_size)
     return {path: tf.constant(value) for path, value in values.items()}
 
 
-def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
+def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
     rows: list[dict[str, Any]] = []
     vectors = {}
     for path in asked.paths:
@@ -320,59 +305,11 @@ def _run_reference(asked: _Asked, sets: Sets, known: _Known, settings: dict[str,
     family = correct_rows(rows, asked.family)
     unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
     notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
+    if asked.relative != "none" and len(sets.concepts) > 1:
+        notes.append(
+            "method kim2018 compares concepts with random images only, not with each other: relative was left out"
+        )
     return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
-
-
-def _check_reference(sets: Sets, asked: _Asked) -> None:
-    if sets.pool is None:
-        raise ValueError('method "kim2018" needs random images, also where concepts are paired')
-    if sets.values:
-        raise ValueError(f'method "kim2018" cannot test concepts that come in degrees: {sorted(sets.values)}')
-    if not isinstance(asked.runs, numbers.Integral) or asked.runs < 2:
-        raise ValueError(f"runs must be an integer of at least 2, got {asked.runs!r}")
-
-
-def _settings(asked: _Asked, sets: Sets) -> dict[str, Any]:
-    settings = {
-        "method": asked.method,
-        "cav": asked.cav if isinstance(asked.cav, str) else repr(asked.cav),
-        "pooling": asked.pooling,
-        "permutations": asked.permutations,
-        "bootstraps": asked.bootstraps,
-        "seed": asked.seed,
-        "alpha": asked.alpha,
-        "layers": asked.paths,
-        "concepts": {name: len(found) for name, found in sets.concepts.items()},
-        "paired": sorted(sets.paired),
-        "relative": asked.relative,
-        "hierarchy": {name: list(children) for name, children in (asked.hierarchy or {}).items()},
-        "random": None if sets.pool is None else len(sets.pool),
-        "targets": {target.name: len(target.images) for target in sets.targets},
-        "classes": {target.name: None if callable(target.score) else target.score for target in sets.targets},
-        "grouped": sets.groups is not None,
-    }
-    if asked.method == "kim2018":
-        settings |= {"cav": "hinge by stochastic gradient descent, alpha .01", "runs": asked.runs, "permutations": 0}
-    return settings
-
-
-def _check_options(asked: _Asked) -> None:
-    if not asked.paths:
-        raise ValueError("layers is empty: give at least one layer name")
-    for name, value, known in (("pooling", asked.pooling, POOLINGS), ("method", asked.method, METHODS)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {list(known)}, got {value!r}")
-    for name, number, least in (
-        ("permutations", asked.permutations, 99),
-        ("bootstraps", asked.bootstraps, 20),
-        ("batch_size", asked.batch_size, 1),
-        ("seed", asked.seed, 0),
-        ("family", 1 if asked.family is None else asked.family, 1),
-    ):
-        if not isinstance(number, numbers.Integral) or number < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
-    if not isinstance(asked.alpha, numbers.Real) or not 0 < asked.alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, got {asked.alpha!r}")
 
 
 def _finish(row: dict[str, Any], target: Target, slope: Sensitivity, alpha: float) -> dict[str, Any]:

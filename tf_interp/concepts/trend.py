@@ -53,13 +53,28 @@ class Trend:
         Returns:
             `(change [T], null [B,T])`, float32.
         """
-        own = tf.constant(projections, tf.float32)
-        if self.groups is not None:
-            units = np.array(self.groups)
-            own = tf.math.unsorted_segment_mean(own, units, units.max() + 1)
-        true = _slopes(self._of_units()[None])
+        own = self._sources_of(projections)
         null = _shuffled_slopes(self, permutations, seed)
-        return tf.matmul(true, own).numpy()[0], tf.matmul(null, own).numpy()
+        return self.displace(projections), tf.matmul(null, tf.constant(own)).numpy()
+
+    def displace(self, projections: np.ndarray) -> np.ndarray:
+        """Return the change per standard deviation, float32 [T], of projections [n,T]."""
+        return (_slopes(self._of_units()[None]) @ self._sources_of(projections))[0]
+
+    def moves(self, projections: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        """Return what each source adds to the change beyond a straight line, float [U,T], and the freedom, U - 2."""
+        own, values = self._sources_of(projections), self._of_units()
+        rest = own - own.mean(0) - values[:, None] * self.displace(projections)
+        return [(values[:, None] * rest / len(own), len(own) - 2)]
+
+    def _sources_of(self, projections: np.ndarray) -> np.ndarray:
+        """Return the mean projection of each source, float32 [U,T]."""
+        own = np.asarray(projections, np.float32)
+        if self.groups is None:
+            return own
+        sums = np.zeros((max(self.groups) + 1, own.shape[1]), np.float32)
+        np.add.at(sums, np.array(self.groups), own)
+        return sums / np.bincount(self.groups)[:, None].astype(np.float32)
 
     def resample(self, bootstraps: int, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return bootstrap weights of all images, and targets and weights for refits.

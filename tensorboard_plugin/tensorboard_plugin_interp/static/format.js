@@ -70,6 +70,7 @@ export const FLAGS = {
   FEW_RELABELINGS: "So few pictures or sources that no result could be significant.",
   SHARED_SOURCES: "Some sources have pictures on both sides; these are compared within the source only.",
   PAIR_ORDER: "Some counterparts look as if they belonged to other pictures: is the order the same?",
+  GOES_OTHERWISE: "On the pairs themselves the logit moves the other way; the mean may hide where the concept is.",
   ONE_IMAGE: "Without a single one of the concept pictures the result would change by over half.",
   ENTANGLED: "Its vector is nearly that of another concept (cosine above .9): the two cannot be told apart.",
   SMALL_POOL: "Fewer than 60 random pictures, so specificity could not be computed.",
