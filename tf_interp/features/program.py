@@ -64,10 +64,16 @@ class Canvas:
         values: numbers of the objective's terms, as `prepare` gave them.
     """
 
-    def __init__(self, variables: Sequence[np.ndarray], slots: Sequence[np.ndarray], values: list) -> None:
+    def __init__(self, variables: Sequence[Any], slots: Sequence[Any], values: list) -> None:
         self.variables = [tf.Variable(value, trainable=False) for value in variables]
         self.slots = [tf.Variable(value, trainable=False) for value in slots]
         self.values = values
+
+    def copy(self) -> "Canvas":
+        """Return the same, to try something on."""
+        return Canvas(
+            [item.read_value() for item in self.variables], [item.read_value() for item in self.slots], self.values
+        )
 
     def arguments(self) -> tuple[list, list, list, list]:
         """Return what a compiled function takes: variables as they are, handles to change them and slots, values."""
@@ -122,14 +128,12 @@ class Program:
             canvas: the pictures.
             done: steps done so far.
         """
-        # a step that changes nothing: one trace less, and a trace costs more than a hundred steps
+        # a step of a copy: one trace less, and a trace costs more than a hundred steps
         still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
-        _, _, reward, pictures = self._take(canvas, still, done, 0, 0.0, clean=True, feel=False)
+        _, _, reward, pictures = self._take(canvas.copy(), still, done, 0, 0.0, clean=True)
         return pictures, reward
 
-    def step(
-        self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None, feel: bool = False
-    ) -> tuple[Any, Any, Any]:
+    def step(self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None) -> tuple[Any, Any, Any]:
         """Take one step.
 
         Args:
@@ -138,14 +142,13 @@ class Program:
             seed: of the random transforms.
             rate: learning rate.
             silent: bool [N], pictures that get redirected gradients; None is the faster program without.
-            feel: whether to find out the force.
 
         Returns:
-            `(values, force, rewards)`; values [N] is the objective before the step, force [N] the largest gradient that
-            reaches the network's input, or ones; rewards [N] are the values without penalties.
+            `(values, push, rewards)`; values [N] is the objective before the step, push [N,H,W,C] the gradient that
+            reaches the network's input, ones if the objective does not ask the network; rewards [N] are the values
+            without penalties.
         """
-        moves = plan(self.transforms, seed, done)
-        return self._take(canvas, moves, done, seed, rate, clean=False, feel=feel, silent=silent)[:3]
+        return self._take(canvas, plan(self.transforms, seed, done), done, seed, rate, clean=False, silent=silent)[:3]
 
     @property
     def gated(self) -> bool:
@@ -164,11 +167,10 @@ class Program:
         seed: int,
         rate: float,
         clean: bool,
-        feel: bool,
         silent: Any = None,
     ) -> tuple:
         now = tf.constant([seed % 0x7FFFFFFF, done], tf.int32)
-        draw = tf.constant(moves), now, tf.constant(rate, tf.float32), tf.constant(clean), tf.constant(feel)
+        draw = tf.constant(moves), now, tf.constant(rate, tf.float32), tf.constant(clean)
         variables, handles, slots, values = canvas.arguments()
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
         name = "step" if silent is None else "redirected", len(variables[0]) == 1
@@ -192,7 +194,7 @@ class Program:
         return _exact(x) if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
     def _step(self, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any) -> tuple:
-        moves, seed, rate, clean, feel = draw
+        moves, seed, rate, clean = draw
         done = tf.cast(seed[1], tf.float32)
 
         def transform(pictures: Any) -> Any:
@@ -212,11 +214,8 @@ class Program:
             raise ValueError(
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
             )
-        force = tf.ones_like(value)
-        if push is not None:
-            force = tf.cond(feel, lambda: tf.reduce_max(tf.abs(push), [1, 2, 3]), lambda: force)
-        tf.cond(clean, lambda: None, lambda: self.optimizer.update(handles, slots, gradients, rate, done))
-        return value, force, reward, pictures
+        self.optimizer.update(handles, slots, gradients, rate, done)
+        return value, tf.ones_like(seen) if push is None else push, reward, pictures
 
     def _evaluate(self, pictures: Any, layers: Mapping, transform: Callable, values: list, step: Any) -> tuple:
         """Return the objective [N] and the rewards in it [N]."""

@@ -298,10 +298,9 @@ class _Job:
                     break
                 now = state.step + done
                 check = done == 0 or (silent is not None and done % redirect.STEPS == 0)
-                step = program.step(canvas, now, seed, self.rate, None if check else silent, feel=check)
-                value, force, reward = step
+                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent)
                 if check:
-                    dead = force.numpy() == 0
+                    dead = ~push.numpy().any((1, 2, 3))
                     gave_up = bool(dead.all()) and done >= redirect.LIMIT
                     quiet = dead & (done < redirect.LIMIT)
                     if program.gated:  # there the way up is hidden, not closed, until the unit is active
