@@ -45,6 +45,7 @@ setup(
         "tensorboard>=2.20",
         "numpy>=1.26",
         "scikit-learn>=1.4",
+        "scipy>=1.10",
         "pillow>=10.3",
         "rich>=13",
     ],

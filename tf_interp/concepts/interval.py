@@ -5,11 +5,11 @@ distribution does and Student's t does not. With 30 sources that is nothing, wit
 should be.
 """
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 _NORMAL = 1.959964  # 97.5 % of a standard normal distribution
 
@@ -44,7 +44,7 @@ def get_widening(parts: Sequence[tuple[np.ndarray, int]]) -> np.ndarray:
     moved = np.asarray(seen) > 0
     freedom = np.divide(np.square(true), squares, where=moved, out=np.ones(moved.shape))
     ratio = np.divide(true, seen, where=moved, out=np.ones(moved.shape))
-    quantile = importlib.import_module("scipy.special").stdtrit(np.maximum(freedom, 1), 0.975)
+    quantile = stdtrit(np.maximum(freedom, 1), 0.975)
     return np.where(moved, np.maximum(np.sqrt(ratio) * quantile / _NORMAL, 1.0), 1.0)
 
 

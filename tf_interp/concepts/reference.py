@@ -1,11 +1,11 @@
 """The test as published in 2018, to reproduce published results. Its p values are far too small; see the notes."""
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import stdtr
 
 from tf_interp.concepts.compare import NUMBERS
 from tf_interp.concepts.measure import Sensitivity
@@ -102,7 +102,7 @@ def compare_means(first: np.ndarray, second: np.ndarray) -> float | None:
     if not pooled > 0:
         return None
     t = (first.mean() - second.mean()) / np.sqrt(pooled * (1 / len(first) + 1 / len(second)))
-    return float(2 * importlib.import_module("scipy.special").stdtr(freedom, -abs(t)))
+    return float(2 * stdtr(freedom, -abs(t)))
 
 
 def draw_sets(count: int, size: int, runs: int, seed: int) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.capture import check_model
 from tf_interp.directions import Directions
 from tf_interp.features.asked import check_objective
 from tf_interp.features.cache import RenderedUnit, UnitCache, round_pictures
@@ -69,8 +70,7 @@ def render_many(
         >>> [unit.status for unit in render_many(model, ["conv2:7", "conv2:8"], steps=8)]  # doctest: +SKIP
         [('ok',), ('ok',)]
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"render_many needs a Model, got {type(model).__name__}: wrap it with open_model(...) first")
+    check_model(model, "render_many")
     settings = _check_options(options)
     listed = from_directions(specs) if isinstance(specs, Directions) else specs
     if isinstance(listed, str | Objective) or not isinstance(listed, Iterable):

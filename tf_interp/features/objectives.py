@@ -270,25 +270,37 @@ def activation_difference(layers: str | Sequence[str], images: Any, *, gram: boo
     Source: Gatys et al. (2015), with mean L1 as in Lucid's style transfer.
     """
     names = (layers,) if isinstance(layers, str) else tuple(layers)
-    fixed = {"layers": names, "gram": bool(gram)}
+    fixed = {"layers": names, "matrices": bool(gram)}
     title = f"activation_difference({', '.join(names)}{', gram' if gram else ''})"
     needs = tuple((name, "layer", 0) for name in names)
     return Term(_activation_difference, fixed, {"images": to_picture(images)}, neutral=0.0, needs=needs, title=title)
 
 
-def _activation_difference(T: Lookup, layers: tuple, gram: bool, images: Any) -> Any:
+def _activation_difference(T: Lookup, layers: tuple, matrices: bool, images: Any) -> Any:
     total = tf.constant(0.0)
     for layer in layers:
         mine, real = T(layer), T(layer, of=images)
-        if gram:
-            mine, real = _gram(mine), _gram(real)
+        if matrices:
+            mine, real = gram(mine), gram(real)
         total += tf.reduce_mean(tf.abs(mine - real), list(range(1, len(mine.shape))))
     return total
 
 
-def _gram(a: Any) -> Any:
-    size = tf.cast(tf.shape(a)[1] * tf.shape(a)[2], tf.float32)
-    return tf.einsum("nhwc,nhwd->ncd", a, a) / size
+def gram(activations: Any) -> Any:
+    """Return how often channels are active together, wherever that is: the Gram matrix.
+
+    Args:
+        activations: float32 tensor [N,h,w,C].
+
+    Returns:
+        float32 tensor [N,C,C], the mean over positions of the products of channels.
+
+    Example:
+        >>> gram(tf.ones((1, 2, 2, 3))).numpy().tolist()
+        [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]
+    """
+    positions = tf.cast(tf.shape(activations)[1] * tf.shape(activations)[2], tf.float32)
+    return tf.einsum("nhwc,nhwd->ncd", activations, activations) / positions
 
 
 def _project(a: Any, vec: Any, power: float) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.capture import check_model
 from tf_interp.features import redirect
 from tf_interp.features.asked import check_numbers, check_objective, check_snapshots, choose_sizes, list_objectives
 from tf_interp.features.objective import Objective
@@ -83,8 +84,7 @@ def render(
     Source: Olah et al., "Feature Visualization" (2017); Lucid, `optvis.render`.
     """
     started = time.perf_counter()
-    if not isinstance(model, Model):
-        raise TypeError(f"render needs a Model, got {type(model).__name__}: wrap it with open_model(...) first")
+    check_model(model, "render")
     model = model.folded
     check_numbers(steps=(steps, 0), seed=(seed, 0), retries=(retries, 0), count=(count, 1), batch_size=(batch_size, 1))
     snapshots = check_snapshots(snapshots, steps)

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_interp.features.objective import Lookup, Term
+from tf_interp.features.objectives import gram
 from tf_interp.features.recipes import fit_picture
 from tf_interp.features.render import render
 from tf_interp.features.rendering import Rendering
@@ -71,23 +72,6 @@ def _likeness(T: Lookup, content_layer: str, style_layers: tuple, content: Any, 
     for layer in style_layers:
         total -= _relative_difference(gram(T(layer)), gram(T(layer, of=style))) / len(style_layers)
     return total
-
-
-def gram(activations: Any) -> Any:
-    """Return how often channels are active together, wherever that is: the Gram matrix.
-
-    Args:
-        activations: float32 tensor [N,h,w,C].
-
-    Returns:
-        float32 tensor [N,C,C], the mean over positions of the products of channels.
-
-    Example:
-        >>> gram(tf.ones((1, 2, 2, 3))).numpy().tolist()
-        [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]
-    """
-    positions = tf.cast(tf.shape(activations)[1] * tf.shape(activations)[2], tf.float32)
-    return tf.einsum("nhwc,nhwd->ncd", activations, activations) / positions
 
 
 def _relative_difference(mine: Any, real: Any) -> Any:
