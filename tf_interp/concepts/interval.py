@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 _NORMAL = 1.959964  # 97.5 % of a standard normal distribution
 
@@ -44,6 +43,8 @@ def get_widening(parts: Sequence[tuple[np.ndarray, int]]) -> np.ndarray:
     moved = np.asarray(seen) > 0
     freedom = np.divide(np.square(true), squares, where=moved, out=np.ones(moved.shape))
     ratio = np.divide(true, seen, where=moved, out=np.ones(moved.shape))
+    from scipy.special import stdtrit  # here, since few calls need it
+
     quantile = stdtrit(np.maximum(freedom, 1), 0.975)
     return np.where(moved, np.maximum(np.sqrt(ratio) * quantile / _NORMAL, 1.0), 1.0)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy.special import stdtr
 
 from tf_interp.concepts.compare import NUMBERS
 from tf_interp.concepts.measure import Sensitivity
@@ -102,6 +101,8 @@ def compare_means(first: np.ndarray, second: np.ndarray) -> float | None:
     if not pooled > 0:
         return None
     t = (first.mean() - second.mean()) / np.sqrt(pooled * (1 / len(first) + 1 / len(second)))
+    from scipy.special import stdtr  # here, since few calls need it
+
     return float(2 * stdtr(freedom, -abs(t)))
 
 
