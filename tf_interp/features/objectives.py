@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.directions import Directions
+from tf_interp.features.matrices import average_positions
 from tf_interp.features.objective import Lookup, Objective, Term, to_picture
 
 
@@ -33,7 +34,7 @@ def channel(layer: str, n: int) -> Objective:
 
 
 def _channel(T: Lookup, layer: str, n: Any) -> Any:
-    return _pick(tf.reduce_mean(T(layer), [1, 2]), n)
+    return _pick(average_positions(T(layer)), n)
 
 
 def neuron(layer: str, n: int, x: int | None = None, y: int | None = None) -> Objective:
@@ -87,7 +88,7 @@ def direction(layer: str, vec: Any, cossim_pow: float = 0) -> Objective:
 
 def _direction(T: Lookup, layer: str, cossim_pow: float, vec: Any) -> Any:
     if not cossim_pow:
-        return tf.reduce_sum(tf.reduce_mean(T(layer), [1, 2]) * vec, -1)  # the same number, without a map of products
+        return tf.reduce_sum(average_positions(T(layer)) * vec, -1)  # the same number, without a map of products
     return tf.reduce_mean(_project(T(layer), vec[:, None, None], cossim_pow), [1, 2])
 
 

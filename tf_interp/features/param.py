@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.features.matrices import multiply
+
 # Square root of the correlation of ImageNet's colors; columns = lightness, red-blue, green-magenta.
 _ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
 COLOR = _ROOT / np.linalg.norm(_ROOT, axis=0).max()
@@ -137,8 +139,8 @@ class Fourier(Param):
         if matrix is None:
             return tf.sigmoid(tf.transpose(planes, [0, 2, 3, 1]))
         # colors are mixed by the product that brings them last, instead of a transposition and a product
-        flat = tf.reshape(planes, [-1, len(matrix), shape[0] * shape[1]])
-        mixed = tf.matmul(flat, tf.constant(matrix)[None], transpose_a=True, transpose_b=True)
+        flat = tf.reshape(planes, [variables[0].shape[0] or -1, len(matrix), shape[0] * shape[1]])
+        mixed = multiply(flat, tf.constant(matrix)[None], transpose_a=True, transpose_b=True)
         return tf.sigmoid(tf.reshape(mixed, [-1, *shape[:2], len(matrix)]))
 
     def _raw(self, variables, shape):
@@ -318,11 +320,13 @@ def _inverse_fourier(height: int, width: int, power: float) -> Callable[[Any], A
         twice[-1] = 1.0
     # divided by Lucid's constant 4, to which the learning rate 0.05 is tuned
     weight = _fourier_scale(height, width, power)[..., None] / np.float32(4.0)
+    # both parts of a coefficient have one weight; written out, since stretching an array takes twice the time
+    weight, back = (np.repeat(w, 2, -1) for w in (weight, weight * twice / np.float32(height * width)))
 
     @tf.custom_gradient
     def transform(values: Any) -> Any:
         def gradient(g: Any) -> Any:
-            return tf.bitcast(tf.signal.rfft2d(g), tf.float32) * (weight * twice / np.float32(height * width))
+            return tf.bitcast(tf.signal.rfft2d(g), tf.float32) * back
 
         spectrum = tf.bitcast(values * weight, tf.complex64)
         return tf.signal.irfft2d(spectrum, fft_length=[height, width]), gradient

@@ -14,6 +14,8 @@ from tf_interp.features.param import Param
 from tf_interp.features.transforms import Geometric, Transform, apply, plan
 from tf_interp.models.model import Model
 
+_PLANNED = 16  # steps whose transforms are drawn at once
+
 
 class _Missing(BaseException):
     """The objective asked for a layer that was not fetched. No Exception, so that no objective's own code stops it."""
@@ -78,7 +80,7 @@ class Canvas:
     def arguments(self) -> tuple[list, list, list, list]:
         """Return what a compiled function takes: variables as they are, handles to change them and slots, values."""
         # read here and not in the function: TensorFlow joins operations only where it knows shapes of its inputs
-        now = [item.read_value() for item in self.variables]
+        now = [tf.raw_ops.ReadVariableOp(resource=item.handle, dtype=item.dtype) for item in self.variables]
         return now, [item.handle for item in self.variables], [item.handle for item in self.slots], self.values
 
 
@@ -114,6 +116,7 @@ class Program:
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
         self._functions: dict[tuple[str, bool], Any] = {}
         self._steps: dict[tuple[str, bool], Any] = {}
+        self._planned: tuple[tuple[int, int], list[np.ndarray]] | None = None
         self._gated = False
         self._lock = threading.RLock()
 
@@ -148,7 +151,7 @@ class Program:
             reaches the network's input, ones if the objective does not ask the network; rewards [N] are the values
             without penalties.
         """
-        return self._take(canvas, plan(self.transforms, seed, done), done, seed, rate, clean=False, silent=silent)[:3]
+        return self._take(canvas, self._plan(seed, done), done, seed, rate, clean=False, silent=silent)[:3]
 
     @property
     def gated(self) -> bool:
@@ -158,6 +161,15 @@ class Program:
     def traces(self) -> int:
         """Return how often anything was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
+
+    def _plan(self, seed: int, done: int) -> np.ndarray:
+        """Return `plan` for one step; several are made at once, which takes less time than between the steps."""
+        key, first = (seed, done // _PLANNED), done // _PLANNED * _PLANNED
+        planned = self._planned
+        if planned is None or planned[0] != key:
+            steps = range(first, first + _PLANNED)
+            planned = self._planned = key, [plan(self.transforms, seed, step) for step in steps]
+        return planned[1][done - first]
 
     def _take(
         self,

@@ -1,9 +1,9 @@
-"""Batch normalization folded into the layer before it: at inference the two are one layer with other weights."""
+"""Two layers that are one at inference: batch normalization with what precedes it, zero padding with what follows."""
 
 import functools
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -33,32 +33,62 @@ class Pair(NamedTuple):
     names: frozenset[str]
 
 
+class Padded(NamedTuple):
+    """A convolution without padding, and the zero padding that only it reads.
+
+    Args:
+        pad: the layer of zero padding.
+        layer: the convolution.
+        names: what the padded tensor is called.
+    """
+
+    pad: Any
+    layer: Any
+    names: frozenset[str]
+
+
 class Folding:
-    """The pairs that are folded in one forward pass.
+    """The layers that are folded in one forward pass.
 
     Each layer of a pair computes with other weights, its normalization passes that on. No variable of the network is
-    touched: Keras reads the other weights through a mapping.
+    touched: Keras reads the other weights through a mapping. A zero padding that adds what padding "same" would is left
+    to the convolution.
 
     Args:
         pairs: the pairs to fold.
+        padded: the convolutions that are to pad.
         weights: where the other weights are held.
     """
 
-    def __init__(self, pairs: Iterable[Pair], weights: "FoldedWeights") -> None:
+    def __init__(self, pairs: Iterable[Pair], padded: Iterable[Padded], weights: "FoldedWeights") -> None:
         self._pairs = {id(pair.layer): pair for pair in pairs}
         self._norms = {id(pair.norm): pair for pair in self._pairs.values()}
+        self._padded = {id(item.layer): item for item in padded}
+        self._pads = {id(item.pad): item for item in self._padded.values()}
         self._weights = weights
-        self._between: dict[int, tf.Tensor] = {}
+        self._between: dict[int, tf.Tensor] = {}  # id of the first of two layers -> what it passes to the second
         self._shifts: dict[int, tf.Tensor | None] = {}
         self._done: set[int] = set()
 
     @property
     def layers(self) -> list[Any]:
         """The layers whose calls go through `call`."""
-        return [layer for pair in self._pairs.values() for layer in (pair.layer, pair.norm)]
+        pairs, padded = self._pairs.values(), self._padded.values()
+        return [*(layer for item in pairs for layer in item[:2]), *(layer for item in padded for layer in item[:2])]
 
     def call(self, layer: Any, call: functools.partial) -> Any:
-        """Return what a layer computes when its pair is folded; other layers are simply called."""
+        """Return what a layer computes when it is folded; other layers are simply called."""
+        if id(layer) in self._pads:
+            value = first_argument(call)
+            if not _pads_as_same(layer, self._pads[id(layer)].layer, value.shape):
+                return call()
+            self._between[id(layer)] = value = tf.identity(value)
+            return value
+        if id(layer) in self._padded:
+            key, value = id(self._padded[id(layer)].pad), first_argument(call)
+            if value is not None and value is self._between.get(key):
+                self._done.add(key)
+                call = functools.partial(_convolve_same, layer, value)
         if id(layer) in self._pairs:
             mapping, self._shifts[id(layer)] = self._weights.read(self._pairs[id(layer)])
             with keras.StatelessScope(mapping):
@@ -108,6 +138,7 @@ class FoldedWeights:
                 held = self._held.setdefault(id(pair.layer), [])
                 if not held:
                     held.extend(tf.Variable(value, trainable=False) for value in values)
+                    continue
             for variable, value in zip(held, values, strict=True):
                 variable.assign(value)
 
@@ -120,7 +151,8 @@ class FoldedWeights:
         if id(pair.layer) not in self._held:
             with tf.init_scope():  # a function in which variables are made is traced twice: `refresh` avoids that
                 self.refresh([pair])
-        values = [variable.read_value() for variable in self._held[id(pair.layer)]]
+        held = self._held[id(pair.layer)]
+        values = [tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype) for variable in held]
         own = _own_weights(pair.layer)
         return list(zip(own, values, strict=False)), values[len(own)] if len(values) > len(own) else None
 
@@ -148,19 +180,35 @@ def is_norm(layer: Any) -> bool:
     )
 
 
-def find_pairs(
+def is_padding(layer: Any) -> bool:
+    """Return whether a layer puts zeros around an image."""
+    return type(layer) is L.ZeroPadding2D and layer.data_format == "channels_last" and "call" not in layer.__dict__
+
+
+def is_unpadded(layer: Any) -> bool:
+    """Return whether a layer is a convolution of an image that could pad it as well."""
+    return (
+        type(layer) in (L.Conv2D, L.DepthwiseConv2D)
+        and layer.padding == "valid"
+        and {*layer.dilation_rate} == {1}
+        and getattr(layer, "groups", 1) == 1
+        and is_foldable(layer)
+    )
+
+
+def find_twos(
     calls: Sequence[Call],
-    foldable: Collection[int],
-    norms: Collection[int],
+    is_first: Callable[[Any], bool],
+    is_second: Callable[[Any], bool],
     names: Mapping[tuple[int, int, int], str],
     outputs: Mapping[str, Any],
-) -> Iterator[Pair]:
-    """Yield the pairs among layers that are called once.
+) -> Iterator[tuple[Any, Any, frozenset[str]]]:
+    """Yield (first layer, the second that alone reads its output, names of that output), both called once.
 
     Args:
         calls: all calls of one forward pass.
-        foldable: ids of the layers that are foldable.
-        norms: ids of the layers that are batch normalizations.
+        is_first: whether a layer may be the first of two.
+        is_second: whether a layer may be the second.
         names: id of a layer, number of its call and of the tensor in what it returned -> name of that tensor.
         outputs: name -> what the network returned.
     """
@@ -169,7 +217,7 @@ def find_pairs(
     made = {
         id(call.output): call.layer
         for call in single
-        if id(call.layer) in foldable and (id(call.layer), 0, 0) in names  # not inside a loop, where nothing has a name
+        if (id(call.layer), 0, 0) in names and is_first(call.layer)  # not inside a loop, where nothing has a name
     }
     called: dict[int, set[str]] = defaultdict(set)
     for name, tensor in outputs.items():
@@ -180,8 +228,26 @@ def find_pairs(
                 called[id(tensor)].add(names[id(call.layer), call.number, leaf])
     for call in single:
         between = call.input
-        if id(call.layer) in norms and id(between) in made and call.alone:
-            yield Pair(made[id(between)], call.layer, frozenset(called[id(between)]))
+        if id(between) in made and call.alone and is_second(call.layer):
+            yield made[id(between)], call.layer, frozenset(called[id(between)])
+
+
+def _pads_as_same(pad: Any, layer: Any, shape: Any) -> bool:
+    """Return whether zeros are put where the convolution puts them with padding "same"."""
+    for size, kernel, stride, zeros in zip(shape[1:3], layer.kernel_size, layer.strides, pad.padding, strict=True):
+        if size is None:
+            return False
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        if tuple(zeros) != (total // 2, total - total // 2):
+            return False
+    return True
+
+
+def _convolve_same(layer: Any, value: Any) -> Any:
+    """Return what a convolution gives with padding "same"; the layer's own setting stays, others may be using it."""
+    convolve = keras.ops.depthwise_conv if type(layer) is L.DepthwiseConv2D else keras.ops.conv
+    value = convolve(value, layer.kernel, strides=layer.strides, padding="same", data_format="channels_last")
+    return value + layer.bias if layer.use_bias else value
 
 
 def _own_weights(layer: Any) -> list[Any]:
@@ -196,7 +262,7 @@ def _folded_weights(pair: Pair) -> list[np.ndarray]:
     dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
 
     def read(variable: Any) -> np.ndarray:
-        return variable.numpy().astype(dtype)
+        return variable.numpy().astype(dtype, copy=False)
 
     factor = 1 / np.sqrt(read(norm.moving_variance) + np.asarray(norm.epsilon, dtype))
     if norm.scale:

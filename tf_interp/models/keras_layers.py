@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tf_interp.models.folding import Pair, find_pairs, is_foldable, is_norm
+from tf_interp.models.folding import Padded, Pair, find_twos, is_foldable, is_norm, is_padding, is_unpadded
 from tf_interp.models.taps import Call
 
 ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
@@ -31,6 +31,7 @@ class Found(NamedTuple):
     unreadable: dict[str, str]  # path -> why
     first: Any  # the innermost layer that was called first
     pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
+    padded: tuple[Padded, ...]  # layers that can do the zero padding before them
 
 
 def walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
@@ -90,7 +91,6 @@ def name_calls(
     names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
     ends = dict(zip(names, outputs, strict=True))
     places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in spots.items()}
-    linear, norms = ({id(call.layer) for call in calls if test(call.layer)} for test in (is_foldable, is_norm))
     labels = sorted(result) if isinstance(result, Mapping) else getattr(model, "output_names", ())
     return Found(
         spots,
@@ -98,7 +98,8 @@ def name_calls(
         {f"output:{label}": name for label, name in zip(labels, names, strict=False)},
         unreadable,
         calls[0].layer if calls else None,
-        tuple(find_pairs(calls, linear, norms, places, ends)),
+        tuple(Pair(*found) for found in find_twos(calls, is_foldable, is_norm, places, ends)),
+        tuple(Padded(*found) for found in find_twos(calls, is_padding, is_unpadded, places, ends)),
     )
 
 

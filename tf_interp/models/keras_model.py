@@ -5,18 +5,20 @@ import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.folding import FoldedWeights, Folding, Pair
+from tf_interp.models.folding import FoldedWeights, Folding, Padded, Pair
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_layers import ELSEWHERE, Found, name_calls, walk
 from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
 from tf_interp.models.taps import Around, Call, first_argument, tapped
 from tf_interp.models.wiring import list_calls
+
+_Two = TypeVar("_Two", Pair, Padded)
 
 
 class KerasModel(Model):
@@ -78,17 +80,17 @@ class KerasModel(Model):
     def refresh(self, fetch: Sequence[str]) -> None:
         """Take over the weights as they are now, if this is a folded model: it holds weights of its own."""
         if self._weights is not None:
-            self._weights.refresh(self._pairs([self.resolve(name) for name in fetch], ()))
+            self._weights.refresh(self._concern(self._found.pairs, [self.resolve(name) for name in fetch], ()))
 
-    def _pairs(self, fetch: Iterable[str], given: Iterable[str]) -> list[Pair]:
-        """Return the pairs to fold in a run: what is fetched or given stays itself, and so does what comes later."""
+    def _concern(self, found: Iterable[_Two], fetch: Iterable[str], given: Iterable[str]) -> list[_Two]:
+        """Return what to fold in a run: what is fetched or given stays itself, and so does what comes later."""
         place = {name: number for number, name in enumerate(self._found.spots)}
         last = max((place.get(name, len(place)) for name in fetch), default=0)  # outputs come behind all layers
         own = {*fetch, *given}
         return [
-            pair
-            for pair in self._found.pairs
-            if pair.names.isdisjoint(own) and min(place[name] for name in pair.names if name in place) < last
+            item
+            for item in found
+            if item.names.isdisjoint(own) and min(place[name] for name in item.names if name in place) < last
         ]
 
     def _undone(self) -> Collection[str]:
@@ -151,7 +153,8 @@ class KerasModel(Model):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         if self._weights is not None:
-            folding = Folding(self._pairs(fetch, given), self._weights)
+            twos = (self._concern(found, fetch, given) for found in (self._found.pairs, self._found.padded))
+            folding = Folding(*twos, self._weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got
