@@ -108,6 +108,41 @@ def test_normalizations_that_fold(options):
         assert products(model.folded, ["norm"]) == 0
 
 
+def pads(model, fetch):
+    """Return how many operations pad."""
+
+    @tf.function(autograph=False)
+    def run(images):
+        return model.run(images, fetch)
+
+    graph = run.get_concrete_function(tf.TensorSpec((None, *SIZE))).graph
+    return sum(operation.type in ("Pad", "PadV2") for operation in graph.get_operations())
+
+
+PADDED = {  # images are 8 x 8 or so: what padding "same" adds there
+    "Conv2D": (lambda: L.Conv2D(4, 3, strides=2), ((0, 1), (0, 1))),
+    "Conv2D with bias": (lambda: L.Conv2D(4, 3), ((1, 1), (1, 1))),
+    "DepthwiseConv2D": (lambda: L.DepthwiseConv2D(3, strides=2, use_bias=False), ((0, 1), (0, 1))),
+    "another side": (lambda: L.Conv2D(4, 3, strides=2), ((1, 0), (1, 0))),
+    "more": (lambda: L.Conv2D(4, 3), ((2, 2), (2, 2))),
+    "padded twice": (lambda: L.Conv2D(4, 3, padding="same"), ((1, 1), (1, 1))),
+    "dilated": (lambda: L.Conv2D(4, 3, dilation_rate=2), ((1, 1), (1, 1))),
+}
+KEPT = ("another side", "more", "padded twice", "dilated")
+
+
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize("case", PADDED)
+def test_a_convolution_pads_where_it_would_do_the_same(case, norm):
+    make, zeros = PADDED[case]
+    behind = [L.BatchNormalization(name="norm")] if norm else []
+    model = build([L.ZeroPadding2D(zeros, name="pad"), make(), *behind, L.ReLU(name="relu")])
+    assert_same(model, pictures(), ["pad", "relu"])
+    assert pads(model, ["relu"]) == 1
+    assert pads(model.folded, ["relu"]) == (case in KEPT)
+    assert pads(model.folded, ["pad", "relu"]) == 1  # somebody wants to see it
+
+
 class Standardized(L.Conv2D):
     """Weights of unit length: a factor in them has no effect."""
 
