@@ -153,8 +153,9 @@ class KerasModel(Model):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         if self._weights is not None:
-            twos = (self._concern(found, fetch, given) for found in (self._found.pairs, self._found.padded))
-            folding = Folding(*twos, self._weights)
+            pairs = self._concern(self._found.pairs, fetch, given)
+            padded = self._concern(self._found.padded, fetch, given)
+            folding = Folding(pairs, padded, self._weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got
