@@ -2,11 +2,12 @@
 
 import keras
 import networks
+import numpy as np
 import pytest
-from networks import SIZE
+from networks import SIZE, fill
 
 from tf_interp.models import KerasModel
-from tf_interp.models.wiring import list_calls
+from tf_interp.models.wiring import read_wiring
 
 L = keras.layers
 
@@ -51,7 +52,7 @@ PLAIN = {
 def test_the_graph_shows_what_a_trace_shows(case):
     network = PLAIN[case]()
     model = KerasModel(network)
-    assert list_calls(network, [tuple(spec.shape[1:]) for spec in model._specs.values()]) is not None
+    assert read_wiring(network).fits([tuple(spec.shape[1:]) for spec in model._specs.values()])
     expected, found = model._trace_layers(None), model._found
     assert list(found.spots) == list(expected.spots)
     for name, spot in expected.spots.items():
@@ -104,12 +105,86 @@ OTHERS = {
 @pytest.mark.parametrize("case", OTHERS)
 def test_other_networks_are_traced(case):
     network = OTHERS[case]()
-    assert list_calls(network, [SIZE]) is None
-    assert list_calls(network, [tuple(item.shape[1:]) for item in getattr(network, "inputs", ())]) is None
+    wiring = read_wiring(network)
+    assert (wiring is None) == (case == "subclassed")
+    if wiring is not None:
+        assert not wiring.fits([SIZE])
+        assert not wiring.fits([tuple(item.shape[1:]) for item in network.inputs])
 
 
 def test_another_size_than_the_graph_has_is_traced():
     x = keras.Input((None, None, 3))
-    network = keras.Model(x, L.Conv2D(2, 3, name="conv")(x))
-    assert list_calls(network, [(None, None, 3)]) is not None
-    assert list_calls(network, [(8, 8, 3)]) is None
+    wiring = read_wiring(keras.Model(x, L.Conv2D(2, 3, name="conv")(x)))
+    assert wiring.fits([(None, None, 3)])
+    assert not wiring.fits([(8, 8, 3)])
+
+
+def random():
+    """Return a network that does other things in training, and is asked to do so."""
+    x = keras.Input(SIZE)
+    y = L.RandomContrast(0.9)(L.RandomFlip()(x))
+    y = L.Dropout(0.5)(L.BatchNormalization(name="norm")(y), training=True)
+    return keras.Model(x, L.Conv2D(2, 3, name="conv")(L.GaussianNoise(0.9)(y)))
+
+
+DIRECT = {name: make for name, make in PLAIN.items() if name not in ("passing", "float16")}
+
+
+@pytest.mark.parametrize("case", [*DIRECT, "random"])
+def test_calls_give_what_the_network_gives(case, monkeypatch):
+    network = {**DIRECT, "random": random}[case]()
+    fill(network)
+    model = KerasModel(network)
+    names = [*model.layers]
+    assert model._wiring.runs()
+    shapes = [tuple(spec.shape[1:]) for spec in model._specs.values()]
+    draw = np.random.default_rng(0)
+    images = [draw.uniform(size=(2, *shape)).astype(np.float32) for shape in shapes]
+    monkeypatch.setattr(type(network), "__call__", None)  # Keras is not asked
+    direct = model.run(images if len(images) > 1 else images[0], names)
+    monkeypatch.undo()
+    plain = KerasModel(network)
+    assert list(plain.layers) == names
+    plain._wiring = None
+    expected = plain.run(images if len(images) > 1 else images[0], names)
+    for name in names:
+        scale = np.abs(expected[name]).max()
+        np.testing.assert_allclose(direct[name], expected[name], rtol=0, atol=1e-6 * scale, err_msg=name)
+    assert np.ptp(direct["output"]) > 0
+
+
+def quantized():
+    network = keras.Sequential([keras.Input((5,)), L.Dense(4, name="dense")])
+    network.layers[0].quantize("int8")
+    return network
+
+
+def masked():
+    x = keras.Input((4, 3))
+    return keras.Model(x, L.GlobalAveragePooling1D()(L.Masking()(x)))
+
+
+def in_words():
+    x = keras.Input((4,), dtype="int32")
+    return keras.Model(x, L.GlobalAveragePooling1D()(L.Embedding(5, 3, mask_zero=True)(x)))
+
+
+@pytest.mark.parametrize("make", [passing, PLAIN["float16"], quantized, masked, in_words])
+def test_where_keras_does_more_around_a_layer_it_is_asked(make):
+    model = KerasModel(make())
+    assert model.layers
+    assert model._wiring is not None
+    assert not model._wiring.runs()
+
+
+def test_a_network_that_is_changed_later_is_asked():
+    network = networks.functional().model
+    model = KerasModel(network)
+    images = networks.pictures()
+    before = model.run(images, ["output"])["output"]
+    layer = network.layers[1]
+    own = layer.call
+    layer.call = lambda *args, **kwargs: 2.0 * own(*args, **kwargs)
+    assert not model._wiring.runs()
+    after = KerasModel(network).run(images, ["output"])["output"]
+    assert np.abs(after - before).max() > 0

@@ -20,7 +20,7 @@ def multiply(a: Any, b: Any, **transposed: bool) -> Any:
     """
     if a.shape[0] != 1 or b.shape[0] != 1:
         return tf.matmul(a, b, **transposed)
-    return tf.matmul(tf.reshape(a, a.shape[1:]), tf.reshape(b, b.shape[1:]), **transposed)[None]
+    return tf.expand_dims(tf.matmul(tf.squeeze(a, [0]), tf.squeeze(b, [0]), **transposed), 0)
 
 
 def average_positions(a: Any) -> Any:
@@ -36,5 +36,7 @@ def average_positions(a: Any) -> Any:
     if height is None or width is None or height * width == 1:
         return tf.reduce_mean(a, [1, 2])
     positions = height * width
-    weights = tf.fill([1, 1, positions], 1.0 / positions)
-    return multiply(weights, tf.reshape(a, [-1 if a.shape[0] is None else a.shape[0], positions, channels]))[:, 0]
+    weights = tf.fill([1, positions], 1.0 / positions)
+    if a.shape[0] == 1:
+        return tf.matmul(weights, tf.reshape(a, [positions, channels]))
+    return tf.squeeze(tf.matmul(weights, tf.reshape(a, [-1, positions, channels])), [1])

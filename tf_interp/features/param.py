@@ -140,7 +140,7 @@ class Fourier(Param):
             return tf.sigmoid(tf.transpose(planes, [0, 2, 3, 1]))
         # colors are mixed by the product that brings them last, instead of a transposition and a product
         flat = tf.reshape(planes, [variables[0].shape[0] or -1, len(matrix), shape[0] * shape[1]])
-        mixed = multiply(flat, tf.constant(matrix)[None], transpose_a=True, transpose_b=True)
+        mixed = multiply(flat, tf.constant(matrix[None]), transpose_a=True, transpose_b=True)
         return tf.sigmoid(tf.reshape(mixed, [-1, *shape[:2], len(matrix)]))
 
     def _raw(self, variables, shape):

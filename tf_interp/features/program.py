@@ -116,13 +116,15 @@ class Program:
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
         self._functions: dict[tuple[str, bool], Any] = {}
         self._steps: dict[tuple[str, bool], Any] = {}
+        self._weights: Any = {}  # of the folded network
+        self._still = np.tile(np.eye(3, dtype=np.float32), (len(plan(transforms, 0, 0)), 1, 1))
         self._planned: tuple[tuple[int, int], list[np.ndarray]] | None = None
         self._gated = False
         self._lock = threading.RLock()
 
     def refresh(self) -> None:
         """Take over the weights of the network as they are now."""
-        self.model.refresh(sorted(self._fetch))
+        self._weights = self.model.folded_weights(sorted(self._fetch))
 
     def look(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
         """Return the clean pictures [N,h,w,C] as they are, and their rewards [N], penalties left out.
@@ -132,11 +134,12 @@ class Program:
             done: steps done so far.
         """
         # a step of a copy: one trace less, and a trace costs more than a hundred steps
-        still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
-        _, _, reward, pictures = self._take(canvas.copy(), still, done, 0, 0.0, clean=True)
+        _, _, reward, pictures = self._take(canvas.copy(), self._still, done, 0, 0.0, clean=True)
         return pictures, reward
 
-    def step(self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None) -> tuple[Any, Any, Any]:
+    def step(
+        self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None, still: bool = False
+    ) -> tuple[Any, Any, Any]:
         """Take one step.
 
         Args:
@@ -145,13 +148,15 @@ class Program:
             seed: of the random transforms.
             rate: learning rate.
             silent: bool [N], pictures that get redirected gradients; None is the faster program without.
+            still: leave geometric transforms out.
 
         Returns:
             `(values, push, rewards)`; values [N] is the objective before the step, push [N,H,W,C] the gradient that
             reaches the network's input, ones if the objective does not ask the network; rewards [N] are the values
             without penalties.
         """
-        return self._take(canvas, self._plan(seed, done), done, seed, rate, clean=False, silent=silent)[:3]
+        moves = self._still if still else self._plan(seed, done)
+        return self._take(canvas, moves, done, seed, rate, clean=False, silent=silent)[:3]
 
     @property
     def gated(self) -> bool:
@@ -187,16 +192,19 @@ class Program:
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
         name = "step" if silent is None else "redirected", len(variables[0]) == 1
         with self._lock:
-            if name not in self._steps:  # what is free holds a row for each picture
-                specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
-                self._functions[name] = tf.function(self._step, input_signature=specs, autograph=False)
-                self._steps[name] = self._trace(self._functions[name])  # takes half the time to call
-        return self._steps[name](*exact, *free)
+            if name not in self._steps:
+                self._steps[name] = self._trace(name, exact, free)
+            weights = self._weights
+        return self._steps[name](weights, *exact, *free)
 
-    def _trace(self, function: Any) -> Any:
+    def _trace(self, name: tuple[str, bool], exact: tuple, free: tuple) -> Any:
+        # what is free holds a row for each picture
+        specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
         while True:
+            signature = tf.nest.map_structure(_exact, self._weights), *specs
+            self._functions[name] = tf.function(self._step, input_signature=signature, autograph=False)
             try:
-                return function.get_concrete_function()
+                return _Flat(self._functions[name].get_concrete_function())
             except _Missing as missing:  # found out by asking
                 self._fetch.add(missing.args[0])
                 self.refresh()
@@ -205,7 +213,9 @@ class Program:
         # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time
         return _exact(x) if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
-    def _step(self, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any) -> tuple:
+    def _step(
+        self, weights: Any, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any
+    ) -> tuple:
         moves, seed, rate, clean = draw
         done = tf.cast(seed[1], tf.float32)
 
@@ -214,9 +224,17 @@ class Program:
 
         pictures = self.param.image(variables, self.shape)
         seen = transform(pictures)
-        layers = self._run(seen, {**weightless.GRADIENTS, **(redirect.GRADIENTS if silent else {})})
-        value, reward = self._evaluate(pictures, layers, transform, values, done)
-        loss, sources = -tf.reduce_sum(value), [*variables, seen]
+        changed = {**weightless.GRADIENTS, **(redirect.GRADIENTS if silent else {})}
+        layers = self._run(seen, changed, weights)
+
+        def look(images: Any) -> Mapping[str, Any]:
+            if self.param.alpha and images.shape[-1] == self.shape[-1]:
+                images = tf.concat([images, tf.ones_like(images[..., :1])], -1)  # a real picture: all of it is there
+            return self._run(transform(images), {}, weights)
+
+        lookup = _Lookup(pictures, layers, look, done, self.count)
+        value, reward = self._evaluate(lookup, values, pictures)
+        loss, sources = -value, [*variables, seen]
         if silent:
             *gradients, push = redirect.gradients(loss, sources, silent[0], layers.values())
         else:
@@ -229,32 +247,40 @@ class Program:
         self.optimizer.update(handles, slots, gradients, rate, done)
         return value, tf.ones_like(seen) if push is None else push, reward, pictures
 
-    def _evaluate(self, pictures: Any, layers: Mapping, transform: Callable, values: list, step: Any) -> tuple:
+    def _evaluate(self, lookup: _Lookup, values: list, pictures: Any) -> tuple:
         """Return the objective [N] and the rewards in it [N]."""
-
-        def look(images: Any) -> Mapping[str, Any]:
-            if self.param.alpha and images.shape[-1] == self.shape[-1]:
-                images = tf.concat([images, tf.ones_like(images[..., :1])], -1)  # a real picture: all of it is there
-            return self._run(transform(images), {})
 
         def ask(rewards_only: bool) -> Any:
             value = self.objective.evaluate(lookup, iter(values), rewards_only)
+            if value.shape.is_fully_defined() and value.shape == pictures.shape[:1]:
+                return value
             return tf.broadcast_to(value, tf.shape(pictures)[:1])
 
-        lookup = _Lookup(pictures, layers, look, step, self.count)
         value = ask(rewards_only=False)
         rewarding = {term.neutral is None for term in self.objective.terms() if not term.constant}
         return value, ask(rewards_only=True) if len(rewarding) == 2 else value
 
-    def _run(self, seen: Any, gradients: Mapping[str, str]) -> dict[str, Any]:
+    def _run(self, seen: Any, gradients: Mapping[str, str], weights: Any) -> dict[str, Any]:
         """Return the layers that the objective needs; `gradients` as in `Model.replacing_gradients`."""
         if not self._fetch:
             return {}
         with self.model.replacing_gradients(gradients):
-            got = self.model.run(seen, sorted(self._fetch))
+            got = self.model.run(seen, sorted(self._fetch), weights=weights)
         layers = {name: _as_grid(value, name) for name, value in got.items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
         return layers
+
+
+class _Flat:
+    """A compiled function that takes its arguments as they are, instead of comparing them with what it expects."""
+
+    def __init__(self, concrete: Any) -> None:
+        self.graph, self._concrete = concrete.graph, concrete
+        self._call, self._captured = concrete.inference_fn.call_flat, concrete.captured_inputs
+
+    def __call__(self, *args: Any) -> Any:
+        results = self._call(*tf.nest.flatten(args), *self._captured)
+        return tf.nest.pack_sequence_as(self._concrete.structured_outputs, results)
 
 
 def _exact(x: Any) -> tf.TensorSpec:

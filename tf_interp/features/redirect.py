@@ -36,7 +36,7 @@ def gradients(loss: Any, sources: list[Any], silent: Any, layers: Iterable[Any])
     """Return the gradients of a loss whose network was built with `GRADIENTS`.
 
     Args:
-        loss: scalar tensor of the current graph.
+        loss: tensor of the current graph, whose sum counts.
         sources: tensors.
         silent: bool [N], the pictures to which redirection applies.
         layers: tensors of the wanted layers.

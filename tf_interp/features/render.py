@@ -119,7 +119,7 @@ def render(
         seed=seed,
         snapshots=snapshots,
         retries=retries,
-        kept=init is not None and not isinstance(init, Rendering),
+        init=init,
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
@@ -142,9 +142,17 @@ class _Job:
     seed: int
     snapshots: tuple[int, ...]
     retries: int
-    kept: bool  # whether pictures start from somebody's, which another try must too
+    init: Any  # where pictures start, None is noise
     interrupted: bool = False
     tick: Callable[[int], None] = lambda done: None
+
+    @property
+    def starts_still(self) -> bool:
+        """Whether the first step moves nothing, so that it tells what noise reaches, which saves a look at it.
+
+        Other than geometric transforms may decide how large a gradient is, and are never left out.
+        """
+        return self.init is None and all(isinstance(item, Geometric) for item in self.transforms)
 
     def start(self, number: int, seed: int) -> State:
         """Return the noise from which `number` objectives start.
@@ -231,11 +239,12 @@ class _Job:
         """Render objectives of one structure; try the pictures that fail again."""
         program = self._program(objectives)
         program.refresh()
-        noise = self._canvas(objectives, self.start(len(objectives), self.seed))
-        floor = program.look(noise, 0)[1].numpy()  # what noise reaches
-        for item in objectives:
-            check_objective(item, self.model, program.layer_shapes)
-        result = self._run(program, objectives, state, self.seed, floor)
+        floor = None  # what noise reaches
+        if not (self.starts_still and self.steps):
+            noise = self._canvas(objectives, self.start(len(objectives), self.seed))
+            floor = program.look(noise, 0)[1].numpy()
+            self._check_shapes(objectives, program)
+        result, floor = self._run(program, objectives, state, self.seed, floor)
         for attempt in range(1, self.retries + 1):
             failed = [row for row, status in enumerate(result.status) if status != "ok"]
             if not failed or self.interrupted or not self.steps:
@@ -246,8 +255,9 @@ class _Job:
             again, rows = [objectives[index] for index in indices], self._rows(indices)
             # the optimizer goes on counting where this state began
             fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
-            start = state.rows(rows) if self.kept else fresh
-            other = self._run(program, again, start, self.seed + attempt, floor[rows])
+            own = self.init is not None and not isinstance(self.init, Rendering)
+            start = state.rows(rows) if own else fresh  # somebody's pictures are where another try must start too
+            other, _ = self._run(program, again, start, self.seed + attempt, floor[rows])
             result = self._take_better(result, other, rows)
         if self.interrupted:
             return result
@@ -283,9 +293,9 @@ class _Job:
             return programs[key]
 
     def _run(
-        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
-    ) -> Rendering:
-        """Run the steps of one batch once."""
+        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray | None
+    ) -> tuple[Rendering, np.ndarray]:
+        """Run the steps of one batch once; return the pictures, and the floor or else what the first step reached."""
         canvas = self._canvas(objectives, state)
         least = [item.least for item in objectives for _ in range(self.count)]
         silent = None  # which pictures have no way up, as long as there are any
@@ -298,8 +308,12 @@ class _Job:
                     break
                 now = state.step + done
                 check = done == 0 or (silent is not None and done % redirect.STEPS == 0)
-                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent)
+                still = self.starts_still and done == 0
+                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent, still)
                 if check:
+                    if floor is None:
+                        self._check_shapes(objectives, program)
+                        floor = reward.numpy()
                     dead = ~push.numpy().any((1, 2, 3))
                     gave_up = bool(dead.all()) and done >= redirect.LIMIT
                     quiet = dead & (done < redirect.LIMIT)
@@ -316,6 +330,7 @@ class _Job:
             self.interrupted = True
         reached = state.step + len(losses)
         images, activations = (result.numpy() for result in program.look(canvas, reached))
+        floor = activations if floor is None else floor  # stopped before the first step
         if gave_up:
             snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
         history = np.full((self.steps, len(images)), np.nan, np.float32)
@@ -324,7 +339,7 @@ class _Job:
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
         rows = range(len(images))
-        return Rendering(
+        rendering = Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
             activations=activations,
             losses=history,
@@ -342,6 +357,12 @@ class _Job:
             seeds=(seed,) * len(images),
             seconds=0.0,
         )
+        return rendering, floor
+
+    def _check_shapes(self, objectives: list[Objective], program: Program) -> None:
+        """Check objectives against the layers, once they were traced."""
+        for item in objectives:
+            check_objective(item, self.model, program.layer_shapes)
 
     def _status(self, finite: bool, activation: float, floor: float, least: float | None, done: int) -> str:
         """Return "ok", or what is wrong with a picture."""

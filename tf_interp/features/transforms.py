@@ -214,12 +214,12 @@ def apply(
     """
     zoom = max(images.shape[1] / size[0], images.shape[2] / size[1])  # padding later does not count
     runs = [(geometric, list(items)) for geometric, items in _runs(transforms)]
-    waiting = iter(range(len(runs)))
+    moves = iter(tf.unstack(matrices, sum(geometric for geometric, _ in runs)))
     for index, (geometric, items) in enumerate(runs):
         if geometric and index == len(runs) - 1:
-            return warp(images, matrices[next(waiting)], size, zoom)
+            return warp(images, next(moves), size, zoom)
         if geometric:
-            images = warp(images, matrices[next(waiting)], (images.shape[1], images.shape[2]))
+            images = warp(images, next(moves), (images.shape[1], images.shape[2]))
             continue
         for number, transform in enumerate(items):
             changed = transform(images, seed + tf.constant([0, (16 * index + number + 1) << 20]))

@@ -3,6 +3,7 @@
 TensorFlow builds both and then drops what nobody asked for. Not building it makes a first picture come sooner.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -46,7 +47,7 @@ def _without_weights(forward: Any, back: Any, keys: tuple[str, ...], operation: 
     if not _is_fixed(weights):  # somebody's weights depend on the picture: as TensorFlow does it
         copies = [tf.identity(x), tf.identity(weights)]
         return tf.gradients(forward(input=copies[0], filter=copies[1], **options), copies, gradient)
-    sizes = x.shape.as_list() if x.shape.is_fully_defined() else tf.shape(x)
+    sizes = _constant(x.shape) if x.shape.is_fully_defined() else tf.shape(x)
     return [back(input_sizes=sizes, filter=weights, out_backprop=gradient, **options), None]
 
 
@@ -66,10 +67,22 @@ def _back_through_pointwise(operation: Any, gradient: Any) -> Any:
     # the same as one product of matrices, which takes between a third and nine tenths of the time on a CPU
     weights = operation.inputs[1]
     channels, filters = weights.shape[2:]
-    flat = tf.matmul(tf.reshape(gradient, [-1, filters]), tf.reshape(weights, [channels, filters]), transpose_b=True)
-    known = gradient.shape[1:3].is_fully_defined()
-    sizes = [-1, *gradient.shape[1:3], channels] if known else tf.concat([tf.shape(gradient)[:3], [channels]], 0)
-    return tf.reshape(flat, sizes)
+    rows = tf.reshape(gradient, _constant([-1, filters]))
+    flat = tf.matmul(rows, tf.squeeze(weights, [0, 1]), transpose_b=True)
+    if gradient.shape[1:3].is_fully_defined():
+        return tf.reshape(flat, _constant([-1, *gradient.shape[1:3], channels]))
+    return tf.reshape(flat, tf.concat([tf.shape(gradient)[:3], [channels]], 0))
+
+
+def _constant(shape: Iterable[int]) -> Any:
+    """Return a shape as a tensor, the same one for all operations of a graph: each costs time to build."""
+    made = tf.compat.v1.get_default_graph().get_collection_ref("tf_interp_shapes")
+    if not made:
+        made.append({})
+    key = tuple(shape)
+    if key not in made[0]:
+        made[0][key] = tf.constant(key)
+    return made[0][key]
 
 
 def _is_fixed(weights: Any) -> bool:

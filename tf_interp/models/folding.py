@@ -1,7 +1,6 @@
 """Two layers that are one at inference: batch normalization with what precedes it, zero padding with what follows."""
 
 import functools
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,6 +31,11 @@ class Pair(NamedTuple):
     norm: Any
     names: frozenset[str]
 
+    @property
+    def name(self) -> str:
+        """One of the names, always the same."""
+        return min(self.names)
+
 
 class Padded(NamedTuple):
     """A convolution without padding, and the zero padding that only it reads.
@@ -57,11 +61,13 @@ class Folding:
     Args:
         pairs: the pairs to fold.
         padded: the convolutions that are to pad.
-        weights: where the other weights are held.
+        weights: name of a pair -> what `fold_weights` gave for it; a pair without is not folded.
     """
 
-    def __init__(self, pairs: Iterable[Pair], padded: Iterable[Padded], weights: "FoldedWeights") -> None:
-        self._pairs = {id(pair.layer): pair for pair in pairs}
+    def __init__(
+        self, pairs: Iterable[Pair], padded: Iterable[Padded], weights: Mapping[str, Sequence[tf.Tensor]]
+    ) -> None:
+        self._pairs = {id(pair.layer): pair for pair in pairs if pair.name in weights}
         self._norms = {id(pair.norm): pair for pair in self._pairs.values()}
         self._padded = {id(item.layer): item for item in padded}
         self._pads = {id(item.pad): item for item in self._padded.values()}
@@ -84,25 +90,40 @@ class Folding:
                 return call()
             self._between[id(layer)] = value = tf.identity(value)
             return value
+        value, same = first_argument(call), False
         if id(layer) in self._padded:
-            key, value = id(self._padded[id(layer)].pad), first_argument(call)
-            if value is not None and value is self._between.get(key):
+            key = id(self._padded[id(layer)].pad)
+            same = value is not None and value is self._between.get(key)
+            if same:
                 self._done.add(key)
-                call = functools.partial(_convolve_same, layer, value)
         if id(layer) in self._pairs:
-            mapping, self._shifts[id(layer)] = self._weights.read(self._pairs[id(layer)])
-            with keras.StatelessScope(mapping):
-                self._between[id(layer)] = call()
-            return self._between[id(layer)]
+            kernel, shift = self._weights[self._pairs[id(layer)].name]
+            self._shifts[id(layer)] = shift
+            self._between[id(layer)] = output = self._compute(layer, call, same, kernel, shift)
+            return output
+        if same:
+            output = _convolve(layer, value, layer.kernel, "same")
+            return output + layer.bias if layer.use_bias else output
         if id(layer) in self._norms:
             key = id(self._norms[id(layer)].layer)
-            value = self._between.get(key)
-            if value is not None and value is first_argument(call):
+            if value is not None and value is self._between.get(key):
                 self._done.add(key)
                 shift = self._shifts[key]  # an operation of our own, whichever it is: `held` counts on it
                 value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
                 return tf.cast(value, layer.compute_dtype)
         return call()
+
+    def _compute(self, layer: Any, call: functools.partial, same: bool, kernel: Any, shift: Any) -> Any:
+        """Return what a layer of a pair gives with another kernel; the shift, if need be, with another bias."""
+        if is_image_convolution(layer):
+            output = _convolve(layer, first_argument(call), kernel, "same" if same else layer.padding)
+            if 0 not in output.shape:
+                return output
+        own = _own_weights(layer)
+        if layer.use_bias:
+            self._shifts[id(layer)] = None
+        with keras.StatelessScope(list(zip(own, (kernel, shift), strict=False))):
+            return call()  # and Keras says that the picture is too small, if it is
 
     def held(self, outputs: Collection[Any]) -> bool:
         """Return whether the network was wired as it was when its pairs were found, so that its values are right.
@@ -116,45 +137,34 @@ class Folding:
         )
 
 
-class FoldedWeights:
-    """Weights of layers into which a batch normalization is folded, held in variables of our own.
+def fold_weights(pair: Pair) -> list[np.ndarray]:
+    """Return kernel and bias that make a layer do its normalization as well, from the weights as they are now.
 
-    Compiled functions read them; computing them in each run would cost much of what folding saves.
+    Args:
+        pair: the two.
+
+    Returns:
+        Kernel and bias of the layer; the bias, to be added to what the layer gives, also where it has none of its own.
     """
+    layer, norm = pair.layer, pair.norm
+    kernel, *bias = _own_weights(layer)
+    dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
 
-    def __init__(self) -> None:
-        self._held: dict[int, list[tf.Variable]] = {}
-        self._lock = threading.Lock()
+    def read(variable: Any) -> np.ndarray:
+        return variable.numpy().astype(dtype, copy=False)
 
-    def refresh(self, pairs: Iterable[Pair]) -> None:
-        """Compute the weights of some pairs from those of the network as they are now.
-
-        Args:
-            pairs: the pairs; those that a function will read, before it is traced and before it runs.
-        """
-        for pair in pairs:
-            values = _folded_weights(pair)
-            with self._lock:
-                held = self._held.setdefault(id(pair.layer), [])
-                if not held:
-                    held.extend(tf.Variable(value, trainable=False) for value in values)
-                    continue
-            for variable, value in zip(held, values, strict=True):
-                variable.assign(value)
-
-    def read(self, pair: Pair) -> tuple[list[tuple[Any, tf.Tensor]], tf.Tensor | None]:
-        """Return (the layer's variable, value in its place) for each, and what is to be added to the layer's output.
-
-        Args:
-            pair: the pair.
-        """
-        if id(pair.layer) not in self._held:
-            with tf.init_scope():  # a function in which variables are made is traced twice: `refresh` avoids that
-                self.refresh([pair])
-        held = self._held[id(pair.layer)]
-        values = [tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype) for variable in held]
-        own = _own_weights(pair.layer)
-        return list(zip(own, values, strict=False)), values[len(own)] if len(values) > len(own) else None
+    factor = 1 / np.sqrt(read(norm.moving_variance) + np.asarray(norm.epsilon, dtype))
+    if norm.scale:
+        factor = factor * read(norm.gamma)
+    shift = -read(norm.moving_mean) * factor
+    if norm.center:
+        shift += read(norm.beta)
+    if bias:
+        shift += read(bias[0]) * factor
+    # the channels of a depthwise kernel [..., C, M] are C * M, those of the others [..., C]
+    depthwise = isinstance(layer, L.DepthwiseConv1D | L.DepthwiseConv2D)
+    by_axis = factor.reshape(kernel.shape[-2:]) if depthwise else factor
+    return [read(kernel) * by_axis, shift]
 
 
 def is_foldable(layer: Any) -> bool:
@@ -185,15 +195,18 @@ def is_padding(layer: Any) -> bool:
     return type(layer) is L.ZeroPadding2D and layer.data_format == "channels_last" and "call" not in layer.__dict__
 
 
-def is_unpadded(layer: Any) -> bool:
-    """Return whether a layer is a convolution of an image that could pad it as well."""
+def is_image_convolution(layer: Any) -> bool:
+    """Return whether a layer is one plain convolution of an image, or one for each channel."""
     return (
         type(layer) in (L.Conv2D, L.DepthwiseConv2D)
-        and layer.padding == "valid"
         and {*layer.dilation_rate} == {1}
         and getattr(layer, "groups", 1) == 1
-        and is_foldable(layer)
     )
+
+
+def is_unpadded(layer: Any) -> bool:
+    """Return whether a layer is a convolution of an image that could pad it as well."""
+    return is_image_convolution(layer) and layer.padding == "valid" and is_foldable(layer)
 
 
 def find_twos(
@@ -243,36 +256,15 @@ def _pads_as_same(pad: Any, layer: Any, shape: Any) -> bool:
     return True
 
 
-def _convolve_same(layer: Any, value: Any) -> Any:
-    """Return what a convolution gives with padding "same"; the layer's own setting stays, others may be using it."""
-    convolve = keras.ops.depthwise_conv if type(layer) is L.DepthwiseConv2D else keras.ops.conv
-    value = convolve(value, layer.kernel, strides=layer.strides, padding="same", data_format="channels_last")
-    return value + layer.bias if layer.use_bias else value
+def _convolve(layer: Any, value: Any, kernel: Any, padding: str) -> Any:
+    """Return a convolution by one operation: Keras and TensorFlow around it take longer to build than it does."""
+    convolve = tf.raw_ops.Conv2D
+    if type(layer) is L.DepthwiseConv2D:
+        convolve = tf.raw_ops.DepthwiseConv2dNative
+    kernel = tf.cast(kernel, value.dtype)
+    return convolve(input=value, filter=kernel, strides=[1, *layer.strides, 1], padding=padding.upper())
 
 
 def _own_weights(layer: Any) -> list[Any]:
     kernel = getattr(layer, _KERNELS[type(layer)])
     return [kernel, layer.bias] if layer.use_bias else [kernel]
-
-
-def _folded_weights(pair: Pair) -> list[np.ndarray]:
-    """Return kernel and bias; the bias also where the layer has none of its own."""
-    layer, norm = pair.layer, pair.norm
-    kernel, *bias = _own_weights(layer)
-    dtype = keras.backend.result_type(kernel.dtype, "float32")  # as the normalization itself
-
-    def read(variable: Any) -> np.ndarray:
-        return variable.numpy().astype(dtype, copy=False)
-
-    factor = 1 / np.sqrt(read(norm.moving_variance) + np.asarray(norm.epsilon, dtype))
-    if norm.scale:
-        factor = factor * read(norm.gamma)
-    shift = -read(norm.moving_mean) * factor
-    if norm.center:
-        shift += read(norm.beta)
-    if bias:
-        shift += read(bias[0]) * factor
-    # the channels of a depthwise kernel [..., C, M] are C * M, those of the others [..., C]
-    depthwise = isinstance(layer, L.DepthwiseConv1D | L.DepthwiseConv2D)
-    by_axis = factor.reshape(kernel.shape[-2:]) if depthwise else factor
-    return [read(kernel) * by_axis, shift]

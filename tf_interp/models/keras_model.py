@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.folding import FoldedWeights, Folding, Padded, Pair
+from tf_interp.models.folding import Folding, Padded, Pair, fold_weights
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_layers import ELSEWHERE, Found, name_calls, walk
-from tf_interp.models.model import LayerRow, Model, behind_head, no_way_to_logits
+from tf_interp.models.model import LayerRow, Model, Weights, behind_head, no_way_to_logits
 from tf_interp.models.taps import Around, Call, first_argument, tapped
-from tf_interp.models.wiring import list_calls
+from tf_interp.models.wiring import Wiring, read_wiring
 
 _Two = TypeVar("_Two", Pair, Padded)
 
@@ -52,7 +52,8 @@ class KerasModel(Model):
             )
         super().__init__(model.name, preprocess, class_names)
         self.model = model
-        self._weights: FoldedWeights | None = None  # of the folded twin
+        self._folds = False  # the folded twin does
+        self._wiring: Wiring | None = None
         self._set_structure(_to_specs(_own_input(model), batched=True))
         if input is not None:
             specs = keras.tree.flatten(_to_specs(input, batched=False))
@@ -74,13 +75,15 @@ class KerasModel(Model):
 
     def _fold(self) -> Model:
         found, twin = self._found, copy.copy(self)
-        twin._weights, twin._functions = FoldedWeights(), {"layers": found, "folded": twin}
+        twin._folds, twin._functions = True, {"layers": found, "folded": twin}
         return twin
 
-    def refresh(self, fetch: Sequence[str]) -> None:
-        """Take over the weights as they are now, if this is a folded model: it holds weights of its own."""
-        if self._weights is not None:
-            self._weights.refresh(self._concern(self._found.pairs, [self.resolve(name) for name in fetch], ()))
+    def folded_weights(self, fetch: Sequence[str]) -> Weights:
+        """Return the weights of layers that are folded, see `Model`."""
+        if not self._folds:
+            return {}
+        pairs = self._concern(self._found.pairs, [self.resolve(name) for name in fetch], ())
+        return {pair.name: [tf.constant(value) for value in fold_weights(pair)] for pair in pairs}
 
     def _concern(self, found: Iterable[_Two], fetch: Iterable[str], given: Iterable[str]) -> list[_Two]:
         """Return what to fold in a run: what is fetched or given stays itself, and so does what comes later."""
@@ -142,6 +145,12 @@ class KerasModel(Model):
 
     def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
         """Call the model in the current graph, return its outputs; no state of the model changes."""
+        if self._wiring is not None and self._wiring.runs():
+            try:
+                with keras.StatelessScope():
+                    return self._wiring.run(list(inputs.values()), layers, around)
+            except _Enough:
+                return None
         packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
         try:
             with tapped(layers, around), keras.StatelessScope():
@@ -150,12 +159,12 @@ class KerasModel(Model):
             return None
 
     def _forward(
-        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
+        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
-        if self._weights is not None:
+        if self._folds:
             pairs = self._concern(self._found.pairs, fetch, given)
             padded = self._concern(self._found.padded, fetch, given)
-            folding = Folding(pairs, padded, self._weights)
+            folding = Folding(pairs, padded, weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got
@@ -216,9 +225,10 @@ class KerasModel(Model):
                 f"{self.name!r} was never called, so its layers are not known yet: open_model(model, input=(height, "
                 "width, channels)), or call run(images, [...]) once"
             )
-        plain = list_calls(self.model, [tuple(spec.shape[1:]) for spec in self._specs.values()])
-        if plain is not None:
-            calls, output = plain
+        wiring = read_wiring(self.model)
+        if wiring is not None and wiring.fits([tuple(spec.shape[1:]) for spec in self._specs.values()]):
+            self._wiring = wiring
+            calls, output = wiring.list_calls()
             return name_calls(self.model, {}, calls, lambda tensor: True, output)
         with tf.init_scope():  # we may be inside somebody's tf.function
             try:

@@ -13,6 +13,9 @@ import tensorflow as tf
 from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
 
 
+Weights = Mapping[str, Sequence[tf.Tensor]]
+
+
 class LayerRow(NamedTuple):
     """One line of `Model.inspect`.
 
@@ -95,7 +98,7 @@ class Model:
         """Find out from a first batch (preprocessed) what the network takes, where that was not known before."""
 
     def _forward(
-        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor]
+        self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         """Build the network in the current graph, return path -> tensor for each path of `fetch`."""
         raise NotImplementedError
@@ -143,9 +146,9 @@ class Model:
 
         Layers, names, targets and preprocess are the same. Results are equal up to rounding (1e-5 relative in float32).
         Where a convolution's own output is fetched or given, it stays as it is. What `cached` keeps on the one model is
-        not seen by the other. The weights are computed beforehand: call `refresh` before a function compiled with this
-        model is traced or runs on other weights; `run` itself, called eagerly, does so. A network of which nothing is
-        known yet, since it was never called, is its own folded model until then.
+        not seen by the other. The weights are computed beforehand, by `folded_weights`: hand them to a function that you
+        compile, and to `run` in it. `run`, called eagerly, does so itself. A network of which nothing is known yet,
+        since it was never called, is its own folded model until then.
 
         Example:
             >>> import keras
@@ -170,15 +173,25 @@ class Model:
         with tf.compat.v1.get_default_graph().gradient_override_map(dict(gradients)):
             yield
 
-    def refresh(self, fetch: Sequence[str]) -> None:
-        """Take over the weights of the network as they are now, where a `folded` model holds weights of its own.
+    def folded_weights(self, fetch: Sequence[str]) -> Weights:
+        """Return what a `folded` model computes from the weights of the network as they are now, to hand it to `run`.
 
         Args:
-            fetch: what is fetched afterwards.
+            fetch: what is fetched with them.
+
+        Returns:
+            Name of a layer -> its weights with the normalization in them; nothing where `run` reads the network's own.
         """
+        return {}
 
     @tf.autograph.experimental.do_not_convert
-    def run(self, images: Any, fetch: Sequence[str], given: Mapping[str, Any] | None = None) -> dict[str, tf.Tensor]:
+    def run(
+        self,
+        images: Any,
+        fetch: Sequence[str],
+        given: Mapping[str, Any] | None = None,
+        weights: Weights | None = None,
+    ) -> dict[str, tf.Tensor]:
         """Run the network on images and return the named activations.
 
         Inside a `tf.function` the network is built in place, and what is not needed is not computed. Called eagerly it
@@ -190,6 +203,8 @@ class Model:
             fetch: layer names; "output" is the logits.
             given: layer name -> activation [N,...] to put in its place ("run from the middle"); it takes the layer's
                 type. Always together with images, though only their number may matter then.
+            weights: what `folded_weights` gave for this `fetch`; None is those of the moment, in a compiled function of the
+                moment when it was traced. Only `folded` models have any.
 
         Returns:
             Name -> tensor [N,...] in the layer's own type, for each name of `fetch`; outputs as float32.
@@ -214,18 +229,20 @@ class Model:
         taken = [self._take_given(*item) for item in (given or {}).items()]
         values = dict(sorted(taken, key=lambda item: item[0]))
         wanted = tuple(dict.fromkeys(paths.values()))
+        if weights is None:
+            with tf.init_scope():
+                weights = self.folded_weights(wanted)
         if not tf.executing_eagerly():
-            got = self._build(images, wanted, values)
+            got = self._build(images, wanted, values, weights)
         elif tf.config.functions_run_eagerly():
             raise ValueError(
                 "networks are read through graphs, but tf.config.run_functions_eagerly(True) is on: switch it off"
             )
         else:
-            spec = tf.nest.map_structure(self._open_batch, (images, values))
-            self.refresh(wanted)
+            spec = *tf.nest.map_structure(self._open_batch, (images, values)), _exactly(weights)
             form = tuple(images) if isinstance(images, Mapping) else type(images)
             key = ("run", wanted, form, tuple(values), tuple(tf.nest.flatten(spec)))
-            got = self.cached(key, lambda: self._compile(wanted, spec))(images, values)
+            got = self.cached(key, lambda: self._compile(wanted, spec))(images, values, weights)
         return {name: got[path] for name, path in paths.items()}
 
     def _take_given(self, name: str, value: Any) -> tuple[str, tf.Tensor]:
@@ -246,20 +263,22 @@ class Model:
 
     def _compile(self, fetch: tuple[str, ...], spec: Any) -> Any:
         # traced here and not at its first call, which TensorFlow would report as retracing of this lambda
-        function = tf.function(lambda images, given: self._build(images, fetch, given), autograph=False)
+        function = tf.function(lambda images, *more: self._build(images, fetch, *more), autograph=False)
         return function.get_concrete_function(*spec)
 
     def _preprocessed(self, images: Any) -> Any:
         return images if self.preprocess is None else self.preprocess(images)
 
-    def _build(self, images: Any, fetch: Sequence[str], given: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _build(
+        self, images: Any, fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
+    ) -> dict[str, tf.Tensor]:
         """Build preprocessing and network in the current graph."""
         specs = self._specs or {}
         named = name_inputs(self._preprocessed(images), list(specs))
         inputs = {
             name: fit_input(value, specs[name], name if len(specs) > 1 else "images") for name, value in named.items()
         }
-        return self._forward(inputs, fetch, given)
+        return self._forward(inputs, fetch, given, weights)
 
     def resolve(self, name: str) -> str:
         """Return the full path of a layer given by its path or a unique suffix of it.
@@ -383,6 +402,10 @@ def no_way_to_logits(name: str) -> ValueError:
         f'layer {name!r} holds what the softmax or sigmoid makes of the logits: "output" (the logits) does not depend '
         "on it; give a layer before it, or fetch another one"
     )
+
+
+def _exactly(weights: Weights) -> Weights:
+    return tf.nest.map_structure(lambda weight: tf.TensorSpec(weight.shape, weight.dtype), weights)
 
 
 def _did_you_mean(name: str, known: list[str], otherwise: str) -> str:

@@ -1,16 +1,18 @@
-"""The calls of a plain functional or sequential Keras model, read from its own graph instead of tracing it.
+"""`Wiring`: the graph of a plain functional or sequential Keras model, to list its calls and to make them.
 
 Tracing a known network takes longer than drawing a first picture with it, and a functional model has the answer: its
 nodes. Only models are read that consist of Keras's own layers and operations, none inside another.
 """
 
+import functools
+import inspect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 
-from tf_interp.models.taps import Call
+from tf_interp.models.taps import Around, Call
 
 L = keras.layers
 # what returns the very tensor that it gets, when it is not training
@@ -20,53 +22,109 @@ _PASSING = (
 )
 
 
-def list_calls(model: Any, shapes: Sequence[tuple[int | None, ...]]) -> tuple[list[Call], Any] | None:
-    """Return the calls of one forward pass and what it returns, as symbolic Keras tensors; None if it must be traced.
+class Wiring:
+    """The graph of a plain Keras model.
+
+    Args:
+        model: a functional or sequential model of Keras's own layers and operations, see `read_wiring`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._function = model._functional if type(model) is keras.Sequential else model
+        self._nodes = [
+            node
+            for depth in sorted(self._function._nodes_by_depth, reverse=True)
+            for node in self._function._nodes_by_depth[depth]
+            if node.operation and not node.is_input
+        ]
+        # the same tensors everywhere: no mask that travels with them, no cast on the way into a layer
+        self._direct = all(
+            tensor.dtype == "float32" for node in self._nodes for tensor in (*node.input_tensors, *node.outputs)
+        ) and not any(isinstance(node.operation, L.Masking | L.Embedding) for node in self._nodes)
+
+    def fits(self, shapes: Sequence[tuple[int | None, ...]]) -> bool:
+        """Return whether the model is plain and was built for pictures of these shapes, one for each input."""
+        built = [tuple(tensor.shape[1:]) for tensor in self._function.inputs]
+        return built == list(shapes) and self._is_plain()
+
+    def runs(self) -> bool:
+        """Return whether `run` gives what a call of the model would."""
+        return self._direct and self._is_plain() and all(_is_direct(node.operation) for node in self._nodes)
+
+    def _is_plain(self) -> bool:
+        known = all(_is_known(item) for item in (self._model, self._function))
+        return known and all(_is_plain(node.operation) for node in self._nodes)
+
+    def list_calls(self) -> tuple[list[Call], Any]:
+        """Return the calls of one forward pass and what it returns, as symbolic Keras tensors.
+
+        Returns:
+            `(calls, output)`, calls in the order of a forward pass, output in the model's own structure. Equal tensors
+            are the same object.
+        """
+        nodes = self._nodes
+        same: dict[int, Any] = {}  # id of a tensor -> the tensor that it is
+
+        def find(tensor: Any) -> Any:
+            return same.get(id(tensor), tensor)
+
+        for node in nodes:
+            if _passes(node.operation) and len(node.input_tensors) == len(node.outputs) == 1:
+                same[id(node.outputs[0])] = find(node.input_tensors[0])
+        passing = {id(node) for node in nodes if id(node.outputs[0]) in same}
+        readers = Counter(
+            id(find(tensor)) for node in nodes if id(node) not in passing for tensor in node.input_tensors
+        )
+        numbers: Counter[int] = Counter()
+        calls = []
+        for node in nodes:
+            first = find(node.input_tensors[0]) if node.input_tensors else None
+            if first is not None and first.dtype != getattr(node.operation, "compute_dtype", first.dtype):
+                first = None  # the layer reads a cast of it, which is another tensor
+            output = keras.tree.pack_sequence_as(list(node.outputs), [find(tensor) for tensor in node.outputs])
+            operation = node.operation
+            calls.append(
+                Call(operation.name, operation, numbers[id(operation)], first, _one(output), readers[id(first)] == 1)
+            )
+            numbers[id(operation)] += 1
+        return calls, keras.tree.map_structure(find, self._function._outputs_struct)
+
+    def run(self, inputs: Sequence[Any], layers: Iterable[Any], around: Around) -> Any:
+        """Compute what the model returns: its layers, without what Keras does around each, which takes longer.
+
+        Args:
+            inputs: float32 tensors, one for each input.
+            layers: calls of these return `around(layer, call)`, as in `tapped`.
+            around: called in place of a layer's `call`, with its arguments bound.
+
+        Returns:
+            Tensors in the model's own structure.
+        """
+        values = {id(tensor): value for tensor, value in zip(self._function.inputs, inputs, strict=True)}
+        seen = {id(layer) for layer in layers}
+        for node in self._nodes:
+            operation = node.operation
+            args, kwargs = node.arguments.fill_in(values)
+            if _takes_training(type(operation)):
+                kwargs = {**kwargs, "training": False}
+            call = functools.partial(operation.call, *args, **kwargs)
+            output = around(operation, call) if id(operation) in seen else call()
+            values.update(zip(map(id, node.outputs), keras.tree.flatten(output), strict=True))
+        return keras.tree.map_structure(lambda tensor: values[id(tensor)], self._function._outputs_struct)
+
+
+def read_wiring(model: Any) -> Wiring | None:
+    """Return the graph that a model has.
 
     Args:
         model: a Keras model.
-        shapes: of one picture of each input; other ones than the graph has mean a trace.
 
     Returns:
-        `(calls, output)`, calls in the order of a forward pass, output in the model's own structure. Equal tensors are
-        the same object.
+        The graph; None if the model is none of Keras's functional or sequential ones.
     """
     function = model._functional if type(model) is keras.Sequential else model
-    if not isinstance(function, keras.Function) or not all(_is_known(item) for item in (model, function)):
-        return None
-    if [tuple(tensor.shape[1:]) for tensor in function.inputs] != list(shapes):
-        return None
-    nodes = [
-        node
-        for depth in sorted(function._nodes_by_depth, reverse=True)
-        for node in function._nodes_by_depth[depth]
-        if node.operation and not node.is_input
-    ]
-    if not all(_is_plain(node.operation) for node in nodes):
-        return None
-    same: dict[int, Any] = {}  # id of a tensor -> the tensor that it is
-
-    def find(tensor: Any) -> Any:
-        return same.get(id(tensor), tensor)
-
-    for node in nodes:
-        if _passes(node.operation) and len(node.input_tensors) == len(node.outputs) == 1:
-            same[id(node.outputs[0])] = find(node.input_tensors[0])
-    passing = {id(node) for node in nodes if id(node.outputs[0]) in same}
-    readers = Counter(id(find(tensor)) for node in nodes if id(node) not in passing for tensor in node.input_tensors)
-    numbers: Counter[int] = Counter()
-    calls = []
-    for node in nodes:
-        first = find(node.input_tensors[0]) if node.input_tensors else None
-        if first is not None and first.dtype != getattr(node.operation, "compute_dtype", first.dtype):
-            first = None  # the layer reads a cast of it, which is another tensor
-        output = keras.tree.pack_sequence_as(list(node.outputs), [find(tensor) for tensor in node.outputs])
-        operation = node.operation
-        calls.append(
-            Call(operation.name, operation, numbers[id(operation)], first, _one(output), readers[id(first)] == 1)
-        )
-        numbers[id(operation)] += 1
-    return calls, keras.tree.map_structure(find, function._outputs_struct)
+    return Wiring(model) if isinstance(function, keras.Function) else None
 
 
 def _one(items: list[Any]) -> Any:
@@ -84,6 +142,19 @@ def _is_plain(operation: Any) -> bool:
     return (
         _is_known(operation) and not isinstance(operation, L.Lambda | keras.Function | L.TFSMLayer) and not list(inner)
     )
+
+
+def _is_direct(operation: Any) -> bool:
+    """Return whether Keras would just call an operation on what it is given, with float32 weights."""
+    if not isinstance(operation, keras.Layer):
+        return True
+    types = {operation.compute_dtype, operation.variable_dtype}
+    return types == {"float32"} and getattr(operation, "quantization_mode", None) is None
+
+
+@functools.cache
+def _takes_training(kind: type) -> bool:
+    return "training" in inspect.signature(kind.call).parameters
 
 
 def _passes(operation: Any) -> bool:
