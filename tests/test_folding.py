@@ -119,7 +119,7 @@ def pads(model, fetch):
     return sum(operation.type in ("Pad", "PadV2") for operation in graph.get_operations())
 
 
-PADDED = {  # images are 8 x 8 or so: what padding "same" adds there
+PADDED = {  # the sides of the pictures are even: what padding "same" adds there
     "Conv2D": (lambda: L.Conv2D(4, 3, strides=2), ((0, 1), (0, 1))),
     "Conv2D with bias": (lambda: L.Conv2D(4, 3), ((1, 1), (1, 1))),
     "DepthwiseConv2D": (lambda: L.DepthwiseConv2D(3, strides=2, use_bias=False), ((0, 1), (0, 1))),
@@ -285,6 +285,32 @@ def test_weights_are_live_and_left_alone():
     assert np.abs(after - before).max() > 0.1
     np.testing.assert_allclose(after, network(pictures(), training=False), rtol=1e-5, atol=1e-6)
     assert len([key for key in model.folded._functions if key[0] == "run"]) == 1
+
+
+def test_a_compiled_function_takes_later_weights_as_an_argument():
+    model = build([L.Conv2D(4, 3), L.BatchNormalization(name="norm"), L.Conv2D(2, 1), L.BatchNormalization(name="end")])
+    images = tf.constant(pictures())
+
+    @tf.function(autograph=False)
+    def compiled(images, weights):
+        return model.folded.run(images, ["norm", "end"], weights=weights)
+
+    @tf.function(autograph=False)
+    def frozen(images):
+        return model.folded.run(images, ["norm", "end"])
+
+    def check(function, *args):
+        got, expected = function(images, *args), model.run(images, ["norm", "end"])
+        return [np.allclose(got[name], expected[name], rtol=1e-5, atol=1e-5) for name in got]
+
+    assert check(compiled, model.folded.folded_weights(["norm", "end"])) == [True, True]
+    assert check(frozen) == [True, True]
+    fill(model.model, seed=1)
+    assert check(compiled, model.folded.folded_weights(["norm", "end"])) == [True, True]
+    assert compiled.experimental_get_tracing_count() == 1
+    assert check(frozen) == [False, False]  # as it is documented
+    assert check(compiled, model.folded.folded_weights(["norm"])) == [True, True]  # what has none is not folded
+    assert model.folded_weights(["norm"]) == {}
 
 
 def test_a_kernel_that_another_layer_uses_too_is_folded_for_one_of_them():

@@ -447,6 +447,42 @@ def test_a_dead_unit_is_said_to_be_dead():
     np.testing.assert_array_equal(alone.snapshots[100], alone.images)
 
 
+def count_runs(monkeypatch):
+    """Return a list that grows with each run of a compiled step, by the first matrix of its transforms."""
+    runs, take = [], RENDER.Program._take
+
+    def count(self, canvas, moves, *args, **kwargs):
+        runs.append(moves[0])
+        return take(self, canvas, moves, *args, **kwargs)
+
+    monkeypatch.setattr(RENDER.Program, "_take", count)
+    return runs
+
+
+def test_the_first_step_says_what_noise_reaches(model, monkeypatch):
+    runs = count_runs(monkeypatch)
+    rendering = render(model, "conv2:1", steps=3, retries=0)
+    still = [bool((moves == np.eye(3)).all()) for moves in runs]
+    assert still == [True, False, False, True]  # the steps, and a look at what came out
+    floor = render(model, "conv2:1", steps=0).activations
+    np.testing.assert_allclose(-rendering.losses[0], floor, rtol=1e-5)
+    np.testing.assert_array_equal(render(model, "conv2:1", steps=1, retries=0).losses[0], rendering.losses[0])
+
+
+@pytest.mark.parametrize("options", [{"init": REAL[None]}, {"transforms": [lambda images, seed: 1.0 - images]}])
+def test_noise_is_looked_at_where_the_first_step_does_not_show_it(model, monkeypatch, options):
+    floors, status = [], RENDER._Job._status
+
+    def keep(self, finite, activation, floor, least, done):
+        floors.append(floor)
+        return status(self, finite, activation, floor, least, done)
+
+    monkeypatch.setattr(RENDER._Job, "_status", keep)
+    render(model, "conv2:1", steps=2, retries=0, **options)
+    noise = render(model, "conv2:1", steps=0).activations
+    np.testing.assert_allclose(floors[0], noise[0], rtol=1e-5)
+
+
 def test_a_failed_picture_is_tried_with_another_seed(model, monkeypatch):
     run = RENDER._Job._run
     seen = []

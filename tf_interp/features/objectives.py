@@ -318,7 +318,8 @@ def _norm(a: Any, axis: Any) -> Any:
 
 def _pick(a: Any, n: Any) -> Any:
     """Return entry n[i] of row i, [N]."""
-    chosen = tf.one_hot(n, a.shape[1] or tf.shape(a)[1], on_value=True, off_value=False)  # compiled sooner than a gather
+    width = a.shape[1] or tf.shape(a)[1]
+    chosen = tf.one_hot(n, width, on_value=True, off_value=False)  # compiled sooner than a gather
     return tf.reduce_sum(tf.where(chosen, a, 0.0), 1)
 
 

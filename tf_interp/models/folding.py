@@ -84,46 +84,42 @@ class Folding:
 
     def call(self, layer: Any, call: functools.partial) -> Any:
         """Return what a layer computes when it is folded; other layers are simply called."""
+        value = first_argument(call)
         if id(layer) in self._pads:
-            value = first_argument(call)
             if not _pads_as_same(layer, self._pads[id(layer)].layer, value.shape):
                 return call()
             self._between[id(layer)] = value = tf.identity(value)
             return value
-        value, same = first_argument(call), False
-        if id(layer) in self._padded:
-            key = id(self._padded[id(layer)].pad)
-            same = value is not None and value is self._between.get(key)
-            if same:
-                self._done.add(key)
+        pads = id(layer) in self._padded and self._receives(value, self._padded[id(layer)].pad)
         if id(layer) in self._pairs:
-            kernel, shift = self._weights[self._pairs[id(layer)].name]
-            self._shifts[id(layer)] = shift
-            self._between[id(layer)] = output = self._compute(layer, call, same, kernel, shift)
+            self._between[id(layer)] = output = self._compute(layer, value, call, pads)
             return output
-        if same:
+        if pads:
             output = _convolve(layer, value, layer.kernel, "same")
             return output + layer.bias if layer.use_bias else output
-        if id(layer) in self._norms:
-            key = id(self._norms[id(layer)].layer)
-            if value is not None and value is self._between.get(key):
-                self._done.add(key)
-                shift = self._shifts[key]  # an operation of our own, whichever it is: `held` counts on it
-                value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
-                return tf.cast(value, layer.compute_dtype)
+        if id(layer) in self._norms and self._receives(value, self._norms[id(layer)].layer):
+            shift = self._shifts[id(self._norms[id(layer)].layer)]
+            # an operation of our own, whichever it is: `held` counts on it
+            value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
+            return tf.cast(value, layer.compute_dtype)
         return call()
 
-    def _compute(self, layer: Any, call: functools.partial, same: bool, kernel: Any, shift: Any) -> Any:
-        """Return what a layer of a pair gives with another kernel; the shift, if need be, with another bias."""
+    def _receives(self, value: Any, first: Any) -> bool:
+        """Return whether a value is what the first of two layers passed on, and note that the second one got it."""
+        received = value is not None and value is self._between.get(id(first))
+        if received:
+            self._done.add(id(first))
+        return received
+
+    def _compute(self, layer: Any, value: Any, call: functools.partial, pads: bool) -> Any:
+        """Return what the first layer of a pair gives with other weights; its normalization may add the shift."""
+        kernel, shift = self._weights[self._pairs[id(layer)].name]
         if is_image_convolution(layer):
-            output = _convolve(layer, first_argument(call), kernel, "same" if same else layer.padding)
-            if 0 not in output.shape:
-                return output
-        own = _own_weights(layer)
-        if layer.use_bias:
-            self._shifts[id(layer)] = None
-        with keras.StatelessScope(list(zip(own, (kernel, shift), strict=False))):
-            return call()  # and Keras says that the picture is too small, if it is
+            self._shifts[id(layer)] = shift
+            return _convolve(layer, value, kernel, "same" if pads else layer.padding)
+        self._shifts[id(layer)] = None if layer.use_bias else shift
+        with keras.StatelessScope(list(zip(_own_weights(layer), (kernel, shift), strict=False))):
+            return call()
 
     def held(self, outputs: Collection[Any]) -> bool:
         """Return whether the network was wired as it was when its pairs were found, so that its values are right.

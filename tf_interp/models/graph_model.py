@@ -14,8 +14,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tf_interp.models.graph_folding import Chain, find_chains
 from tf_interp.models.graph_layers import GraphLayer, find_layers, weight_sizes
+from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
-from tf_interp.models.model import LayerRow, Model, Weights, behind_head, no_way_to_logits
+from tf_interp.models.model import LayerRow, Model, Weights
 
 _SHARED_FROM = 1024  # a constant of so many numbers is kept once, outside the graphs that use it
 _LIMIT = 2**31 - 2**26  # bytes that a frozen graph can hold

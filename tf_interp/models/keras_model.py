@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.folding import Folding, Padded, Pair, fold_weights
+from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_layers import ELSEWHERE, Found, name_calls, walk
-from tf_interp.models.model import LayerRow, Model, Weights, behind_head, no_way_to_logits
+from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.taps import Around, Call, first_argument, tapped
 from tf_interp.models.wiring import Wiring, read_wiring
 

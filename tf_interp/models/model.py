@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
 
-
-Weights = Mapping[str, Sequence[tf.Tensor]]
+Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
 
 
 class LayerRow(NamedTuple):
@@ -146,9 +145,9 @@ class Model:
 
         Layers, names, targets and preprocess are the same. Results are equal up to rounding (1e-5 relative in float32).
         Where a convolution's own output is fetched or given, it stays as it is. What `cached` keeps on the one model is
-        not seen by the other. The weights are computed beforehand, by `folded_weights`: hand them to a function that you
-        compile, and to `run` in it. `run`, called eagerly, does so itself. A network of which nothing is known yet,
-        since it was never called, is its own folded model until then.
+        not seen by the other. The weights are computed beforehand, by `folded_weights`: hand them to a function that
+        you compile, and to `run` in it. `run`, called eagerly, does so itself. A network of which nothing is known
+        yet, since it was never called, is its own folded model until then.
 
         Example:
             >>> import keras
@@ -203,8 +202,8 @@ class Model:
             fetch: layer names; "output" is the logits.
             given: layer name -> activation [N,...] to put in its place ("run from the middle"); it takes the layer's
                 type. Always together with images, though only their number may matter then.
-            weights: what `folded_weights` gave for this `fetch`; None is those of the moment, in a compiled function of the
-                moment when it was traced. Only `folded` models have any.
+            weights: what `folded_weights` gave for this `fetch`; None is those of the moment, in a compiled function
+                those of the moment when it was traced. Only `folded` models have any.
 
         Returns:
             Name -> tensor [N,...] in the layer's own type, for each name of `fetch`; outputs as float32.
@@ -373,35 +372,6 @@ class Model:
             )
             raise ValueError(f"class index {index} is outside the {count} logits (0..{count - 1}){hint}")
         return index
-
-
-def behind_head(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> tf.Tensor | None:
-    """Return the logits from which a softmax or sigmoid at the very end of a graph computes `output`.
-
-    Args:
-        output: what the network returns.
-        stop: tensors behind which not to look.
-
-    Returns:
-        The input of the last Softmax, LogSoftmax or Sigmoid operation, or None if the network does not end in one.
-    """
-    tensor = output
-    while not any(tensor is item for item in stop):
-        operation = tensor.op
-        if operation.type in ("Softmax", "LogSoftmax", "Sigmoid"):
-            return operation.inputs[0]
-        if operation.type not in ("Identity", "IdentityN", "Cast", "EnsureShape") or not operation.inputs:
-            return None
-        tensor = operation.inputs[tensor.value_index]
-    return None
-
-
-def no_way_to_logits(name: str) -> ValueError:
-    """Return the error for a given layer behind the logits."""
-    return ValueError(
-        f'layer {name!r} holds what the softmax or sigmoid makes of the logits: "output" (the logits) does not depend '
-        "on it; give a layer before it, or fetch another one"
-    )
 
 
 def _exactly(weights: Weights) -> Weights:

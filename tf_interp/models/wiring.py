@@ -105,8 +105,9 @@ class Wiring:
         seen = {id(layer) for layer in layers}
         for node in self._nodes:
             operation = node.operation
+            kind: Any = type(operation)
             args, kwargs = node.arguments.fill_in(values)
-            if _takes_training(type(operation)):
+            if _takes_training(kind):
                 kwargs = {**kwargs, "training": False}
             call = functools.partial(operation.call, *args, **kwargs)
             output = around(operation, call) if id(operation) in seen else call()
@@ -153,7 +154,7 @@ def _is_direct(operation: Any) -> bool:
 
 
 @functools.cache
-def _takes_training(kind: type) -> bool:
+def _takes_training(kind: Any) -> bool:
     return "training" in inspect.signature(kind.call).parameters
 
 
