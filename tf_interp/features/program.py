@@ -117,7 +117,6 @@ class Program:
         self._functions: dict[tuple[str, bool], Any] = {}
         self._steps: dict[tuple[str, bool], Any] = {}
         self._weights: Any = {}  # of the folded network
-        self._still = np.tile(np.eye(3, dtype=np.float32), (len(plan(transforms, 0, 0)), 1, 1))
         self._planned: tuple[tuple[int, int], list[np.ndarray]] | None = None
         self._gated = False
         self._lock = threading.RLock()
@@ -134,12 +133,11 @@ class Program:
             done: steps done so far.
         """
         # a step of a copy: one trace less, and a trace costs more than a hundred steps
-        _, _, reward, pictures = self._take(canvas.copy(), self._still, done, 0, 0.0, clean=True)
+        still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
+        _, _, reward, pictures = self._take(canvas.copy(), still, done, 0, 0.0, clean=True)
         return pictures, reward
 
-    def step(
-        self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None, still: bool = False
-    ) -> tuple[Any, Any, Any]:
+    def step(self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None) -> tuple[Any, Any, Any]:
         """Take one step.
 
         Args:
@@ -148,15 +146,13 @@ class Program:
             seed: of the random transforms.
             rate: learning rate.
             silent: bool [N], pictures that get redirected gradients; None is the faster program without.
-            still: leave geometric transforms out.
 
         Returns:
             `(values, push, rewards)`; values [N] is the objective before the step, push [N,H,W,C] the gradient that
             reaches the network's input, ones if the objective does not ask the network; rewards [N] are the values
             without penalties.
         """
-        moves = self._still if still else self._plan(seed, done)
-        return self._take(canvas, moves, done, seed, rate, clean=False, silent=silent)[:3]
+        return self._take(canvas, self._plan(seed, done), done, seed, rate, clean=False, silent=silent)[:3]
 
     @property
     def gated(self) -> bool:
@@ -194,8 +190,8 @@ class Program:
         with self._lock:
             if name not in self._steps:
                 self._steps[name] = self._trace(name, exact, free)
-            weights = self._weights
-        return self._steps[name](weights, *exact, *free)
+            compiled, weights = self._steps[name], self._weights
+        return compiled(weights, *exact, *free)
 
     def _trace(self, name: tuple[str, bool], exact: tuple, free: tuple) -> Any:
         # what is free holds a row for each picture
@@ -207,6 +203,7 @@ class Program:
                 return _Flat(self._functions[name].get_concrete_function())
             except _Missing as missing:  # found out by asking
                 self._fetch.add(missing.args[0])
+                self._steps.clear()  # they would not know what to do with more weights
                 self.refresh()
 
     def _free(self, x: Any) -> tf.TensorSpec:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -146,14 +147,6 @@ class _Job:
     interrupted: bool = False
     tick: Callable[[int], None] = lambda done: None
 
-    @property
-    def starts_still(self) -> bool:
-        """Whether the first step moves nothing, so that it tells what noise reaches, which saves a look at it.
-
-        Other than geometric transforms may decide how large a gradient is, and are never left out.
-        """
-        return self.init is None and all(isinstance(item, Geometric) for item in self.transforms)
-
     def start(self, number: int, seed: int) -> State:
         """Return the noise from which `number` objectives start.
 
@@ -239,12 +232,16 @@ class _Job:
         """Render objectives of one structure; try the pictures that fail again."""
         program = self._program(objectives)
         program.refresh()
-        floor = None  # what noise reaches
-        if not (self.starts_still and self.steps):
+
+        @functools.cache
+        def look_at_noise() -> np.ndarray:
             noise = self._canvas(objectives, self.start(len(objectives), self.seed))
-            floor = program.look(noise, 0)[1].numpy()
-            self._check_shapes(objectives, program)
-        result, floor = self._run(program, objectives, state, self.seed, floor)
+            return program.look(noise, 0)[1].numpy()
+
+        def floor(rows: Any) -> np.ndarray:
+            return look_at_noise()[rows]
+
+        result = self._run(program, objectives, state, self.seed, look_at_noise)
         for attempt in range(1, self.retries + 1):
             failed = [row for row, status in enumerate(result.status) if status != "ok"]
             if not failed or self.interrupted or not self.steps:
@@ -257,7 +254,7 @@ class _Job:
             fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
             own = self.init is not None and not isinstance(self.init, Rendering)
             start = state.rows(rows) if own else fresh  # somebody's pictures are where another try must start too
-            other, _ = self._run(program, again, start, self.seed + attempt, floor[rows])
+            other = self._run(program, again, start, self.seed + attempt, functools.partial(floor, rows))
             result = self._take_better(result, other, rows)
         if self.interrupted:
             return result
@@ -293,13 +290,14 @@ class _Job:
             return programs[key]
 
     def _run(
-        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray | None
-    ) -> tuple[Rendering, np.ndarray]:
-        """Run the steps of one batch once; return the pictures, and the floor or else what the first step reached."""
+        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: Callable[[], np.ndarray]
+    ) -> Rendering:
+        """Run the steps of one batch once; `floor` tells what noise reaches, if somebody has to know."""
         canvas = self._canvas(objectives, state)
         least = [item.least for item in objectives for _ in range(self.count)]
         silent = None  # which pictures have no way up, as long as there are any
         losses: list[Any] = []
+        first: Any = None  # what is reached before the first step
         snapshots: dict[int, np.ndarray] = {}
         gave_up = False
         try:
@@ -308,12 +306,11 @@ class _Job:
                     break
                 now = state.step + done
                 check = done == 0 or (silent is not None and done % redirect.STEPS == 0)
-                still = self.starts_still and done == 0
-                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent, still)
+                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent)
                 if check:
-                    if floor is None:
+                    if done == 0:
+                        first = reward.numpy()
                         self._check_shapes(objectives, program)
-                        floor = reward.numpy()
                     dead = ~push.numpy().any((1, 2, 3))
                     gave_up = bool(dead.all()) and done >= redirect.LIMIT
                     quiet = dead & (done < redirect.LIMIT)
@@ -330,7 +327,8 @@ class _Job:
             self.interrupted = True
         reached = state.step + len(losses)
         images, activations = (result.numpy() for result in program.look(canvas, reached))
-        floor = activations if floor is None else floor  # stopped before the first step
+        if not self.steps:
+            self._check_shapes(objectives, program)
         if gave_up:
             snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
         history = np.full((self.steps, len(images)), np.nan, np.float32)
@@ -338,12 +336,13 @@ class _Job:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
+        low = self._choose_floor(first, activations, floor)
         rows = range(len(images))
-        rendering = Rendering(
+        return Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
             activations=activations,
             losses=history,
-            status=tuple(self._status(bool(finite[r]), activations[r], floor[r], least[r], len(losses)) for r in rows),
+            status=tuple(self._status(bool(finite[r]), activations[r], low[r], least[r], len(losses)) for r in rows),
             names=tuple(str(item) for item in objectives for _ in range(self.count)),
             snapshots=snapshots,
             state=State(
@@ -357,7 +356,18 @@ class _Job:
             seeds=(seed,) * len(images),
             seconds=0.0,
         )
-        return rendering, floor
+
+    def _choose_floor(self, first: Any, reached: np.ndarray, floor: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what pictures must have come above, [N].
+
+        Where they come from noise, and reach more than twice of what they did in their first step, there is no doubt.
+        """
+        if not self.steps or self.interrupted:
+            return reached  # nobody asks
+        from_noise = self.init is None and all(isinstance(item, Geometric) for item in self.transforms)
+        if from_noise and (reached > first + np.abs(first)).all():
+            return first
+        return floor()
 
     def _check_shapes(self, objectives: list[Objective], program: Program) -> None:
         """Check objectives against the layers, once they were traced."""
