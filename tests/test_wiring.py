@@ -136,7 +136,7 @@ def test_calls_give_what_the_network_gives(case, monkeypatch):
     fill(network)
     model = KerasModel(network)
     names = [*model.layers]
-    assert model._wiring.runs()
+    assert model._wiring.can_run()
     shapes = [tuple(spec.shape[1:]) for spec in model._specs.values()]
     draw = np.random.default_rng(0)
     images = [draw.uniform(size=(2, *shape)).astype(np.float32) for shape in shapes]
@@ -174,7 +174,7 @@ def test_where_keras_does_more_around_a_layer_it_is_asked(make):
     model = KerasModel(make())
     assert model.layers
     assert model._wiring is not None
-    assert not model._wiring.runs()
+    assert not model._wiring.can_run()
 
 
 def test_a_network_that_is_changed_later_is_asked():
@@ -185,6 +185,26 @@ def test_a_network_that_is_changed_later_is_asked():
     layer = network.layers[1]
     own = layer.call
     layer.call = lambda *args, **kwargs: 2.0 * own(*args, **kwargs)
-    assert not model._wiring.runs()
-    after = KerasModel(network).run(images, ["output"])["output"]
-    assert np.abs(after - before).max() > 0
+    after = model.run(images, [layer.name])[layer.name]
+    expected = KerasModel(network).run(images, [layer.name, "output"])
+    np.testing.assert_array_equal(after, expected[layer.name])
+    np.testing.assert_allclose(after, own(images) * 2, rtol=1e-6)
+    assert np.abs(expected["output"] - before).max() > 0
+
+
+def test_layers_that_come_and_go_are_seen():
+    network = keras.Sequential([keras.Input(SIZE), L.Conv2D(4, 3, name="conv"), L.Flatten(), L.Dense(3, name="head")])
+    model, images = KerasModel(network), networks.pictures()
+    assert model.layers["output"] == (3,)
+    network.pop()
+    network.add(L.Dense(5, name="another"))
+    assert model.run(images, ["output"])["output"].shape == (len(images), 5)
+    np.testing.assert_allclose(model.run(images, ["output"])["output"], network(images), rtol=1e-5, atol=1e-6)
+
+
+def test_an_error_in_a_layer_names_it():
+    x = keras.Input((None, 3))
+    network = keras.Model(x, L.Reshape((4, 3), name="four")(x), name="net")
+    with pytest.raises(Exception) as caught:  # whatever TensorFlow makes of it
+        KerasModel(network).run(np.zeros((2, 5, 3), np.float32), ["output"])
+    assert "in layer 'four' of 'net'" in caught.value.__notes__

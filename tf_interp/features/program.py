@@ -12,7 +12,7 @@ from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Param
 from tf_interp.features.transforms import Geometric, Transform, apply, plan
-from tf_interp.models.model import Model
+from tf_interp.models.model import Model, Weights
 
 _PLANNED = 16  # steps whose transforms are drawn at once
 
@@ -57,6 +57,29 @@ class _Lookup:
         return tf.repeat(tf.map_fn(one, items, fn_output_signature=tf.float32), self.count)
 
 
+class HeldWeights:
+    """The weights of a folded network as they are when they are first read.
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._fetch: list[str] | None = None
+        self._weights: Weights = {}
+
+    def read(self, fetch: list[str]) -> Weights:
+        """Return them.
+
+        Args:
+            fetch: the layers for which they are; others than the last time are read anew.
+        """
+        if fetch != self._fetch:
+            self._fetch, self._weights = fetch, self._model.folded_weights(fetch)
+        return self._weights
+
+
 class Canvas:
     """Pictures in the making: variables of our own, which each step changes in place.
 
@@ -64,18 +87,18 @@ class Canvas:
         variables: float32 arrays, as `Param.variables` made them.
         slots: float32 arrays, as the optimizer made them.
         values: numbers of the objective's terms, as `prepare` gave them.
+        weights: of the network.
     """
 
-    def __init__(self, variables: Sequence[Any], slots: Sequence[Any], values: list) -> None:
+    def __init__(self, variables: Sequence[Any], slots: Sequence[Any], values: list, weights: HeldWeights) -> None:
         self.variables = [tf.Variable(value, trainable=False) for value in variables]
         self.slots = [tf.Variable(value, trainable=False) for value in slots]
-        self.values = values
+        self.values, self.weights = values, weights
 
     def copy(self) -> "Canvas":
         """Return the same, to try something on."""
-        return Canvas(
-            [item.read_value() for item in self.variables], [item.read_value() for item in self.slots], self.values
-        )
+        variables, slots = ([item.read_value() for item in items] for items in (self.variables, self.slots))
+        return Canvas(variables, slots, self.values, self.weights)
 
     def arguments(self) -> tuple[list, list, list, list]:
         """Return what a compiled function takes: variables as they are, handles to change them and slots, values."""
@@ -116,14 +139,9 @@ class Program:
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
         self._functions: dict[tuple[str, bool], Any] = {}
         self._steps: dict[tuple[str, bool], Any] = {}
-        self._weights: Any = {}  # of the folded network
         self._planned: tuple[tuple[int, int], list[np.ndarray]] | None = None
         self._gated = False
         self._lock = threading.RLock()
-
-    def refresh(self) -> None:
-        """Take over the weights of the network as they are now."""
-        self._weights = self.model.folded_weights(sorted(self._fetch))
 
     def look(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
         """Return the clean pictures [N,h,w,C] as they are, and their rewards [N], penalties left out.
@@ -189,29 +207,28 @@ class Program:
         name = "step" if silent is None else "redirected", len(variables[0]) == 1
         with self._lock:
             if name not in self._steps:
-                self._steps[name] = self._trace(name, exact, free)
-            compiled, weights = self._steps[name], self._weights
+                self._steps[name] = self._trace(name, canvas.weights, exact, free)
+            compiled, weights = self._steps[name], canvas.weights.read(sorted(self._fetch))
         return compiled(weights, *exact, *free)
 
-    def _trace(self, name: tuple[str, bool], exact: tuple, free: tuple) -> Any:
+    def _trace(self, name: tuple[str, bool], weights: HeldWeights, exact: tuple, free: tuple) -> Any:
         # what is free holds a row for each picture
         specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
         while True:
-            signature = tf.nest.map_structure(_exact, self._weights), *specs
+            signature = tf.nest.map_structure(_exact, weights.read(sorted(self._fetch))), *specs
             self._functions[name] = tf.function(self._step, input_signature=signature, autograph=False)
             try:
                 return _Flat(self._functions[name].get_concrete_function())
             except _Missing as missing:  # found out by asking
                 self._fetch.add(missing.args[0])
                 self._steps.clear()  # they would not know what to do with more weights
-                self.refresh()
 
     def _free(self, x: Any) -> tf.TensorSpec:
         # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time
         return _exact(x) if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
     def _step(
-        self, weights: Any, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any
+        self, weights: Weights, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any
     ) -> tuple:
         moves, seed, rate, clean = draw
         done = tf.cast(seed[1], tf.float32)
@@ -257,7 +274,7 @@ class Program:
         rewarding = {term.neutral is None for term in self.objective.terms() if not term.constant}
         return value, ask(rewards_only=True) if len(rewarding) == 2 else value
 
-    def _run(self, seen: Any, gradients: Mapping[str, str], weights: Any) -> dict[str, Any]:
+    def _run(self, seen: Any, gradients: Mapping[str, str], weights: Weights) -> dict[str, Any]:
         """Return the layers that the objective needs; `gradients` as in `Model.replacing_gradients`."""
         if not self._fetch:
             return {}

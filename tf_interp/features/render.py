@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from tf_interp.features.asked import check_numbers, check_objective, check_snaps
 from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
-from tf_interp.features.program import Canvas, Program, prepare
+from tf_interp.features.program import Canvas, Program, HeldWeights, prepare
 from tf_interp.features.progress import progress_bar
 from tf_interp.features.rendering import Rendering, State, gather
 from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
@@ -109,6 +108,7 @@ def render(
         check_objective(item, model, model.layers)
     job = _Job(
         model=model,
+        weights=HeldWeights(model),
         param=param,
         transforms=tuple(transforms),
         optimizer=Adam() if optimizer is None else optimizer,
@@ -120,7 +120,7 @@ def render(
         seed=seed,
         snapshots=snapshots,
         retries=retries,
-        init=init,
+        kept=init is not None and not isinstance(init, Rendering),
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
@@ -132,6 +132,7 @@ class _Job:
     """One call of `render`: what all its batches have in common."""
 
     model: Model
+    weights: HeldWeights
     param: Param
     transforms: tuple[Transform | Geometric, ...]
     optimizer: Adam | SGD
@@ -143,7 +144,7 @@ class _Job:
     seed: int
     snapshots: tuple[int, ...]
     retries: int
-    init: Any  # where pictures start, None is noise
+    kept: bool  # whether pictures start from somebody's, which another try must too
     interrupted: bool = False
     tick: Callable[[int], None] = lambda done: None
 
@@ -222,7 +223,8 @@ class _Job:
         )
 
     def _canvas(self, objectives: list[Objective], state: State) -> Canvas:
-        return Canvas(state.variables, state.slots, prepare(objectives, self.model, self.count))
+        values = prepare(objectives, self.model, self.count)
+        return Canvas(state.variables, state.slots, values, self.weights)
 
     def _rows(self, indices: Sequence[int]) -> np.ndarray:
         """Return the pictures of some objectives."""
@@ -231,17 +233,11 @@ class _Job:
     def _render_batch(self, objectives: list[Objective], state: State) -> Rendering:
         """Render objectives of one structure; try the pictures that fail again."""
         program = self._program(objectives)
-        program.refresh()
-
-        @functools.cache
-        def look_at_noise() -> np.ndarray:
-            noise = self._canvas(objectives, self.start(len(objectives), self.seed))
-            return program.look(noise, 0)[1].numpy()
-
-        def floor(rows: Any) -> np.ndarray:
-            return look_at_noise()[rows]
-
-        result = self._run(program, objectives, state, self.seed, look_at_noise)
+        noise = self._canvas(objectives, self.start(len(objectives), self.seed))
+        floor = program.look(noise, 0)[1].numpy()  # what noise reaches
+        for item in objectives:
+            check_objective(item, self.model, program.layer_shapes)
+        result = self._run(program, objectives, state, self.seed, floor)
         for attempt in range(1, self.retries + 1):
             failed = [row for row, status in enumerate(result.status) if status != "ok"]
             if not failed or self.interrupted or not self.steps:
@@ -252,9 +248,8 @@ class _Job:
             again, rows = [objectives[index] for index in indices], self._rows(indices)
             # the optimizer goes on counting where this state began
             fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
-            own = self.init is not None and not isinstance(self.init, Rendering)
-            start = state.rows(rows) if own else fresh  # somebody's pictures are where another try must start too
-            other = self._run(program, again, start, self.seed + attempt, functools.partial(floor, rows))
+            start = state.rows(rows) if self.kept else fresh
+            other = self._run(program, again, start, self.seed + attempt, floor[rows])
             result = self._take_better(result, other, rows)
         if self.interrupted:
             return result
@@ -290,14 +285,13 @@ class _Job:
             return programs[key]
 
     def _run(
-        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: Callable[[], np.ndarray]
+        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
     ) -> Rendering:
-        """Run the steps of one batch once; `floor` tells what noise reaches, if somebody has to know."""
+        """Run the steps of one batch once."""
         canvas = self._canvas(objectives, state)
         least = [item.least for item in objectives for _ in range(self.count)]
         silent = None  # which pictures have no way up, as long as there are any
         losses: list[Any] = []
-        first: Any = None  # what is reached before the first step
         snapshots: dict[int, np.ndarray] = {}
         gave_up = False
         try:
@@ -308,9 +302,6 @@ class _Job:
                 check = done == 0 or (silent is not None and done % redirect.STEPS == 0)
                 value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent)
                 if check:
-                    if done == 0:
-                        first = reward.numpy()
-                        self._check_shapes(objectives, program)
                     dead = ~push.numpy().any((1, 2, 3))
                     gave_up = bool(dead.all()) and done >= redirect.LIMIT
                     quiet = dead & (done < redirect.LIMIT)
@@ -327,8 +318,6 @@ class _Job:
             self.interrupted = True
         reached = state.step + len(losses)
         images, activations = (result.numpy() for result in program.look(canvas, reached))
-        if not self.steps:
-            self._check_shapes(objectives, program)
         if gave_up:
             snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
         history = np.full((self.steps, len(images)), np.nan, np.float32)
@@ -336,13 +325,12 @@ class _Job:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
-        low = self._choose_floor(first, activations, floor)
         rows = range(len(images))
         return Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
             activations=activations,
             losses=history,
-            status=tuple(self._status(bool(finite[r]), activations[r], low[r], least[r], len(losses)) for r in rows),
+            status=tuple(self._status(bool(finite[r]), activations[r], floor[r], least[r], len(losses)) for r in rows),
             names=tuple(str(item) for item in objectives for _ in range(self.count)),
             snapshots=snapshots,
             state=State(
@@ -356,23 +344,6 @@ class _Job:
             seeds=(seed,) * len(images),
             seconds=0.0,
         )
-
-    def _choose_floor(self, first: Any, reached: np.ndarray, floor: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return what pictures must have come above, [N].
-
-        Where they come from noise, and reach more than twice of what they did in their first step, there is no doubt.
-        """
-        if not self.steps or self.interrupted:
-            return reached  # nobody asks
-        from_noise = self.init is None and all(isinstance(item, Geometric) for item in self.transforms)
-        if from_noise and (reached > first + np.abs(first)).all():
-            return first
-        return floor()
-
-    def _check_shapes(self, objectives: list[Objective], program: Program) -> None:
-        """Check objectives against the layers, once they were traced."""
-        for item in objectives:
-            check_objective(item, self.model, program.layer_shapes)
 
     def _status(self, finite: bool, activation: float, floor: float, least: float | None, done: int) -> str:
         """Return "ok", or what is wrong with a picture."""

@@ -15,7 +15,7 @@ GRADIENTS = {
     "BiasAdd": "TfInterpWeightlessBiasAdd",
 }
 
-_FIXED = ("ReadVariableOp", "Const", "Placeholder")  # a placeholder holds what a function captured
+_FIXED = ("ReadVariableOp", "Const", "Placeholder")  # a placeholder holds what a function captured or was given
 _PASSING = ("Identity", "Cast")
 
 

@@ -54,9 +54,9 @@ class Padded(NamedTuple):
 class Folding:
     """The layers that are folded in one forward pass.
 
-    Each layer of a pair computes with other weights, its normalization passes that on. No variable of the network is
-    touched: Keras reads the other weights through a mapping. A zero padding that adds what padding "same" would is left
-    to the convolution.
+    Each layer of a pair computes with other weights, and its normalization adds a shift at most. No variable of the
+    network is touched: convolutions of images are built here, other layers read the other weights through a mapping of
+    Keras. A zero padding that adds what padding "same" would is left to the convolution.
 
     Args:
         pairs: the pairs to fold.

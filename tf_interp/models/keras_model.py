@@ -1,4 +1,4 @@
-"""`KerasModel`: a live Keras model of any kind, read through taps."""
+"""`KerasModel`: a live Keras model of any kind, read through taps, or run layer by layer where that is the same."""
 
 import copy
 import functools
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.folding import Folding, Padded, Pair, fold_weights
+from tf_interp.models.folding import Folding, Padded, Pair, fold_weights, is_foldable, is_norm
 from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_layers import ELSEWHERE, Found, name_calls, walk
@@ -83,8 +83,13 @@ class KerasModel(Model):
         """Return the weights of layers that are folded, see `Model`."""
         if not self._folds:
             return {}
-        pairs = self._concern(self._found.pairs, [self.resolve(name) for name in fetch], ())
+        pairs = self._pairs([self.resolve(name) for name in fetch], ())
         return {pair.name: [tf.constant(value) for value in fold_weights(pair)] for pair in pairs}
+
+    def _pairs(self, fetch: Iterable[str], given: Iterable[str]) -> list[Pair]:
+        """Return the pairs to fold in a run, if they have not become something else since they were found."""
+        pairs = self._concern(self._found.pairs, fetch, given)
+        return [pair for pair in pairs if is_foldable(pair.layer) and is_norm(pair.norm)]
 
     def _concern(self, found: Iterable[_Two], fetch: Iterable[str], given: Iterable[str]) -> list[_Two]:
         """Return what to fold in a run: what is fetched or given stays itself, and so does what comes later."""
@@ -146,7 +151,7 @@ class KerasModel(Model):
 
     def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
         """Call the model in the current graph, return its outputs; no state of the model changes."""
-        if self._wiring is not None and self._wiring.runs():
+        if self._wiring is not None and self._wiring.can_run():
             try:
                 with keras.StatelessScope():
                     return self._wiring.run(list(inputs.values()), layers, around)
@@ -163,9 +168,8 @@ class KerasModel(Model):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         if self._folds:
-            pairs = self._concern(self._found.pairs, fetch, given)
             padded = self._concern(self._found.padded, fetch, given)
-            folding = Folding(pairs, padded, weights)
+            folding = Folding(self._pairs(fetch, given), padded, weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got

@@ -240,7 +240,7 @@ class Model:
         else:
             spec = *tf.nest.map_structure(self._open_batch, (images, values)), _exactly(weights)
             form = tuple(images) if isinstance(images, Mapping) else type(images)
-            key = ("run", wanted, form, tuple(values), tuple(tf.nest.flatten(spec)))
+            key = ("run", wanted, form, tuple(values), tuple(weights), tuple(tf.nest.flatten(spec)))
             got = self.cached(key, lambda: self._compile(wanted, spec))(images, values, weights)
         return {name: got[path] for name, path in paths.items()}
 

@@ -31,7 +31,7 @@ class Wiring:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._function = model._functional if type(model) is keras.Sequential else model
+        self._function = _find_function(model)
         self._nodes = [
             node
             for depth in sorted(self._function._nodes_by_depth, reverse=True)
@@ -48,9 +48,10 @@ class Wiring:
         built = [tuple(tensor.shape[1:]) for tensor in self._function.inputs]
         return built == list(shapes) and self._is_plain()
 
-    def runs(self) -> bool:
-        """Return whether `run` gives what a call of the model would."""
-        return self._direct and self._is_plain() and all(_is_direct(node.operation) for node in self._nodes)
+    def can_run(self) -> bool:
+        """Return whether `run` gives what a call of the model would: layers may have changed since."""
+        same = self._function is _find_function(self._model)
+        return same and self._direct and self._is_plain() and all(_is_direct(node.operation) for node in self._nodes)
 
     def _is_plain(self) -> bool:
         known = all(_is_known(item) for item in (self._model, self._function))
@@ -110,7 +111,11 @@ class Wiring:
             if _takes_training(kind):
                 kwargs = {**kwargs, "training": False}
             call = functools.partial(operation.call, *args, **kwargs)
-            output = around(operation, call) if id(operation) in seen else call()
+            try:
+                output = around(operation, call) if id(operation) in seen else call()
+            except Exception as error:
+                error.add_note(f"in layer {operation.name!r} of {self._model.name!r}")
+                raise
             values.update(zip(map(id, node.outputs), keras.tree.flatten(output), strict=True))
         return keras.tree.map_structure(lambda tensor: values[id(tensor)], self._function._outputs_struct)
 
@@ -124,8 +129,12 @@ def read_wiring(model: Any) -> Wiring | None:
     Returns:
         The graph; None if the model is none of Keras's functional or sequential ones.
     """
-    function = model._functional if type(model) is keras.Sequential else model
-    return Wiring(model) if isinstance(function, keras.Function) else None
+    return Wiring(model) if isinstance(_find_function(model), keras.Function) else None
+
+
+def _find_function(model: Any) -> Any:
+    """Return what holds the graph: a sequential model makes another one when a layer comes or goes."""
+    return model._functional if type(model) is keras.Sequential else model
 
 
 def _one(items: list[Any]) -> Any:
