@@ -132,6 +132,24 @@ def test_pad(mode, flat):
     np.testing.assert_array_equal(frame[:, 2:-2, 2:-2], X)
 
 
+def test_a_warp_has_tensorflows_gradient():
+    images = tf.constant(np.random.default_rng(0).normal(size=(2, 9, 12, 3)).astype(np.float32))
+    move = tf.constant(plan([Scale([1.3]), Rotate([20.0]), Jitter(3)], 0, 0)[0])
+
+    @tf.function(autograph=False)
+    def both(images):
+        with tf.GradientTape() as tape:  # does not see ours
+            tape.watch(images)
+            y = tf.reduce_sum(warp(images, move, (7, 8), 1.2) ** 2)
+        return tf.gradients(y, images)[0], tape.gradient(y, images)
+
+    ours, theirs = both(images)
+    assert np.abs(theirs).max() > 0.5
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    operations = both.get_concrete_function(images).graph.get_operations()
+    assert sum(operation.type == "MatrixInverse" for operation in operations) == 2
+
+
 def test_a_warp_is_differentiable_and_its_gradient_lies_where_the_pixel_went():
     shift = tf.constant([[1.0, 0, 2], [0, 1, 1], [0, 0, 1]])
     x = tf.constant(X)

@@ -16,7 +16,7 @@ from tf_interp.features.asked import check_numbers, check_objective, check_snaps
 from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
-from tf_interp.features.program import Canvas, Program, HeldWeights, prepare
+from tf_interp.features.program import Canvas, HeldWeights, Program, prepare
 from tf_interp.features.progress import progress_bar
 from tf_interp.features.rendering import Rendering, State, gather
 from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard

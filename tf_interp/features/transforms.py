@@ -248,14 +248,29 @@ def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> 
     centered = tf.constant([[zoom, 0, -zoom * out_x], [0, zoom, -zoom * out_y], [0, 0, 1]], tf.float32)
     back = tf.constant([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]], tf.float32)
     flat = tf.reshape(tf.matmul(back, tf.matmul(matrix, centered)), [1, 9])[:, :8]
+    with tf.compat.v1.get_default_graph().gradient_override_map({"ImageProjectiveTransformV3": "TfInterpWarp"}):
+        return _warp(images, flat, size, 0.5)
+
+
+def _warp(images: Any, flat: Any, size: Any, fill: float) -> Any:
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=flat,
         output_shape=size,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
-        fill_value=0.5,
+        fill_value=fill,
     )
+
+
+@tf.RegisterGradient("TfInterpWarp")
+def _warp_back(operation: Any, gradient: Any) -> list[Any]:
+    # TensorFlow's own gradient, for affine maps only: a third of its operations to build, before a first picture
+    images, flat = operation.inputs[:2]
+    matrix = tf.reshape(tf.pad(flat, [[0, 0], [0, 1]], constant_values=1.0), [1, 3, 3])
+    inverse = tf.slice(tf.reshape(tf.linalg.inv(matrix), [1, 9]), [0, 0], [1, 8])
+    size = images.shape[1:3] if images.shape[1:3].is_fully_defined() else tf.shape(images)[1:3]
+    return [_warp(gradient, inverse, size, 0.0), None, None, None]
 
 
 def _numbers(name: str, values: Any) -> tuple[float, ...]:
