@@ -12,6 +12,7 @@ from tf_interp.features.recipes import (
     facets,
     fit_picture,
     interaction,
+    interaction_grid,
     interpolate,
     positive_negative,
 )
@@ -115,6 +116,24 @@ def test_interaction_shows_units_alone_together_and_between(model):
     a, b = means(model, result.alone.images, "conv2")[:, 1], means(model, result.alone.images, "relu")[:, 4]
     np.testing.assert_allclose(result.alone.activations, [a[0], a[1] + b[1], b[2]], rtol=1e-3)
     np.testing.assert_array_equal(result.between.images, interpolate(model, *ENDS, count=3, **FAST).images)
+
+
+def test_a_grid_shows_every_unit_alone_and_every_pair(model):
+    units = ["conv2:1", "conv2:4", "relu:3"]
+    grid = interaction_grid(model, units, **FAST)
+    assert grid.images.shape[0] == 9
+    assert grid.names[:3] == ("conv2:1", "conv2:1 + conv2:4", "conv2:1 + relu:3")
+    assert (grid.names[4], grid.names[3], grid.names[8]) == ("conv2:4", grid.names[1], "relu:3")
+    for i in range(3):
+        for j in range(3):
+            np.testing.assert_array_equal(grid.images[3 * i + j], grid.images[3 * j + i])
+    conv2, relu = means(model, grid.images, "conv2"), means(model, grid.images, "relu")
+    expected = [conv2[0, 1], conv2[1, 1] + conv2[1, 4], conv2[2, 1] + relu[2, 3], conv2[4, 4], relu[8, 3]]
+    np.testing.assert_allclose(grid.activations[[0, 1, 2, 4, 8]], expected, rtol=1e-3)
+    alone = render(model, "conv2:4", **FAST)
+    np.testing.assert_allclose(grid.activations[4], alone.activations[0], rtol=0.05)
+    with pytest.raises(ValueError, match="two or more, got 1"):
+        interaction_grid(model, units[:1])
 
 
 def test_a_caricature_climbs_towards_the_picture(model):

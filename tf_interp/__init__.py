@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tf_interp.features import facets as facets
     from tf_interp.features import from_directions as from_directions
     from tf_interp.features import interaction as interaction
+    from tf_interp.features import interaction_grid as interaction_grid
     from tf_interp.features import interpolate as interpolate
     from tf_interp.features import l1 as l1
     from tf_interp.features import neuron as neuron
@@ -82,8 +83,8 @@ _HOMES = {
     "tf_interp.features": (
         "Objective", "Rendering", "channel", "class_logit", "direction", "diversity", "from_directions", "l1", "neuron",
         "objective", "render", "saturation", "total_variation",
-        "caricature", "dream", "facets", "interaction", "interpolate", "positive_negative", "render_many", "spritemap",
-        "transfer_style",
+        "caricature", "dream", "facets", "interaction", "interaction_grid", "interpolate", "positive_negative",
+        "render_many", "spritemap", "transfer_style",
     ),
     "tf_interp.groups": ("Groups", "find_groups"),
     "tf_interp.models": ("Model", "open_model"),

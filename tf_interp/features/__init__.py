@@ -43,6 +43,7 @@ from tf_interp.features.recipes import caricature as caricature
 from tf_interp.features.recipes import dream as dream
 from tf_interp.features.recipes import facets as facets
 from tf_interp.features.recipes import interaction as interaction
+from tf_interp.features.recipes import interaction_grid as interaction_grid
 from tf_interp.features.recipes import interpolate as interpolate
 from tf_interp.features.recipes import positive_negative as positive_negative
 from tf_interp.features.render import render as render

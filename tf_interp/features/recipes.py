@@ -13,7 +13,7 @@ from tf_interp.features.objectives import deepdream, dot_compare
 from tf_interp.features.param import Param, Shared
 from tf_interp.features.penalties import diversity
 from tf_interp.features.render import render
-from tf_interp.features.rendering import Rendering
+from tf_interp.features.rendering import Rendering, gather
 from tf_interp.images import check_images
 from tf_interp.models.model import Model
 
@@ -176,6 +176,43 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
     alone = render(model, mixtures, **options)
     names = (str(first), str(first + second), str(second))
     return Interaction(dataclasses.replace(alone, names=names), between)
+
+
+def interaction_grid(model: Model, units: Sequence[Any], **options: Any) -> Rendering:
+    """Return what each of some units looks like alone, and together with each of the others.
+
+    The picture in row i and column j makes the sum of units i and j large; on the diagonal each unit is alone. Since
+    rows and columns are the same units, every pair is drawn once and shown twice.
+
+    Args:
+        model: the network, from `open_model`.
+        units: K objectives, or "layer:channel"; of one layer they are drawn by one compiled program.
+        options: of `render`.
+
+    Returns:
+        A `Rendering` of K x K pictures, row by row.
+
+    Raises:
+        ValueError: if there are fewer than two units.
+
+    Example:
+        >>> interaction_grid(model, ["conv2:7", "conv2:8"]).names  # doctest: +SKIP
+        ('conv2:7', 'conv2:7 + conv2:8', 'conv2:7 + conv2:8', 'conv2:8')
+
+    Source: as for `interaction`.
+    """
+    objectives = [as_objective(unit) for unit in units]
+    if len(objectives) < 2:
+        raise ValueError(f"units act together: give two or more, got {len(objectives)}")
+    places = [(i, j) for i in range(len(objectives)) for j in range(i, len(objectives))]
+    # a unit alone is a sum too, of itself and nothing, so that all pictures are of one structure
+    sums: list[Objective] = [1.0 * objectives[i] + float(i != j) * objectives[j] for i, j in places]
+    drawn = render(model, sums, **options)
+    names = [str(objectives[i] + objectives[j]) if i != j else str(objectives[i]) for i, j in places]
+    numbers = {place: number for number, place in enumerate(places)}
+    rows = range(len(objectives))
+    where = [(0, numbers[min(i, j), max(i, j)]) for i in rows for j in rows]
+    return gather([dataclasses.replace(drawn, names=tuple(names))], where)
 
 
 def caricature(
