@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.convolution import convolve, is_image_convolution
 from tf_interp.models.taps import Call, first_argument
 
 L = keras.layers
@@ -95,7 +96,7 @@ class Folding:
             self._between[id(layer)] = output = self._compute(layer, value, call, pads)
             return output
         if pads:
-            output = _convolve(layer, value, layer.kernel, "same")
+            output = convolve(layer, value, layer.kernel, "same")
             return output + layer.bias if layer.use_bias else output
         if id(layer) in self._norms and self._receives(value, self._norms[id(layer)].layer):
             shift = self._shifts[id(self._norms[id(layer)].layer)]
@@ -116,7 +117,7 @@ class Folding:
         kernel, shift = self._weights[self._pairs[id(layer)].name]
         if is_image_convolution(layer):
             self._shifts[id(layer)] = shift
-            return _convolve(layer, value, kernel, "same" if pads else layer.padding)
+            return convolve(layer, value, kernel, "same" if pads else layer.padding)
         self._shifts[id(layer)] = None if layer.use_bias else shift
         with keras.StatelessScope(list(zip(_own_weights(layer), (kernel, shift), strict=False))):
             return call()
@@ -191,15 +192,6 @@ def is_padding(layer: Any) -> bool:
     return type(layer) is L.ZeroPadding2D and layer.data_format == "channels_last" and "call" not in layer.__dict__
 
 
-def is_image_convolution(layer: Any) -> bool:
-    """Return whether a layer is one plain convolution of an image, or one for each channel."""
-    return (
-        type(layer) in (L.Conv2D, L.DepthwiseConv2D)
-        and {*layer.dilation_rate} == {1}
-        and getattr(layer, "groups", 1) == 1
-    )
-
-
 def is_unpadded(layer: Any) -> bool:
     """Return whether a layer is a convolution of an image that could pad it as well."""
     return is_image_convolution(layer) and layer.padding == "valid" and is_foldable(layer)
@@ -250,15 +242,6 @@ def _pads_as_same(pad: Any, layer: Any, shape: Any) -> bool:
         if tuple(zeros) != (total // 2, total - total // 2):
             return False
     return True
-
-
-def _convolve(layer: Any, value: Any, kernel: Any, padding: str) -> Any:
-    """Return a convolution by one operation: Keras and TensorFlow around it take longer to build than it does."""
-    convolve = tf.raw_ops.Conv2D
-    if type(layer) is L.DepthwiseConv2D:
-        convolve = tf.raw_ops.DepthwiseConv2dNative
-    kernel = tf.cast(kernel, value.dtype)
-    return convolve(input=value, filter=kernel, strides=[1, *layer.strides, 1], padding=padding.upper())
 
 
 def _own_weights(layer: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tf_interp.models.convolution import is_grouped
 from tf_interp.models.folding import Padded, Pair, find_twos, is_foldable, is_norm, is_padding, is_unpadded
 from tf_interp.models.taps import Call
 
@@ -32,6 +33,7 @@ class Found(NamedTuple):
     first: Any  # the innermost layer that was called first
     pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
     padded: tuple[Padded, ...]  # layers that can do the zero padding before them
+    grouped: tuple[Any, ...]  # convolutions in groups, which Keras leaves to XLA
 
 
 def walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
@@ -100,6 +102,7 @@ def name_calls(
         calls[0].layer if calls else None,
         tuple(Pair(*found) for found in find_twos(calls, is_foldable, is_norm, places, ends)),
         tuple(Padded(*found) for found in find_twos(calls, is_padding, is_unpadded, places, ends)),
+        tuple({id(call.layer): call.layer for call in calls if is_grouped(call.layer)}.values()),
     )
 
 

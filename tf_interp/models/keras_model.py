@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.convolution import call_convolution, is_grouped
 from tf_interp.models.folding import Folding, Padded, Pair, fold_weights, is_foldable, is_norm
 from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
@@ -150,7 +151,18 @@ class KerasModel(Model):
         return self.cached("layers", self._discover)
 
     def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
-        """Call the model in the current graph, return its outputs; no state of the model changes."""
+        """Call the model in the current graph, return its outputs; no state of the model changes.
+
+        Calls of some layers are `around(layer, call)`; convolutions in groups are computed by us, and are among them.
+        """
+        grouped = {id(layer): layer for layer in self._find_grouped()}
+        if grouped:
+            layers, plain = {**{id(layer): layer for layer in layers}, **grouped}.values(), around
+
+            def around(layer: Any, call: functools.partial) -> Any:
+                own = functools.partial(call_convolution, first_argument(call), layer) if id(layer) in grouped else call
+                return plain(layer, own)
+
         if self._wiring is not None and self._wiring.can_run():
             try:
                 with keras.StatelessScope():
@@ -248,6 +260,11 @@ class KerasModel(Model):
                     ) from error
                 self._any_batch = False
                 return found
+
+    def _find_grouped(self) -> list[Any]:
+        found = self._functions.get("layers")  # not yet while they are being listed
+        layers = [layer for _, layer in walk(self.model, "")] if found is None else found.grouped
+        return [layer for layer in layers if is_grouped(layer)]
 
     def _find_heads(self) -> Collection[str]:
         """Return the outputs that end in a softmax or sigmoid, which only a trace shows."""
