@@ -8,6 +8,7 @@ import tensorflow as tf
 from networks import SIZE, fill, pictures
 
 from tf_interp.models import KerasModel, open_model
+from tf_interp.models.taps import tapped
 
 L = keras.layers
 
@@ -185,6 +186,37 @@ def test_layers_with_calls_of_their_own_do_not_fold():
         model = open_model(network)
         assert model._found.pairs == ()
         assert_same(model, pictures(), ["output"], 0.0)
+
+
+@pytest.mark.parametrize("change", ["activation", "call", "padding"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_layers_that_change_after_they_were_listed(groups, change):
+    layers = [L.ZeroPadding2D(1, name="pad"), L.Conv2D(4, 3, groups=groups, name="conv"), L.BatchNormalization()]
+    model = build([*layers, L.ReLU()], (8, 8, 4))
+    network, images = model.model, pictures(size=(8, 8, 4))
+    assert len(model.folded._found.pairs) == len(model.folded._found.padded) == 1
+    if change == "activation":
+        network.get_layer("conv").activation = lambda x: 5.0 * tf.tanh(x)
+    else:
+        layer = network.get_layer("conv" if change == "call" else "pad")
+        layer.call = lambda x, own=layer.call: 1.0 + 3.0 * own(x)
+    np.testing.assert_allclose(
+        model.folded.run(images, ["output"])["output"], network(images, training=False), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_taps_of_another_thread_change_nothing():
+    model = build([L.ZeroPadding2D(1), L.Conv2D(4, 3), L.BatchNormalization(name="norm")])
+    folded = model.folded
+    before = list(folded.folded_weights(["norm"]))
+    with tapped(model.model.layers, lambda layer, call: call()):
+        assert list(folded.folded_weights(["norm"])) == before
+        with tapped(model.model.layers, lambda layer, call: call()):
+            assert list(folded.folded_weights(["norm"])) == before
+    assert len(before) == 1
+    model.model.layers[1].call = lambda x: x
+    with tapped(model.model.layers, lambda layer, call: call()):
+        assert list(folded.folded_weights(["norm"])) == []
 
 
 def test_lora_and_quantized_layers_do_not_fold():

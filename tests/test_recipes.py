@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from recipe_networks import SIZE, WIDTH, means, open_small, read
 
-from tf_interp.features import SGD, Fourier, Pixel, render
+from tf_interp.directions import Directions
+from tf_interp.features import SGD, Fourier, Pixel, Shared, render
 from tf_interp.features.recipes import (
     caricature,
     dream,
@@ -134,6 +135,19 @@ def test_a_grid_shows_every_unit_alone_and_every_pair(model):
     np.testing.assert_allclose(grid.activations[4], alone.activations[0], rtol=0.05)
     with pytest.raises(ValueError, match="two or more, got 1"):
         interaction_grid(model, units[:1])
+    with pytest.raises(TypeError, match="leave `count` out"):
+        interaction_grid(model, units, count=2)
+    with pytest.raises(ValueError, match="shares variables"):
+        interaction_grid(model, units, param=Shared())
+
+
+def test_a_grid_goes_on_where_it_stopped(model):
+    rows = Directions("conv2", np.eye(8, dtype=np.float32)[:2], ("a", "b"), "channel")
+    whole = interaction_grid(model, rows, **EXACT, steps=6)
+    half = interaction_grid(model, rows, **EXACT, steps=3)
+    np.testing.assert_allclose(
+        interaction_grid(model, rows, **EXACT, steps=3, init=half).images, whole.images, atol=1e-4
+    )
 
 
 def test_a_caricature_climbs_towards_the_picture(model):

@@ -242,6 +242,22 @@ def test_weights_of_a_folded_network_are_read_once_and_let_go(monkeypatch):
     assert traces(model) == traced
 
 
+@pytest.mark.parametrize("change", ["lora", "activation"])
+def test_layers_that_change_between_two_renders(change):
+    layers = [L.Conv2D(4, 3, name="conv"), L.BatchNormalization(name="norm"), L.ReLU(name="relu")]
+    network = keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers])
+    model = open_model(network)
+    render(model, "relu:1", steps=1, retries=0)
+    if change == "lora":
+        network.layers[0].enable_lora(2)
+        network.layers[0].lora_kernel_b.assign(tf.ones_like(network.layers[0].lora_kernel_b))
+    else:
+        network.layers[0].activation = keras.activations.exponential
+    got = render(model, "relu:1", steps=1, retries=0)
+    expected = render(open_model(network), "relu:1", steps=1, retries=0)
+    np.testing.assert_allclose(got.activations, expected.activations, rtol=1e-4)
+
+
 def test_own_functions_do_not_pile_up(monkeypatch):
     monkeypatch.setattr(RENDER, "_KEPT", 2)
     model = build()

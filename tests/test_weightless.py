@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_interp.features import weightless
+from tf_interp.models.convolution import call_convolution
 
 L = keras.layers
 
@@ -51,6 +52,19 @@ def test_pictures_get_tensorflows_gradient(options, batch):
     dropped = {"Conv2DBackpropFilter", "DepthwiseConv2dNativeBackpropFilter"}
     assert kinds[0] & dropped
     assert not kinds[1] & dropped or options.get("groups")  # groups run in a function of Keras's own
+
+
+@pytest.mark.parametrize("groups", [3, 6])
+def test_convolutions_in_groups_have_no_gradient_of_their_weights(groups):
+    layer = L.Conv2D(6, 1 if groups == 3 else 3, groups=groups)
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 9, 8, 6)).astype(np.float32))
+    layer.build(x.shape)
+    expected, _ = gradients(lambda x: call_convolution(x, layer), x, {})
+    got, graph = gradients(lambda x: call_convolution(x, layer), x, weightless.GRADIENTS)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+    kinds = [operation.type for operation in graph.get_operations()]
+    assert not [kind for kind in kinds if "BackpropFilter" in kind]
+    assert kinds.count("MatMul") == (3 if groups == 3 else 0)
 
 
 def test_weights_that_depend_on_the_picture_get_theirs():

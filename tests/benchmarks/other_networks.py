@@ -20,6 +20,8 @@ def main():
     parser.add_argument("--steps", type=int, default=4, help="steps of a repeat")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    if options.steps < 2:
+        parser.error("--steps must be 2 or more: the first one is left out")
     keras.utils.set_random_seed(0)
     network = getattr(keras.applications, options.network)(weights=None)
     bare, _ = make_bare(network, options.layer, 1)

@@ -280,6 +280,8 @@ def main():
     parser.add_argument("--without-peers", action="store_true", help="ours against the bare network only")
     parser.add_argument("--first", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.steps < 2:
+        parser.error("--steps must be 2 or more: the first one is left out")
     if options.first:
         first_here(options.first, options.layers[0], options.size)
         return

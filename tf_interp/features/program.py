@@ -137,8 +137,8 @@ class Program:
         self.shape, self.size, self.count = shape, size, count
         self.layer_shapes: dict[str, tuple] = {}  # as seen while tracing
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
-        self._functions: dict[tuple[str, bool], Any] = {}
-        self._steps: dict[tuple[str, bool], Any] = {}
+        self._functions: dict[tuple, Any] = {}
+        self._steps: dict[tuple, Any] = {}
         self._planned: tuple[tuple[int, int], list[np.ndarray]] | None = None
         self._gated = False
         self._lock = threading.RLock()
@@ -206,22 +206,29 @@ class Program:
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
         name = "step" if silent is None else "redirected", len(variables[0]) == 1
         with self._lock:
-            if name not in self._steps:
-                self._steps[name] = self._trace(name, canvas.weights, exact, free)
-            compiled, weights = self._steps[name], canvas.weights.read(sorted(self._fetch))
+            compiled, weights = self._compile(name, canvas.weights, exact, free)
         return compiled(weights, *exact, *free)
 
-    def _trace(self, name: tuple[str, bool], weights: HeldWeights, exact: tuple, free: tuple) -> Any:
-        # what is free holds a row for each picture
-        specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
+    def _compile(self, name: tuple, held: HeldWeights, exact: tuple, free: tuple) -> tuple[Any, Weights]:
+        """Return the compiled step of a name, and the weights that it takes."""
         while True:
-            signature = tf.nest.map_structure(_exact, weights.read(sorted(self._fetch))), *specs
-            self._functions[name] = tf.function(self._step, input_signature=signature, autograph=False)
+            weights = held.read(sorted(self._fetch))
+            key = *name, *weights  # layers may cease to fold, and an objective may ask for further ones
             try:
-                return _Flat(self._functions[name].get_concrete_function())
+                if key not in self._steps:
+                    self._steps[key] = self._trace(key, weights, exact, free)
+                return self._steps[key], weights
             except _Missing as missing:  # found out by asking
                 self._fetch.add(missing.args[0])
-                self._steps.clear()  # they would not know what to do with more weights
+
+    def _trace(self, key: tuple, weights: Weights, exact: tuple, free: tuple) -> Any:
+        # what is free holds a row for each picture
+        specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
+        signature = tf.nest.map_structure(_exact, weights), *specs
+        function = tf.function(self._step, input_signature=signature, autograph=False)
+        compiled = _Flat(function.get_concrete_function())
+        self._functions[key] = function
+        return compiled
 
     def _free(self, x: Any) -> tf.TensorSpec:
         # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.features.asked import list_objectives
 from tf_interp.features.objective import Lookup, Objective, Term, as_objective
 from tf_interp.features.objectives import channel as channel_objective
 from tf_interp.features.objectives import deepdream, dot_compare
@@ -178,7 +179,7 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
     return Interaction(dataclasses.replace(alone, names=names), between)
 
 
-def interaction_grid(model: Model, units: Sequence[Any], **options: Any) -> Rendering:
+def interaction_grid(model: Model, units: Any, **options: Any) -> Rendering:
     """Return what each of some units looks like alone, and together with each of the others.
 
     The picture in row i and column j makes the sum of units i and j large; on the diagonal each unit is alone. Since
@@ -186,14 +187,15 @@ def interaction_grid(model: Model, units: Sequence[Any], **options: Any) -> Rend
 
     Args:
         model: the network, from `open_model`.
-        units: K objectives, or "layer:channel"; of one layer they are drawn by one compiled program.
-        options: of `render`.
+        units: K objectives or "layer:channel", or `Directions`; of one layer they are drawn by one compiled program.
+        options: of `render`, without `count`; `init` may be another such grid.
 
     Returns:
         A `Rendering` of K x K pictures, row by row.
 
     Raises:
-        ValueError: if there are fewer than two units.
+        TypeError: if `count` is given.
+        ValueError: if there are fewer than two units, or pictures would share variables.
 
     Example:
         >>> interaction_grid(model, ["conv2:7", "conv2:8"]).names  # doctest: +SKIP
@@ -201,12 +203,19 @@ def interaction_grid(model: Model, units: Sequence[Any], **options: Any) -> Rend
 
     Source: as for `interaction`.
     """
-    objectives = [as_objective(unit) for unit in units]
+    objectives = list_objectives(units)
     if len(objectives) < 2:
         raise ValueError(f"units act together: give two or more, got {len(objectives)}")
+    if "count" in options:
+        raise TypeError("interaction_grid draws one picture of each pair: leave `count` out")
+    if getattr(options.get("param"), "shared", False):
+        raise ValueError(f"interaction_grid draws each picture for itself: {options['param']} shares variables")
     places = [(i, j) for i in range(len(objectives)) for j in range(i, len(objectives))]
     # a unit alone is a sum too, of itself and nothing, so that all pictures are of one structure
     sums: list[Objective] = [1.0 * objectives[i] + float(i != j) * objectives[j] for i, j in places]
+    start = options.get("init")
+    if isinstance(start, Rendering) and len(start) == len(objectives) ** 2:
+        options["init"] = gather([start], [(0, i * len(objectives) + j) for i, j in places])
     drawn = render(model, sums, **options)
     names = [str(objectives[i] + objectives[j]) if i != j else str(objectives[i]) for i, j in places]
     numbers = {place: number for number, place in enumerate(places)}

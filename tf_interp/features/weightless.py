@@ -16,7 +16,7 @@ GRADIENTS = {
 }
 
 _FIXED = ("ReadVariableOp", "Const", "Placeholder")  # a placeholder holds what a function captured or was given
-_PASSING = ("Identity", "Cast")
+_PASSING = {"Identity": 0, "Cast": 0, "Reshape": 0, "Split": 1}  # type of an operation -> which input it passes on
 
 
 @tf.RegisterGradient("TfInterpWeightlessConv2D")
@@ -87,5 +87,5 @@ def _constant(shape: Iterable[int]) -> Any:
 
 def _is_fixed(weights: Any) -> bool:
     while weights.op.type in _PASSING:
-        weights = weights.op.inputs[0]
+        weights = weights.op.inputs[_PASSING[weights.op.type]]
     return weights.op.type in _FIXED

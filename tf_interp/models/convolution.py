@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_interp.models.taps import is_overridden
+
 L = keras.layers
 
 
@@ -35,7 +37,7 @@ def is_grouped(layer: Any) -> bool:
         is_image_convolution(layer)
         and getattr(layer, "groups", 1) > 1
         and getattr(layer, "quantization_mode", None) is None
-        and "call" not in layer.__dict__
+        and not is_overridden(layer)
     )
 
 

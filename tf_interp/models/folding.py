@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.convolution import convolve, is_image_convolution
-from tf_interp.models.taps import Call, first_argument
+from tf_interp.models.taps import Call, first_argument, is_overridden
 
 L = keras.layers
 _KERNELS = {  # layers that are linear in one kernel, whose last axis is their channels; a subclass may do otherwise
@@ -173,7 +173,7 @@ def is_foldable(layer: Any) -> bool:
         and getattr(layer, "data_format", "channels_last") == "channels_last"
         and getattr(layer, "quantization_mode", None) is None
         and isinstance(getattr(layer, _KERNELS[type(layer)]), keras.Variable)  # with LoRA it is a sum
-        and "call" not in layer.__dict__
+        and not is_overridden(layer)
     )
 
 
@@ -183,13 +183,13 @@ def is_norm(layer: Any) -> bool:
         type(layer) is L.BatchNormalization
         and layer.built
         and layer.axis in (-1, layer.input_spec.ndim - 1)
-        and "call" not in layer.__dict__
+        and not is_overridden(layer)
     )
 
 
 def is_padding(layer: Any) -> bool:
     """Return whether a layer puts zeros around an image."""
-    return type(layer) is L.ZeroPadding2D and layer.data_format == "channels_last" and "call" not in layer.__dict__
+    return type(layer) is L.ZeroPadding2D and layer.data_format == "channels_last" and not is_overridden(layer)
 
 
 def is_unpadded(layer: Any) -> bool:

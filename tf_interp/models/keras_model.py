@@ -12,7 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.convolution import call_convolution, is_grouped
-from tf_interp.models.folding import Folding, Padded, Pair, fold_weights, is_foldable, is_norm
+from tf_interp.models.folding import (
+    Folding,
+    Padded,
+    Pair,
+    fold_weights,
+    is_foldable,
+    is_norm,
+    is_padding,
+    is_unpadded,
+)
 from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_layers import ELSEWHERE, Found, name_calls, walk
@@ -91,6 +100,11 @@ class KerasModel(Model):
         """Return the pairs to fold in a run, if they have not become something else since they were found."""
         pairs = self._concern(self._found.pairs, fetch, given)
         return [pair for pair in pairs if is_foldable(pair.layer) and is_norm(pair.norm)]
+
+    def _padded(self, fetch: Iterable[str], given: Iterable[str]) -> list[Padded]:
+        """Return the convolutions that are to pad in a run, likewise."""
+        padded = self._concern(self._found.padded, fetch, given)
+        return [item for item in padded if is_padding(item.pad) and is_unpadded(item.layer)]
 
     def _concern(self, found: Iterable[_Two], fetch: Iterable[str], given: Iterable[str]) -> list[_Two]:
         """Return what to fold in a run: what is fetched or given stays itself, and so does what comes later."""
@@ -180,8 +194,7 @@ class KerasModel(Model):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         if self._folds:
-            padded = self._concern(self._found.padded, fetch, given)
-            folding = Folding(self._pairs(fetch, given), padded, weights)
+            folding = Folding(self._pairs(fetch, given), self._padded(fetch, given), weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got

@@ -49,6 +49,7 @@ def tapped(layers: Iterable[Any], around: Around) -> Iterator[None]:
                 return call(*args, **kwargs)
             return around(layer, functools.partial(call, *args, **kwargs))
 
+        tapped.is_tap = not is_overridden(layer)  # type: ignore[attr-defined]
         return tapped
 
     with _TAPPING, contextlib.ExitStack() as undo:
@@ -60,6 +61,16 @@ def tapped(layers: Iterable[Any], around: Around) -> Iterator[None]:
                 undo.callback(layer.__dict__.pop, name)
             layer.__dict__[name] = tap(layer, getattr(layer, name))
         yield
+
+
+def is_overridden(layer: Any) -> bool:
+    """Return whether somebody gave a layer another `call` than its class has; taps, of any thread, do not count.
+
+    Args:
+        layer: a Keras layer or operation.
+    """
+    call = layer.__dict__.get("call")
+    return call is not None and not getattr(call, "is_tap", False)
 
 
 def first_argument(call: functools.partial) -> Any:

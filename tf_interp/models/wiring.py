@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from tf_interp.models.taps import Around, Call
+from tf_interp.models.taps import Around, Call, is_overridden
 
 L = keras.layers
 # what returns the very tensor that it gets, when it is not training
@@ -143,7 +143,7 @@ def _one(items: list[Any]) -> Any:
 
 def _is_known(model: Any) -> bool:
     """Return whether a model does what its graph says, and not what a class or an instance of somebody's says."""
-    return type(model).__module__.startswith("keras.") and "call" not in model.__dict__
+    return type(model).__module__.startswith("keras.") and not is_overridden(model)
 
 
 def _is_plain(operation: Any) -> bool:
