@@ -1,5 +1,6 @@
 """`Program`: the compiled steps of one structure of objective on one model; numbers and pictures come in as tensors."""
 
+import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -139,7 +140,7 @@ class Program:
         self._fetch = {layer for term in objective.terms() for layer, *_ in term.needs}
         self._functions: dict[tuple, Any] = {}
         self._steps: dict[tuple, Any] = {}
-        self._planned: tuple[tuple[int, int], list[np.ndarray]] | None = None
+        self._planned: tuple[tuple[int, int], list[tuple[Any, Any]]] | None = None
         self._gated = False
         self._lock = threading.RLock()
 
@@ -151,8 +152,9 @@ class Program:
             done: steps done so far.
         """
         # a step of a copy: one trace less, and a trace costs more than a hundred steps
-        still = np.tile(np.eye(3, dtype=np.float32), (len(plan(self.transforms, 0, 0)), 1, 1))
-        _, _, reward, pictures = self._take(canvas.copy(), still, done, 0, 0.0, clean=True)
+        still = tf.eye(3, batch_shape=[len(plan(self.transforms, 0, 0))])
+        draw = still, tf.constant([0, done]), _scalar(0.0), _scalar(True)
+        _, _, reward, pictures = self._take(canvas.copy(), draw)
         return pictures, reward
 
     def step(self, canvas: Canvas, done: int, seed: int, rate: float, silent: Any = None) -> tuple[Any, Any, Any]:
@@ -170,7 +172,8 @@ class Program:
             reaches the network's input, ones if the objective does not ask the network; rewards [N] are the values
             without penalties.
         """
-        return self._take(canvas, self._plan(seed, done), done, seed, rate, clean=False, silent=silent)[:3]
+        draw = *self._plan(seed, done), _scalar(rate), _scalar(False)
+        return self._take(canvas, draw, silent)[:3]
 
     @property
     def gated(self) -> bool:
@@ -181,27 +184,19 @@ class Program:
         """Return how often anything was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
-    def _plan(self, seed: int, done: int) -> np.ndarray:
-        """Return `plan` for one step; several are made at once, which takes less time than between the steps."""
+    def _plan(self, seed: int, done: int) -> tuple[Any, Any]:
+        """Return `plan` for one step, and seed and step; several are made at once, which takes less time each."""
         key, first = (seed, done // _PLANNED), done // _PLANNED * _PLANNED
         planned = self._planned
         if planned is None or planned[0] != key:
             steps = range(first, first + _PLANNED)
-            planned = self._planned = key, [plan(self.transforms, seed, step) for step in steps]
+            moves = tf.unstack(np.stack([plan(self.transforms, seed, step) for step in steps]))
+            now = tf.unstack(np.array([(seed % 0x7FFFFFFF, step) for step in steps], np.int32))
+            planned = self._planned = key, list(zip(moves, now, strict=True))
         return planned[1][done - first]
 
-    def _take(
-        self,
-        canvas: Canvas,
-        moves: np.ndarray,
-        done: int,
-        seed: int,
-        rate: float,
-        clean: bool,
-        silent: Any = None,
-    ) -> tuple:
-        now = tf.constant([seed % 0x7FFFFFFF, done], tf.int32)
-        draw = tf.constant(moves), now, tf.constant(rate, tf.float32), tf.constant(clean)
+    def _take(self, canvas: Canvas, draw: tuple, silent: Any = None) -> tuple:
+        """Run the compiled step; `draw` is what `_step` takes of it."""
         variables, handles, slots, values = canvas.arguments()
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
         name = "step" if silent is None else "redirected", len(variables[0]) == 1
@@ -301,7 +296,14 @@ class _Flat:
 
     def __call__(self, *args: Any) -> Any:
         results = self._call(*tf.nest.flatten(args), *self._captured)
-        return tf.nest.pack_sequence_as(self._concrete.structured_outputs, results)
+        return tuple(results)
+
+
+@functools.lru_cache(64, typed=True)  # 0.0 is not False
+def _scalar(value: float | bool) -> Any:
+    """Return a constant; making one takes as long as a small layer does."""
+    with tf.init_scope():
+        return tf.constant(value, tf.bool if isinstance(value, bool) else tf.float32)
 
 
 def _exact(x: Any) -> tf.TensorSpec:
