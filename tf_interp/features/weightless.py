@@ -67,10 +67,12 @@ def _back_through_pointwise(operation: Any, gradient: Any) -> Any:
     # the same as one product of matrices, which takes between a third and nine tenths of the time on a CPU
     weights = operation.inputs[1]
     channels, filters = weights.shape[2:]
-    rows = tf.reshape(gradient, _constant([-1, filters]))
-    flat = tf.matmul(rows, tf.squeeze(weights, [0, 1]), transpose_b=True)
+    # raw operations: a deep network has dozens of these, and what is around them takes time before a first picture
+    rows = tf.raw_ops.Reshape(tensor=gradient, shape=_constant([-1, filters]))
+    matrix = tf.raw_ops.Squeeze(input=weights, axis=[0, 1])
+    flat = tf.raw_ops.MatMul(a=rows, b=matrix, transpose_b=True)
     if gradient.shape[1:3].is_fully_defined():
-        return tf.reshape(flat, _constant([-1, *gradient.shape[1:3], channels]))
+        return tf.raw_ops.Reshape(tensor=flat, shape=_constant([-1, *gradient.shape[1:3], channels]))
     return tf.reshape(flat, tf.concat([tf.shape(gradient)[:3], [channels]], 0))
 
 

@@ -101,7 +101,7 @@ class Folding:
         if id(layer) in self._norms and self._receives(value, self._norms[id(layer)].layer):
             shift = self._shifts[id(self._norms[id(layer)].layer)]
             # an operation of our own, whichever it is: `held` counts on it
-            value = tf.identity(value) if shift is None else tf.nn.bias_add(value, tf.cast(shift, value.dtype))
+            value = tf.identity(value) if shift is None else _add_bias(value, shift)
             return tf.cast(value, layer.compute_dtype)
         return call()
 
@@ -242,6 +242,10 @@ def _pads_as_same(pad: Any, layer: Any, shape: Any) -> bool:
         if tuple(zeros) != (total // 2, total - total // 2):
             return False
     return True
+
+
+def _add_bias(value: Any, bias: Any) -> Any:
+    return tf.raw_ops.BiasAdd(value=value, bias=tf.cast(bias, value.dtype))
 
 
 def _own_weights(layer: Any) -> list[Any]:
