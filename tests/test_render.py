@@ -266,7 +266,7 @@ def test_own_functions_do_not_pile_up(monkeypatch):
         own = lambda T, scale=scale: tf.reduce_mean(T("conv1"), [1, 2, 3]) * scale  # noqa: E731
         seen.append(weakref.ref(own))
         render(model, own, steps=0)
-        graphs.append(weakref.ref(programs(model)[-1]._steps["step", True].graph))
+        graphs.append(weakref.ref(programs(model)[-1]._steps["step", True].concrete.graph))
     assert len(programs(model)) == 2
     del own
     gc.collect()

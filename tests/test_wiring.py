@@ -192,7 +192,7 @@ def test_a_network_that_is_changed_later_is_asked():
     assert np.abs(expected["output"] - before).max() > 0
 
 
-def test_layers_that_come_and_go_are_seen():
+def test_layers_that_came_and_went_before_anything_was_compiled():
     network = keras.Sequential([keras.Input(SIZE), L.Conv2D(4, 3, name="conv"), L.Flatten(), L.Dense(3, name="head")])
     model, images = KerasModel(network), networks.pictures()
     assert model.layers["output"] == (3,)

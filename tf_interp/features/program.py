@@ -172,7 +172,7 @@ class Program:
             reaches the network's input, ones if the objective does not ask the network; rewards [N] are the values
             without penalties.
         """
-        draw = *self._plan(seed, done), _scalar(rate), _scalar(False)
+        draw = *self._plan(seed, done), _scalar(float(rate)), _scalar(False)
         return self._take(canvas, draw, silent)[:3]
 
     @property
@@ -218,8 +218,8 @@ class Program:
 
     def _trace(self, key: tuple, weights: Weights, exact: tuple, free: tuple) -> Any:
         # what is free holds a row for each picture
-        specs = *tf.nest.map_structure(_exact, exact), *tf.nest.map_structure(self._free, free)
-        signature = tf.nest.map_structure(_exact, weights), *specs
+        specs = *tf.nest.map_structure(tf.TensorSpec.from_tensor, exact), *tf.nest.map_structure(self._free, free)
+        signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, weights), *specs
         function = tf.function(self._step, input_signature=signature, autograph=False)
         compiled = _Flat(function.get_concrete_function())
         self._functions[key] = function
@@ -227,7 +227,8 @@ class Program:
 
     def _free(self, x: Any) -> tf.TensorSpec:
         # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time
-        return _exact(x) if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
+        exact = tf.TensorSpec.from_tensor(x)
+        return exact if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
     def _step(
         self, weights: Weights, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any
@@ -291,23 +292,18 @@ class _Flat:
     """A compiled function that takes its arguments as they are, instead of comparing them with what it expects."""
 
     def __init__(self, concrete: Any) -> None:
-        self.graph, self._concrete = concrete.graph, concrete
+        self.concrete = concrete  # TensorFlow takes its graph apart once nobody holds it
         self._call, self._captured = concrete.inference_fn.call_flat, concrete.captured_inputs
 
-    def __call__(self, *args: Any) -> Any:
-        results = self._call(*tf.nest.flatten(args), *self._captured)
-        return tuple(results)
+    def __call__(self, *args: Any) -> tuple:
+        return tuple(self._call(*tf.nest.flatten(args), *self._captured))
 
 
 @functools.lru_cache(64, typed=True)  # 0.0 is not False
 def _scalar(value: float | bool) -> Any:
-    """Return a constant; making one takes as long as a small layer does."""
+    """Return a constant, kept, since each step needs two."""
     with tf.init_scope():
         return tf.constant(value, tf.bool if isinstance(value, bool) else tf.float32)
-
-
-def _exact(x: Any) -> tf.TensorSpec:
-    return tf.TensorSpec(x.shape, x.dtype)
 
 
 def prepare(objectives: Sequence[Objective], model: Model, count: int) -> list[dict[str, Any]]:

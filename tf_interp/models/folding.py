@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.convolution import convolve, is_image_convolution
+from tf_interp.models.convolution import add_bias, call_convolution, convolve, is_image_convolution
 from tf_interp.models.taps import Call, first_argument, is_overridden
 
 L = keras.layers
@@ -96,12 +96,11 @@ class Folding:
             self._between[id(layer)] = output = self._compute(layer, value, call, pads)
             return output
         if pads:
-            output = convolve(layer, value, layer.kernel, "same")
-            return output + layer.bias if layer.use_bias else output
+            return call_convolution(value, layer, "same")
         if id(layer) in self._norms and self._receives(value, self._norms[id(layer)].layer):
             shift = self._shifts[id(self._norms[id(layer)].layer)]
             # an operation of our own, whichever it is: `held` counts on it
-            value = tf.identity(value) if shift is None else _add_bias(value, shift)
+            value = tf.identity(value) if shift is None else add_bias(value, shift)
             return tf.cast(value, layer.compute_dtype)
         return call()
 
@@ -242,10 +241,6 @@ def _pads_as_same(pad: Any, layer: Any, shape: Any) -> bool:
         if tuple(zeros) != (total // 2, total - total // 2):
             return False
     return True
-
-
-def _add_bias(value: Any, bias: Any) -> Any:
-    return tf.raw_ops.BiasAdd(value=value, bias=tf.cast(bias, value.dtype))
 
 
 def _own_weights(layer: Any) -> list[Any]:

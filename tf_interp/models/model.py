@@ -238,7 +238,8 @@ class Model:
                 "networks are read through graphs, but tf.config.run_functions_eagerly(True) is on: switch it off"
             )
         else:
-            spec = *tf.nest.map_structure(self._open_batch, (images, values)), _exactly(weights)
+            exact = tf.nest.map_structure(tf.TensorSpec.from_tensor, weights)
+            spec = *tf.nest.map_structure(self._open_batch, (images, values)), exact
             form = tuple(images) if isinstance(images, Mapping) else type(images)
             key = ("run", wanted, form, tuple(values), tuple(weights), tuple(tf.nest.flatten(spec)))
             got = self.cached(key, lambda: self._compile(wanted, spec))(images, values, weights)
@@ -372,10 +373,6 @@ class Model:
             )
             raise ValueError(f"class index {index} is outside the {count} logits (0..{count - 1}){hint}")
         return index
-
-
-def _exactly(weights: Weights) -> Weights:
-    return tf.nest.map_structure(lambda weight: tf.TensorSpec(weight.shape, weight.dtype), weights)
 
 
 def _did_you_mean(name: str, known: list[str], otherwise: str) -> str:
