@@ -27,6 +27,9 @@ LAYERS = {"conv": A, "output": LOGITS}
 
 
 def project(a, vec, power):
+    # In float64: OpenBLAS 0.3.31's AVX-512 kernel for float32 rows of five numbers reads stack it never wrote. Products
+    # are right, but where a signaling NaN lay there NumPy warns of an invalid value.
+    a, vec = a.astype(float), vec.astype(float)
     cosine = (a @ vec) / (1e-4 + np.linalg.norm(a, axis=-1)) / (1e-4 + np.linalg.norm(vec))
     return (a @ vec) * np.maximum(0.1, cosine) ** power
 
