@@ -102,6 +102,13 @@ def test_dot_compare(power):
     check(dot_compare("conv", real, cossim_pow=power), dot * np.maximum(0.1, cosine) ** power)
 
 
+def test_dot_compare_weighs_channels():
+    real = RANDOM.uniform(0, 1, (4, 6, 5)).astype(np.float32)
+    check(dot_compare("conv", real, weights=V), (A * real * V).sum((1, 2, 3)))
+    check(dot_compare("conv", real, 2, np.ones(5)), value_of(dot_compare("conv", real, 2), LAYERS))
+    check(dot_compare("conv", real, weights=np.eye(5)[3]), (A * real)[..., 3].sum((1, 2)))
+
+
 def test_activation_difference():
     real = RANDOM.uniform(0, 1, (4, 6, 5)).astype(np.float32)
     check(activation_difference("conv", real), np.abs(A - real).mean((1, 2, 3)))
@@ -119,6 +126,7 @@ def test_activation_difference():
         (lambda: direction("conv", [[1.0]]), "shape"),
         (lambda: tensor_direction("conv", [1.0]), "shape"),
         (lambda: dot_compare("conv", np.full((2, 2, 3), 200.0)), r"\[0,1\]"),
+        (lambda: dot_compare("conv", np.ones((2, 2, 3)), weights=[[1.0]]), "weights must have shape"),
     ],
 )
 def test_bad_arguments_are_refused_at_once(build, message):

@@ -525,6 +525,20 @@ def test_nan_is_said_and_not_shown(model):
     assert np.isfinite(rendering.images).all()
 
 
+def test_pictures_that_are_all_lost_are_not_drawn_to_the_end(model):
+    def lost(T):
+        lost_by = tf.constant([10.0, 90.0])  # steps; of the second picture, none within 64
+        return tf.reduce_mean(T("conv2"), [1, 2, 3]) + tf.where(T.step < lost_by, 0.0, np.nan)
+
+    rendering = render(model, lost, count=2, steps=64, retries=0)
+    assert rendering.status == ("became NaN within 64 steps", "ok")
+    assert np.isfinite(rendering.losses[:, 1]).all()
+    rendering = render(model, lost, count=2, steps=200, retries=0, snapshots=(50, 180))
+    assert rendering.status == ("became NaN within 96 steps",) * 2
+    assert np.isnan(rendering.losses[96:]).all()
+    assert [snapshot.shape for snapshot in rendering.snapshots.values()] == [rendering.images.shape] * 2
+
+
 def test_ctrl_c_returns_what_there_is(model, monkeypatch):
     ticks = []
 

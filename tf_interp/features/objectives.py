@@ -229,7 +229,7 @@ def _channel_interpolate(T: Lookup, layer1: str, layer2: str, n1: Any, n2: Any) 
     return (1 - weight) * a + weight * b
 
 
-def dot_compare(layer: str, images: Any, cossim_pow: float = 0) -> Objective:
+def dot_compare(layer: str, images: Any, cossim_pow: float = 0, weights: Any = None) -> Objective:
     """Reward: a caricature, the dot product with a real picture's activation, times `max(0.1, cosine)^cossim_pow`.
 
     The real picture goes through the same random transform as the optimized one.
@@ -238,19 +238,26 @@ def dot_compare(layer: str, images: Any, cossim_pow: float = 0) -> Objective:
         layer: name of a layer.
         images: the real picture [h,w,C] in [0,1], of the size that is rendered.
         cossim_pow: power of the cosine.
+        weights: [C], what each channel of the real picture's activation counts for; None is 1.
 
     Returns:
         The objective.
 
-    Source: Lucid `recipes.caricature`; layer by layer it is feature inversion (Mahendran & Vedaldi, 2015).
+    Source: Lucid `recipes.caricature`, and its notebooks' `weighted_dot_compare`; layer by layer it is feature
+    inversion (Mahendran & Vedaldi, 2015).
     """
     fixed = {"layer": layer, "cossim_pow": float(cossim_pow)}
-    title = _title("dot_compare", layer, cossim_pow)
-    return Term(_dot_compare, fixed, {"images": to_picture(images)}, needs=((layer, "layer", 0),), title=title)
+    values, needs = {"images": to_picture(images)}, (layer, "layer", 0)
+    if weights is not None:
+        values["weights"] = _vector(weights, 1, "weights")
+        needs = (layer, "width", len(values["weights"]))
+    return Term(_dot_compare, fixed, values, needs=(needs,), title=_title("dot_compare", layer, cossim_pow))
 
 
-def _dot_compare(T: Lookup, layer: str, cossim_pow: float, images: Any) -> Any:
+def _dot_compare(T: Lookup, layer: str, cossim_pow: float, images: Any, weights: Any = None) -> Any:
     real, mine = T(layer, of=images), T(layer)
+    if weights is not None:
+        real *= weights[:, None, None, :]
     dot = tf.reduce_sum(real * mine, [1, 2, 3])
     if not cossim_pow:
         return dot
@@ -344,12 +351,12 @@ def _position(layer: str, x: int | None, y: int | None) -> tuple[dict, tuple]:
     return given, tuple((layer, key, value) for key, value in given.items())
 
 
-def _vector(vec: Any, rank: int) -> np.ndarray:
+def _vector(vec: Any, rank: int, name: str = "vec") -> np.ndarray:
     array = np.asarray(vec, np.float32)
     if array.ndim == 4 and rank == 3 and len(array) == 1:
         array = array[0]
     if array.ndim != rank:
-        raise ValueError(f"vec must have shape {['C'] if rank == 1 else ['h', 'w', 'C']}, got {list(array.shape)}")
+        raise ValueError(f"{name} must have shape {['C'] if rank == 1 else ['h', 'w', 'C']}, got {list(array.shape)}")
     return array
 
 

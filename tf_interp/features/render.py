@@ -24,6 +24,7 @@ from tf_interp.images import check_images
 from tf_interp.models.model import Model
 
 _KEPT = 32  # compiled programs kept per model
+_LOOK = 16  # steps after which to look whether all pictures are lost
 _CHOOSING = threading.Lock()  # threads may be the engine of `render_many`
 
 
@@ -314,6 +315,9 @@ class _Job:
                 if done + 1 in self.snapshots:
                     snapshots[done + 1] = program.look(canvas, now + 1)[0].numpy()
                 self.tick(1)
+                if len(losses) % _LOOK == 0 and np.isnan(value).all():
+                    gave_up = True
+                    break
         except KeyboardInterrupt:
             self.interrupted = True
         reached = state.step + len(losses)
