@@ -12,11 +12,13 @@ from tf_interp.features import as_objective
 class Given:
     """What an objective may ask: activations and pictures that are given. `count` pictures belong to one objective."""
 
-    def __init__(self, layers: Mapping[str, Any], pictures: Any = None, step: float = 0.0, count: int = 1) -> None:
+    def __init__(
+        self, layers: Mapping[str, Any], pictures: Any = None, step: float = 0.0, count: int = 1, alpha: bool = False
+    ) -> None:
         self.layers = {name: tf.constant(value, tf.float32) for name, value in layers.items()}
         if pictures is not None:
             self.layers["input"] = tf.convert_to_tensor(pictures)
-        self.step, self.count = tf.constant(step), count
+        self.step, self.count, self.alpha = tf.constant(step), count, alpha
 
     def __call__(self, layer: str, of: Any = None) -> Any:
         return self.layers[layer] if of is None else of

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_interp.features import Adam, Fourier, input_diff, render
+from tf_interp.features import Adam, Fourier, Shared, dream, input_diff, neuron, render
 from tf_interp.features.asked import choose_sizes
 from tf_interp.models import open_model
 
@@ -24,6 +24,13 @@ WRONG = {
     "steps that are no number": ({"steps": 2.5}, TypeError, "steps must be a whole number, got 2.5"),
     "an optimizer's name": ({"optimizer": "adam"}, TypeError, "optimizer must be Adam\\(\\) or SGD\\(\\)"),
     "Keras's optimizer": ({"optimizer": keras.optimizers.Adam()}, TypeError, "optimizer must be Adam"),
+    "a list in a setting": (
+        {"param": Shared(parts=[(1, 2)])},
+        TypeError,
+        "param must be hashable",
+    ),
+    "no learning rate": ({"learning_rate": None}, TypeError, "learning_rate must be a number, got None"),
+    "half a snapshot": ({"snapshots": [2.7]}, TypeError, "snapshots must be whole numbers, got \\[2.7\\]"),
     "one snapshot": ({"snapshots": 3}, TypeError, "snapshots must be a list of steps, got 3"),
     "late snapshots": (
         {"snapshots": (1, 9), "steps": 4},
@@ -43,6 +50,28 @@ def test_wrong_arguments(model, case):
 def test_numbers_of_numpy_are_numbers(model):
     options = {"size": np.int64(12), "steps": np.int32(1), "seed": np.int64(3), "retries": 0}
     assert render(model, "conv:1", **options).images.shape == (1, 12, 12, 3)
+
+
+@pytest.mark.parametrize("size", ["big", 64.0, (64,), 0, -3])
+def test_recipes_check_sizes_as_render_does(model, size):
+    with pytest.raises((TypeError, ValueError), match="size must be"):
+        dream(model, np.zeros((16, 16, 3)), "conv", size=size)
+
+
+def test_recipes_take_grey_pictures_and_sizes_of_numpy():
+    model = open_model(keras.Sequential([keras.Input((16, 16, 1)), L.Conv2D(4, 3, name="conv")]))
+    drawn = dream(model, np.full((20, 20), 0.5), "conv", size=np.int64(12), steps=1, retries=0)
+    assert drawn.images.shape == (1, 12, 12, 1)
+
+
+def test_positions_of_tokens_are_rows():
+    network = keras.Sequential([keras.Input((8, 8, 3)), L.Reshape((16, 12)), L.Dense(6, name="tokens")])
+    model = open_model(network)
+    assert render(model, neuron("tokens", 2, x=0, y=15), steps=1, retries=0).images.shape == (1, 8, 8, 3)
+    with pytest.raises(ValueError, match=r"has columns 0\.\.0, got 5"):
+        render(model, neuron("tokens", 2, x=5))
+    with pytest.raises(ValueError, match=r"has rows 0\.\.15, got 16"):
+        render(model, neuron("tokens", 2, y=16))
 
 
 def test_a_network_of_two_inputs_is_refused():

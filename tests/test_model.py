@@ -410,6 +410,11 @@ def test_targets(small, kind):
     assert named.resolve_target(len) is len
     with pytest.raises(ValueError, match=r"no class 'dig'; did you mean \['dog'\]"):
         named.resolve_target("dig")
+    named.class_names = ("cat", "dog", "dog")
+    with pytest.raises(ValueError, match=r"several classes are called 'dog': give an index, one of \[1, 2\]"):
+        named.resolve_target("dog")
+    assert named.resolve_target("cat") == 0
+    named.class_names = ("cat", "dog", "hen")
     with pytest.raises(ValueError, match=r"outside the 3 logits \(0..2\)"):
         named.resolve_target(3)
     with pytest.raises(TypeError, match="class index, a class name"):

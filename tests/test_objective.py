@@ -74,6 +74,15 @@ def test_own_objective_gets_numbers_as_tensors():
     assert str(mean("conv", 2.0)) == "mean('conv', 2.0)"
 
 
+def test_own_objective_gets_whole_numbers_as_they_are_or_as_floats_where_it_says_so():
+    @objective
+    def weighted(T, weight: float, n):
+        assert (weight.dtype, n.dtype) == (tf.float32, tf.int32)
+        return weight * tf.gather(tf.reduce_mean(T("conv"), [1, 2]), n, axis=1, batch_dims=1)
+
+    np.testing.assert_allclose(value_of(weighted(2, 3), LAYERS), 2 * A.mean((1, 2))[:, 3], rtol=1e-4, atol=1e-7)
+
+
 def test_keyword_only_arguments_are_structure():
     @objective
     def power(T, *, exponent):

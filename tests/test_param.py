@@ -65,7 +65,7 @@ def test_black_and_white_can_be_started_from():
 def test_maco_keeps_the_phases_of_a_picture():
     image = Maco().image(Maco().variables((32, 31, 3), [(0, 0)]), (32, 31, 3)).numpy()
     again = Maco().image(Maco().invert(image), (32, 31, 3)).numpy()
-    assert np.corrcoef(again.ravel(), image.ravel())[0, 1] > 0.9
+    np.testing.assert_allclose(again, image, atol=0.05)
 
 
 def test_maco_has_the_contrast_that_is_asked_for():
@@ -163,10 +163,10 @@ def test_cppn_starts_grey_has_lucids_number_of_weights_and_any_size():
     np.testing.assert_allclose(large[0, ::2, ::2], small[0], atol=1e-4)
 
 
-def test_maco_moves_phases_only():
-    one, two = (raw(Maco(), (16, 16, 1), [seed]).numpy()[0, ..., 0] for seed in SEEDS[:2])
-    inner = np.s_[1:8, 1:8]  # away from the columns that a real picture makes symmetric
-    np.testing.assert_allclose(np.abs(np.fft.rfft2(one))[inner], np.abs(np.fft.rfft2(two))[inner], rtol=1e-3)
+@pytest.mark.parametrize("shape", [(16, 16, 1), (15, 16, 1), (16, 15, 1), (7, 5, 1), (4, 2, 1), (6, 1, 1)])
+def test_maco_moves_phases_only(shape):
+    one, two = (raw(Maco(), shape, [seed]).numpy()[0, ..., 0] for seed in SEEDS[:2])
+    np.testing.assert_allclose(np.abs(np.fft.rfft2(one)), np.abs(np.fft.rfft2(two)), rtol=1e-3, atol=1e-4)
     assert not np.allclose(one, two, atol=0.1)
 
 

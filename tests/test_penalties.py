@@ -74,8 +74,8 @@ def test_gradient_of_blur_input_is_what_the_blur_takes_away():
 
 def test_alpha():
     opaque = np.concatenate([X, np.full((2, 9, 7, 1), 0.25)], -1).astype(np.float32)
-    check(mean_alpha(), 0.25, pictures=opaque)
-    check(blur_alpha(), 0, pictures=opaque)
+    check(mean_alpha(), 0.25, pictures=opaque, alpha=True)
+    check(blur_alpha(), 0, pictures=opaque, alpha=True)
     with pytest.raises(ValueError, match="alpha=True"):
         value_of(mean_alpha(), pictures=X)
 
@@ -139,9 +139,9 @@ def test_no_penalty_is_negated_already(objective):
     assert [term.neutral for term in objective.terms()] == [0.0]
 
 
-def test_alpha_is_the_last_channel_of_color_and_of_grey():
-    for channels in (4, 2):
-        pictures = RANDOM.uniform(0, 1, (2, 5, 5, channels)).astype(np.float32)
-        check(mean_alpha(), pictures[..., -1].mean((1, 2)), pictures=pictures)
-    with pytest.raises(ValueError, match="pictures with alpha, got 3 channels"):
-        value_of(mean_alpha(), pictures=X)
+@pytest.mark.parametrize("channels", [2, 3, 4, 5])
+def test_alpha_is_the_last_channel_however_many_the_network_takes(channels):
+    pictures = RANDOM.uniform(0, 1, (2, 5, 5, channels)).astype(np.float32)
+    check(mean_alpha(), pictures[..., -1].mean((1, 2)), pictures=pictures, alpha=True)
+    with pytest.raises(ValueError, match=f"pictures with alpha, got {channels} channels"):
+        value_of(mean_alpha(), pictures=pictures)

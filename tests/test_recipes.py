@@ -7,6 +7,7 @@ from recipe_networks import SIZE, WIDTH, means, open_small, read
 
 from tf_interp.directions import Directions
 from tf_interp.features import SGD, Fourier, Pixel, Shared, render
+from tf_interp.features.program import Program
 from tf_interp.features.recipes import (
     caricature,
     dream,
@@ -117,6 +118,30 @@ def test_interaction_shows_units_alone_together_and_between(model):
     a, b = means(model, result.alone.images, "conv2")[:, 1], means(model, result.alone.images, "relu")[:, 4]
     np.testing.assert_allclose(result.alone.activations, [a[0], a[1] + b[1], b[2]], rtol=1e-3)
     np.testing.assert_array_equal(result.between.images, interpolate(model, *ENDS, count=3, **FAST).images)
+
+
+def test_interaction_stops_at_ctrl_c(model, monkeypatch):
+    step, done = Program.step, []
+
+    def interrupted(self, *args):
+        done.append(1)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    monkeypatch.setattr(Program, "step", interrupted)
+    result = interaction(model, *ENDS, count=3, snapshots=(5,), **FAST)
+    assert result.between.status == ("stopped after 2 of 12 steps",) * 3
+    assert result.alone.status == ("stopped before the first step",) * 3
+    assert len(done) == 3
+    assert np.isfinite(result.alone.images).all()
+
+
+def test_an_interpolation_goes_on_with_what_it_was_drawn_with(model):
+    first = interpolate(model, *ENDS, count=3, param=Pixel(), **FAST)
+    again = interpolate(model, *ENDS, count=3, init=first, **FAST)
+    assert again.state.param == Pixel()
+    assert again.state.step == 24
 
 
 def test_a_grid_shows_every_unit_alone_and_every_pair(model):

@@ -26,6 +26,7 @@ from tf_interp.features import (
     blur_alpha,
     blur_input,
     boundary_complexity,
+    caricature,
     channel,
     channel_interpolate,
     class_logit,
@@ -35,6 +36,7 @@ from tf_interp.features import (
     direction_neuron,
     diversity,
     dot_compare,
+    dream,
     from_directions,
     input_diff,
     l1,
@@ -144,6 +146,39 @@ def test_alpha_objectives_climb(model):
     rendering = render(model, clear, param=Fourier(alpha=True), steps=6, retries=0)
     assert rendering.images.shape == (1, SIZE, SIZE, 4)
     assert rendering.images[..., 3].mean() < 0.5
+
+
+@pytest.mark.parametrize("bands", [1, 2, 4])
+def test_alpha_is_beside_any_number_of_channels(bands):
+    model = open_model(keras.Sequential([keras.Input((8, 8, bands)), L.Conv2D(4, 3, name="conv")]))
+    clear = channel("conv", 1) * (1 - mean_alpha())
+    assert render(model, clear, param=Fourier(alpha=True), steps=1, retries=0).images.shape == (1, 8, 8, bands + 1)
+    with pytest.raises(ValueError, match=f"pictures with alpha, got {bands} channels"):
+        render(model, clear, steps=1)
+    with pytest.raises(ValueError, match=f"the network takes {bands} channels, without alpha: begin your transforms"):
+        render(model, "conv:1", param=Fourier(alpha=True), transforms=(), steps=1)
+
+
+def test_what_a_picture_with_alpha_reaches_is_seen_on_one_background(model):
+    param = Fourier(alpha=True)
+    start = render(model, "conv2:1", param=param, steps=0)
+    later = dataclasses.replace(start, state=dataclasses.replace(start.state, step=5))
+    assert render(model, "conv2:1", init=later, steps=0).activations == start.activations
+    drawn = [render(model, "conv2:1", param=param, steps=steps, retries=0) for steps in (8, 12, 20)]
+    assert [rendering.status for rendering in drawn] == [("ok",)] * 3
+
+
+@pytest.mark.parametrize("unit", [channel("dense", 2), direction("dense", np.eye(5)[2])], ids=str)
+@pytest.mark.parametrize(("activation", "status"), [(None, "ok"), ("silu", "did not activate")])
+def test_a_layer_below_zero_is_judged_by_noise_unless_it_is_silent_there(unit, activation, status):
+    # noise is where SiLU is lowest, so that each way out is a climb
+    dense = L.Dense(5, activation, name="dense", kernel_initializer="ones")
+    dense.build((None, 12))
+    dense.bias.assign([-6 - 1.28] * 5)
+    model = open_model(keras.Sequential([keras.Input((2, 2, 3)), L.Flatten(), dense]))
+    drawn = render(model, unit, steps=4, retries=0, transforms=())
+    assert render(model, unit, steps=0).activations[0] < drawn.activations[0] < -0.1
+    assert drawn.status[0].startswith(status)
 
 
 @pytest.mark.parametrize("param", [Pixel(), Fourier(), Pyramid(), Shared(), Cppn(depth=2), Maco()], ids=repr)
@@ -525,6 +560,16 @@ def test_nan_is_said_and_not_shown(model):
     assert np.isfinite(rendering.images).all()
 
 
+def test_a_whole_number_where_a_float_is_needed_is_explained(model):
+    @objective
+    def redness(T, weight):
+        return weight * tf.reduce_mean(T("input")[..., 0], [1, 2])
+
+    assert render(model, redness(2.0), steps=1, retries=0).status == ("ok",)
+    with pytest.raises(TypeError, match=r"redness\(2\): .*\(weight came as int32: for a float write it with a point"):
+        render(model, redness(2), steps=1)
+
+
 def test_pictures_that_are_all_lost_are_not_drawn_to_the_end(model):
     def lost(T):
         lost_by = tf.constant([10.0, 90.0])  # steps; of the second picture, none within 64
@@ -607,6 +652,10 @@ def test_the_network_is_left_as_it_was(model):
         (lambda m: render(m, lambda T: tf.reduce_mean(T("conv9"))), "no layer 'conv9'"),
         (lambda m: render(m, []), "at least one objective"),
         (lambda m: render(m, "conv2:1", steps=-1), "steps must be 0 or more, got -1"),
+        (lambda m: render(m, "conv2:1", param=Pyramid(levels=0)), "1 level or more, got levels=0"),
+        (lambda m: render(m, channel("conv2", 1) - input_diff(REAL[:8, :8])), r"a picture \[8, 8, 3\], but pictures"),
+        (lambda m: dream(m, REAL[..., :2], "conv2"), "image has 2 channels, but the network takes 3"),
+        (lambda m: caricature(m, np.dstack([REAL, REAL[..., :1]]), "conv2"), "image has 4 channels"),
         (lambda m: render(m, "conv2:1", seed=-1), "seed"),
         (lambda m: render(m, "conv2:1", count=0), "count"),
         (lambda m: render(m, "conv2:1", size=0), "size"),

@@ -3,13 +3,15 @@
 import importlib
 import json
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 from recipe_networks import SIZE, WIDTH, open_small
 
-from tf_interp.features import SGD, Pixel, neuron, render
+from tf_interp.features import SGD, Fourier, Pixel, as_objective, neuron, render
 from tf_interp.features.spritemap import EMPTY, spritemap
+from tf_interp.models import open_model
 
 BATCH = importlib.import_module("tf_interp.features.batch")
 EXACT = {"steps": 4, "param": Pixel(), "optimizer": SGD(), "learning_rate": 30.0, "transforms": (), "retries": 0}
@@ -161,4 +163,20 @@ def test_mistakes_are_named(model):
     with pytest.raises(ValueError, match="one picture per unit, got count=2"):
         spritemap(model, "conv2", count=2)
     with pytest.raises(ValueError, match="no unit of layer 'conv2' could be rendered; the first: failed: ValueError"):
+        spritemap(model, "conv2", objective=lambda layer, n: as_objective(lambda T: T(layer)), **EXACT)
+    with pytest.raises(ValueError, match="steps must be 0 or more, got -1"):
         spritemap(model, "conv2", **{**EXACT, "steps": -1})
+    with pytest.raises(TypeError, match=r"channels must be a list of units, got 3: write \[3\]"):
+        spritemap(model, "conv2", channels=3)
+    with pytest.raises(TypeError, match="spritemap needs a Model, got Functional: wrap it with open_model"):
+        spritemap(model.model, "conv2")
+
+
+@pytest.mark.parametrize(("settings", "bands", "shape"), [(Fourier(alpha=True), 3, (4,)), (Fourier(), 4, ())])
+def test_the_fourth_channel_of_a_sheet_is_opacity_only_where_pictures_have_some(settings, bands, shape, tmp_path):
+    network = keras.Sequential([keras.Input((8, 8, bands)), keras.layers.Conv2D(2, 3, name="conv")])
+    result = spritemap(open_model(network), "conv", param=settings, steps=1, retries=0, cache=tmp_path)
+    assert result.cells.shape == (2, 8, 8, 4)
+    assert result.sheet.shape == (8, 16, *shape)
+    with Image.open(result.path) as picture:
+        assert picture.mode == ("RGBA" if shape else "L")

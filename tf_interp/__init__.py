@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tf_interp.groups import find_groups as find_groups
     from tf_interp.models import Model as Model
     from tf_interp.models import open_model as open_model
+    from tf_interp.models import zoo as zoo
     from tf_interp.probe import Probe as Probe
     from tf_interp.records import Record as Record
     from tf_interp.records import Writer as Writer
@@ -87,7 +88,7 @@ _HOMES = {
         "render_many", "spritemap", "transfer_style",
     ),
     "tf_interp.groups": ("Groups", "find_groups"),
-    "tf_interp.models": ("Model", "open_model"),
+    "tf_interp.models": ("Model", "open_model", "zoo"),
     "tf_interp.probe": ("Probe",),
     "tf_interp.records": ("Record", "Writer", "read", "write"),
     "tf_interp.show": ("save_evolution",),

@@ -168,13 +168,16 @@ def _quantize(images: np.ndarray) -> np.ndarray:
     return (np.clip(array, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def make_sheet(images: np.ndarray, columns: int | None = None, longest: int | None = None) -> tuple[np.ndarray, dict]:
+def make_sheet(
+    images: np.ndarray, columns: int | None = None, longest: int | None = None, alpha: bool = False
+) -> tuple[np.ndarray, dict]:
     """Return N pictures as cells of one uint8 picture, row by row, and the sheet's description for a record.
 
     Args:
-        images: float [N,h,w] or [N,h,w,C] in [0,1]; C other than 1, 3 and 4 is shown as the mean over channels.
+        images: float [N,h,w] or [N,h,w,C] in [0,1]; other than grey and RGB is shown as the mean over channels.
         columns: cells per row; None makes the sheet about square.
         longest: shrink cells whose longer side is above this many pixels.
+        alpha: the last of four channels is opacity.
 
     Returns:
         `(sheet, {"rows", "columns", "count"})`; the caller adds the index of the picture as "image".
@@ -183,7 +186,7 @@ def make_sheet(images: np.ndarray, columns: int | None = None, longest: int | No
         >>> make_sheet(np.zeros((3, 4, 4)), columns=2)[0].shape
         (8, 8)
     """
-    if images.ndim == 4 and images.shape[-1] not in (3, 4):
+    if images.ndim == 4 and images.shape[-1] != 3 and not (alpha and images.shape[-1] == 4):
         images = images.mean(-1)
     cells = _quantize(images)
     if longest is not None and max(cells.shape[1:3]) > longest:

@@ -49,7 +49,7 @@ class Features(Part):
         examples: int = 4,
         seed: int = 0,
     ) -> None:
-        self.units = units if isinstance(units, int) else [int(unit) for unit in units]
+        self.units = int(units) if isinstance(units, int | np.integer) else [int(unit) for unit in units]
         if not self.units or (isinstance(self.units, int) and self.units < 1):
             raise ValueError(f"Features needs at least one unit, got units={units!r}")
         self.examples = examples

@@ -41,7 +41,7 @@ def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, in
         wanted = (*wanted, 1)
     if isinstance(wanted, dict) or len(wanted) != 3:
         raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {wanted}")
-    sides = None if size is None else _to_sides(size)
+    sides = None if size is None else to_sides(size)
     if sides is None and isinstance(init, Rendering):
         sides = init.state.shape[:2]
     elif sides is None and init is not None and np.ndim(init) == 4:
@@ -50,7 +50,12 @@ def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, in
     return (int(height), int(width), wanted[2] or 3), (wanted[0] or int(height), wanted[1] or int(width))
 
 
-def _to_sides(size: Any) -> tuple[int, int]:
+def to_sides(size: Any) -> tuple[int, int]:
+    """Return (height, width).
+
+    Args:
+        size: pixels of a side, or (height, width).
+    """
     sides = tuple(size) if isinstance(size, list | tuple | np.ndarray) else (size, size)
     if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, int | np.integer) for n in sides):
         raise TypeError(f"size must be a number of pixels or (height, width), got {size!r}")
@@ -72,6 +77,42 @@ def check_numbers(**numbers: tuple[Any, int]) -> None:
             raise ValueError(f"{name} must be {least} or more, got {value}")
 
 
+def check_settings(
+    *, steps: Any, seed: Any, retries: Any, count: Any, batch_size: Any, learning_rate: Any, **others: Any
+) -> None:
+    """Raise if a number among the settings of a call is none, or too small.
+
+    Args:
+        steps: whole, 0 or more.
+        seed: whole, 0 or more.
+        retries: whole, 0 or more.
+        count: whole, 1 or more.
+        batch_size: whole, 1 or more.
+        learning_rate: any finite number.
+        others: are not looked at.
+    """
+    check_numbers(steps=(steps, 0), seed=(seed, 0), retries=(retries, 0), count=(count, 1), batch_size=(batch_size, 1))
+    number = isinstance(learning_rate, int | float | np.number) and not isinstance(learning_rate, bool)
+    if not number or not np.isfinite(learning_rate):
+        raise TypeError(f"learning_rate must be a number, got {learning_rate!r}")
+
+
+def check_hashable(**settings: Any) -> None:
+    """Raise if settings cannot be compared with those of an earlier call.
+
+    Args:
+        settings: name -> setting.
+    """
+    for name, setting in settings.items():
+        try:
+            hash(setting)
+        except TypeError as error:
+            raise TypeError(
+                f"{name} must be hashable, so that what is compiled can be used again ({error}): lists as tuples, "
+                f"classes of your own as @dataclass(frozen=True); got {setting!r}"
+            ) from error
+
+
 def check_snapshots(snapshots: Any, steps: int) -> tuple[int, ...]:
     """Return the steps after which to keep pictures.
 
@@ -81,11 +122,22 @@ def check_snapshots(snapshots: Any, steps: int) -> tuple[int, ...]:
     """
     if not isinstance(snapshots, Iterable):
         raise TypeError(f"snapshots must be a list of steps, got {snapshots!r}: write [{snapshots!r}]")
-    numbers = tuple(int(number) for number in snapshots)
+    numbers = tuple(snapshots)
+    if not all(isinstance(number, int | np.integer) for number in numbers):
+        raise TypeError(f"snapshots must be whole numbers, got {list(numbers)}")
+    numbers = tuple(int(number) for number in numbers)
     outside = [number for number in numbers if not 1 <= number <= steps]
     if outside:
         raise ValueError(f"snapshots must be steps from 1 to {steps}, got {outside}")
     return numbers
+
+
+def _as_map(shape: tuple) -> tuple:
+    """Return the shape [h,w,C] in which an objective sees a layer's output: dense layers 1 x 1, tokens L x 1."""
+    if len(shape) == 4:  # slices of a volume lie one below the other
+        depth, height = shape[:2]
+        return (None if None in (depth, height) else depth * height, *shape[2:])
+    return {1: (1, 1, *shape), 2: (shape[0], 1, *shape[1:])}.get(len(shape), shape)
 
 
 def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tuple]) -> None:
@@ -101,7 +153,7 @@ def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tup
             model.resolve_target(target)
         for layer, kind, number in term.needs:
             path = model.resolve(layer)
-            shape = shapes.get(layer, shapes.get(path, ()))
+            shape = _as_map(shapes.get(layer, shapes.get(path, ())))
             axis = {"channel": -1, "width": -1, "x": -2, "y": -3}.get(kind)
             extent = None if axis is None or len(shape) < -axis else shape[axis]
             if extent is None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_interp.capture import check_model
 from tf_interp.directions import Directions
-from tf_interp.features.asked import check_objective
+from tf_interp.features.asked import check_numbers, check_objective, check_settings
 from tf_interp.features.cache import RenderedUnit, UnitCache, round_pictures
 from tf_interp.features.objective import Objective, as_objective
 from tf_interp.features.objectives import from_directions
@@ -78,8 +78,8 @@ def render_many(
     objectives = [as_objective(item) for item in listed]
     for item in objectives:
         check_objective(item, model, model.layers)
-    if side is not None and side < 1:
-        raise ValueError(f"side must be 1 pixel or more, got {side}")
+    if side is not None:
+        check_numbers(side=(side, 1))
     own = {key: value for key, value in settings.items() if key != "batch_size"}  # decides the speed only
     kept = None if cache is None else UnitCache(cache, model, {**own, "side": side})
     pending = list(range(len(objectives)))
@@ -115,7 +115,7 @@ class _Job:
                 return [RenderedUnit.without_picture(name, f"failed: {type(error).__name__}: {error}")]
             middle = len(batch) // 2  # halves, until the unit that fails is alone
             return self(batch[:middle]) + self(batch[middle:])
-        self.stopped = any(status.startswith("stopped") for status in rendering.status)
+        self.stopped = rendering.stopped
         images = round_pictures(self._shrink(rendering.images))
         units, count = [], self.options["count"]
         for position, index in enumerate(batch):
@@ -195,4 +195,6 @@ def _check_options(options: dict[str, Any]) -> dict[str, Any]:
     init = options.get("init")
     if init is not None and (not isinstance(init, np.ndarray) or init.ndim != 4 or len(init) != 1):
         raise ValueError("render_many starts all units from the same picture: init must be an array [1,h,w,C]")
-    return {**_OPTIONS, **options}
+    settings = {**_OPTIONS, **options}
+    check_settings(**settings)
+    return settings

@@ -24,7 +24,7 @@ from tf_interp.features.objective import Objective
 from tf_interp.images import to_uint8
 from tf_interp.models.model import Model
 
-_FORMAT = 1  # another number when the same settings no longer give the same pictures
+_FORMAT = 2  # another number when the same settings no longer give the same pictures
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -20,10 +20,12 @@ class Lookup(Protocol):
     Args:
         step: float32 scalar tensor, optimization steps done so far.
         count: pictures that belong to one objective; they follow each other, N is a multiple of it.
+        alpha: whether the last channel of "input" is opacity.
     """
 
     step: Any
     count: int
+    alpha: bool
 
     def __call__(self, layer: str, of: Any = None) -> Any:
         """Return the float32 activation [N,h,w,C] of a layer; dense layers have h = w = 1, token layers w = 1.
@@ -165,7 +167,16 @@ class Term(Objective):
         mine = next(values)
         if rewards_only and self.neutral is not None:
             return tf.constant(self.neutral, tf.float32)
-        value = tf.cast(self.function(T, **self.fixed, **mine), tf.float32)
+        try:
+            value = tf.cast(self.function(T, **self.fixed, **mine), tf.float32)
+        except TypeError as error:
+            whole = [name for name, number in mine.items() if number.dtype == tf.int32]
+            if not whole:
+                raise
+            raise TypeError(
+                f"{self}: {error} ({', '.join(whole)} came as int32: for a float write it with a point, or annotate "
+                f"it in your function, `{whole[0]}: float`)"
+            ) from error
         if value.shape.rank == 0:  # a scalar would mix the pictures of all objectives of the program
             value = T.each(functools.partial(self.function, **self.fixed), mine)
         if value.shape.rank != 1:
@@ -266,7 +277,8 @@ def objective(function: Callable[..., Any] | None = None, *, penalty: bool = Fal
     """Make an objective of one's own from a function of the look-up.
 
     Positional arguments that are numbers or arrays reach the function as tensors [N,...], one row per picture, so that
-    other numbers need no new program. Strings and keyword-only arguments reach it as they are, and make another one.
+    other numbers need no new program; whole numbers as int32, unless the argument is annotated as a `float`. Strings
+    and keyword-only arguments reach it as they are, and make another one.
 
     Args:
         function: `(T, ...) -> [N]` or a scalar.
@@ -277,7 +289,7 @@ def objective(function: Callable[..., Any] | None = None, *, penalty: bool = Fal
 
     Example:
         >>> @objective
-        ... def redness(T, weight):
+        ... def redness(T, weight: float):
         ...     return weight * tf.reduce_mean(T("input")[..., 0], axis=[1, 2])
         >>> str(redness(0.5))
         'redness(0.5)'
@@ -288,6 +300,7 @@ def objective(function: Callable[..., Any] | None = None, *, penalty: bool = Fal
     own = list(signature.parameters.values())[1:]
     outer = signature.replace(parameters=own, return_annotation=Objective)
     keyword_only = {p.name for p in own if p.kind is p.KEYWORD_ONLY}
+    floats = {p.name for p in own if p.annotation in (float, "float")}
 
     @functools.wraps(function)
     def make(*args: Any, **kwargs: Any) -> Objective:
@@ -297,7 +310,7 @@ def objective(function: Callable[..., Any] | None = None, *, penalty: bool = Fal
         values: dict[str, Any] = {}
         for name, value in bound.arguments.items():
             as_is = name in keyword_only or value is None or isinstance(value, str | bool)
-            (fixed if as_is else values)[name] = value
+            (fixed if as_is else values)[name] = np.float32(value) if name in floats and not as_is else value
         needs = tuple(
             (v, "layer", 0) for k, v in fixed.items() if k.startswith("layer") and isinstance(v, str) and v != "input"
         )

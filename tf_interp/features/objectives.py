@@ -83,6 +83,7 @@ def direction(layer: str, vec: Any, cossim_pow: float = 0) -> Objective:
         {"vec": vec},
         needs=((layer, "width", len(vec)),),
         title=_title("direction", layer, cossim_pow),
+        least=0.0 if vec.min(initial=0) >= 0 else None,
     )
 
 

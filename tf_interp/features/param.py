@@ -166,6 +166,10 @@ class Pyramid(Param):
 
     levels: int = 4
 
+    def __post_init__(self) -> None:
+        if self.levels < 1:
+            raise ValueError(f"a pyramid has 1 level or more, got levels={self.levels}")
+
     def variables(self, shape, seeds):  # noqa: D102
         height, width, channels = shape
         sizes = [(max(1, height >> n), max(1, width >> n)) for n in range(self.levels)]
@@ -273,6 +277,8 @@ class Cppn(Param):
 class Maco(Param):
     """Fourier phases only; the magnitudes stay those of natural pictures. For deep networks and transformers.
 
+    There is no flat grey to start from, so `sd` does not count, and of a picture to start from only the phases stay.
+
     Args:
         decay_power: magnitudes are 1 / frequency^decay_power; natural pictures have 1 to 1.5.
         contrast: standard deviation of the pictures before the sigmoid.
@@ -298,7 +304,7 @@ class Maco(Param):
 
     def _raw(self, variables, shape):
         height, width, _ = shape
-        phase = variables[0] * self.rate
+        phase = _tie_phases(variables[0] * self.rate, width)
         magnitude = _natural_magnitude(height, width, self.decay_power) * self.contrast
         spectrum = tf.complex(magnitude * tf.cos(phase), magnitude * tf.sin(phase))
         return tf.transpose(tf.signal.irfft2d(spectrum, fft_length=[height, width]), [0, 2, 3, 1])
@@ -333,6 +339,21 @@ def _inverse_fourier(height: int, width: int, power: float) -> Callable[[Any], A
 
     spec = tf.TensorSpec((None, None, *weight.shape[:2], 2), tf.float32)
     return tf.function(transform, input_signature=[spec], autograph=False)
+
+
+def _tie_phases(phase: Any, width: int) -> Any:
+    """Return phases [N,C,h,w//2+1] of real pictures, whose half spectrum holds some frequencies twice.
+
+    The first column, and the last of an even width, hold a frequency and its mirror image, whose phase is the same with
+    the sign changed; with two phases of their own both would act on the magnitude too. Where a frequency is its own
+    mirror image, the phase is 0 or pi.
+    """
+    height, columns = phase.shape[2:]
+    mirror = tf.roll(tf.reverse(phase, [2]), 1, 2)
+    doubled = (np.arange(columns) == 0) | (2 * np.arange(columns) == width)
+    own = (2 * np.arange(height) % height == 0)[:, None] & doubled
+    flipped = tf.cast(tf.cos(phase) < 0, tf.float32) * np.float32(np.pi)
+    return tf.where(own, flipped, tf.where(doubled, (phase - mirror) / 2, phase))
 
 
 def _frequencies(height: int, width: int) -> np.ndarray:

@@ -105,7 +105,7 @@ def _mean_alpha(T: Lookup) -> Any:
 
 def _alpha(T: Lookup) -> Any:
     x = T("input")
-    if x.shape[-1] not in (2, 4):  # grey or colors, and alpha
+    if not T.alpha:
         raise ValueError(
             f"this objective needs pictures with alpha, got {x.shape[-1]} channels: use param=Fourier(alpha=True)"
         )
@@ -149,7 +149,13 @@ def input_diff(images: Any) -> Objective:
 
 
 def _input_diff(T: Lookup, images: Any) -> Any:
-    return tf.sqrt(tf.reduce_mean((T("input") - images) ** 2, [1, 2, 3]) + 1e-12)
+    x = T("input")
+    if x.shape[1:] != images.shape[1:]:
+        raise ValueError(
+            f"input_diff compares with a picture {images.shape[1:].as_list()}, but pictures {x.shape[1:].as_list()} "
+            "are rendered: give one of that size and number of channels"
+        )
+    return tf.sqrt(tf.reduce_mean((x - images) ** 2, [1, 2, 3]) + 1e-12)
 
 
 def saturation(constant: float = 0.5) -> Objective:

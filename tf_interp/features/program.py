@@ -26,9 +26,15 @@ class _Lookup:
     """What an objective sees, see `objective.Lookup`."""
 
     def __init__(
-        self, pictures: Any, layers: Mapping[str, Any], look: Callable[[Any], Mapping[str, Any]], step: Any, count: int
+        self,
+        pictures: Any,
+        layers: Mapping[str, Any],
+        look: Callable[[Any], Mapping[str, Any]],
+        step: Any,
+        count: int,
+        alpha: bool,
     ) -> None:
-        self.step, self.count = step, count
+        self.step, self.count, self.alpha = step, count, alpha
         self._pictures, self._layers, self._look = pictures, layers, look
         self._others: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 
@@ -52,7 +58,8 @@ class _Lookup:
             pictures.set_shape(self._pictures.shape)
             for key, value in layers.items():
                 value.set_shape(self._layers[key].shape)
-            return tf.cast(function(_Lookup(pictures, layers, self._look, self.step, self.count), **mine), tf.float32)
+            lookup = _Lookup(pictures, layers, self._look, self.step, self.count, self.alpha)
+            return tf.cast(function(lookup, **mine), tf.float32)
 
         items = tf.nest.map_structure(own, (self._pictures, dict(self._layers), dict(values)))
         return tf.repeat(tf.map_fn(one, items, fn_output_signature=tf.float32), self.count)
@@ -237,7 +244,13 @@ class Program:
         done = tf.cast(seed[1], tf.float32)
 
         def transform(pictures: Any) -> Any:
-            return apply(self.transforms, pictures, moves, seed, self.size, clean)
+            moved = apply(self.transforms, pictures, moves, seed, self.size, clean)
+            if self.param.alpha and moved.shape[-1] == self.shape[-1] + 1:
+                raise ValueError(
+                    f"the network takes {self.shape[-1]} channels, without alpha: begin your transforms with "
+                    "CollapseAlpha() of tf_interp.features.transforms"
+                )
+            return moved
 
         pictures = self.param.image(variables, self.shape)
         seen = transform(pictures)
@@ -249,7 +262,7 @@ class Program:
                 images = tf.concat([images, tf.ones_like(images[..., :1])], -1)  # a real picture: all of it is there
             return self._run(transform(images), {}, weights)
 
-        lookup = _Lookup(pictures, layers, look, done, self.count)
+        lookup = _Lookup(pictures, layers, look, done, self.count, self.param.alpha)
         value, reward = self._evaluate(lookup, values, pictures)
         loss, sources = -value, [*variables, seen]
         if silent:
@@ -332,7 +345,7 @@ def _as_grid(a: Any, name: str) -> Any:
     if a.shape.rank is None or a.shape.rank < 2:
         raise ValueError(f"layer {name!r} gives a tensor of shape {a.shape}; expected [N,C], [N,L,C] or [N,h,w,C]")
     if a.shape.rank == 2:
-        return a[:, None, None, :]
+        return tf.expand_dims(tf.expand_dims(a, 1), 1)  # no slice: `redirect` looks for what is behind it
     if a.shape.rank == 3:
-        return a[:, :, None, :]
+        return tf.expand_dims(a, 2)
     return tf.reshape(a, [tf.shape(a)[0], -1, a.shape[-2], a.shape[-1]])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.features.asked import list_objectives
+from tf_interp.capture import check_model
+from tf_interp.features.asked import list_objectives, to_sides
 from tf_interp.features.objective import Lookup, Objective, Term, as_objective
 from tf_interp.features.objectives import channel as channel_objective
 from tf_interp.features.objectives import deepdream, dot_compare
@@ -105,7 +106,7 @@ def interpolate(
         first: an objective, or "layer:channel".
         second: another one.
         count: number of pictures, both ends included.
-        param: parameterization; None is `Shared()`.
+        param: parameterization; None is that of `init` if it is a `Rendering`, else `Shared()`.
         options: of `render`.
 
     Returns:
@@ -125,9 +126,9 @@ def interpolate(
         raise ValueError(f"an interpolation has two ends: count must be 2 or more, got {count}")
     a, b = as_objective(first), as_objective(second)
     along = Term(_position, title="t")
-    rendering = render(
-        model, (1 - along) * a + along * b, count=count, param=Shared() if param is None else param, **options
-    )
+    if param is None and not isinstance(options.get("init"), Rendering):
+        param = Shared()
+    rendering = render(model, (1 - along) * a + along * b, count=count, param=param, **options)
     names = tuple(f"{1 - t:.2f} ({a}) + {t:.2f} ({b})" for t in np.linspace(0, 1, count))
     return dataclasses.replace(rendering, names=names)
 
@@ -173,8 +174,12 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
     """
     first, second = as_objective(a), as_objective(b)
     between = interpolate(model, first, second, count=count, **options)
+    if between.stopped:  # by Ctrl-C: give what there is
+        options.update(steps=0, snapshots=())
     mixtures: list[Objective] = [x * first + y * second for x, y in ((1.0, 0.0), (1.0, 1.0), (0.0, 1.0))]
     alone = render(model, mixtures, **options)
+    if between.stopped:
+        alone = dataclasses.replace(alone, status=("stopped before the first step",) * len(alone))
     names = (str(first), str(first + second), str(second))
     return Interaction(dataclasses.replace(alone, names=names), between)
 
@@ -288,33 +293,40 @@ def dream(
 
     Source: Mordvintsev et al., "Inceptionism: Going Deeper into Neural Networks" (2015).
     """
-    start = fit_picture(model, image, size)
+    start = fit_picture(model, image, size, alpha=getattr(options.get("param"), "alpha", False))
     return render(model, deepdream(layer), init=start[None], size=start.shape[:2], steps=steps, **options)
 
 
-def fit_picture(model: Model, image: Any, size: int | tuple[int, int] | None = None, name: str = "image") -> np.ndarray:
+def fit_picture(
+    model: Model, image: Any, size: int | tuple[int, int] | None = None, name: str = "image", alpha: bool = False
+) -> np.ndarray:
     """Return a picture in the size in which it is to be rendered.
 
     Args:
         model: the network.
-        image: [h,w,C] or [1,h,w,C] in [0,1].
+        image: [h,w,C] or [1,h,w,C] in [0,1]; [h,w] is grey.
         size: side, or (height, width); None is the network's, or the picture's own where that is free.
         name: what the caller calls the picture, for messages.
+        alpha: whether a further channel of opacity is allowed.
 
     Returns:
         float32 array [h,w,C] in [0,1].
 
     Raises:
-        ValueError: if it is not one picture in [0,1].
+        TypeError: if the size is no size.
+        ValueError: if it is not one picture in [0,1], or has other channels than the network takes.
     """
     array = np.asarray(image)
-    pictures = check_images(array[None] if array.ndim == 3 else array, name)
+    check_model(model, "this recipe")
+    sides = None if size is None else to_sides(size)
+    pictures = check_images(array[None] if array.ndim in (2, 3) else array, name)
     if len(pictures) != 1:
         raise ValueError(f"{name} must be one picture [h,w,C], got {len(pictures)} of them")
-    if isinstance(size, int):
-        size = (size, size)
     shape = model.input_shape if isinstance(model.input_shape, tuple) else (None, None)
-    height, width = size or (shape[0] or pictures.shape[1], shape[1] or pictures.shape[2])
+    taken = 1 if len(shape) == 2 and shape[0] else shape[-1]
+    if taken is not None and pictures.shape[3] not in (taken, taken + alpha):
+        raise ValueError(f"{name} has {pictures.shape[3]} channels, but the network takes {taken}")
+    height, width = sides or (shape[0] or pictures.shape[1], shape[1] or pictures.shape[2])
     if pictures.shape[1:3] == (height, width):
         return pictures[0]
     return np.clip(tf.image.resize(pictures, (height, width), antialias=True).numpy()[0], 0, 1)

@@ -64,7 +64,7 @@ def find_gates(layers: Iterable[Any]) -> list[Any]:
     ends = []
     for tensor in layers:
         operation = tensor.op
-        while operation.type in ("Identity", "Cast", "Reshape", "EnsureShape") or (
+        while operation.type in ("Identity", "Cast", "Reshape", "ExpandDims", "EnsureShape") or (
             operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is None
         ):
             operation = operation.inputs[0].op

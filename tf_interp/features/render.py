@@ -12,7 +12,14 @@ import tensorflow as tf
 
 from tf_interp.capture import check_model
 from tf_interp.features import redirect
-from tf_interp.features.asked import check_numbers, check_objective, check_snapshots, choose_sizes, list_objectives
+from tf_interp.features.asked import (
+    check_hashable,
+    check_objective,
+    check_settings,
+    check_snapshots,
+    choose_sizes,
+    list_objectives,
+)
 from tf_interp.features.objective import Objective
 from tf_interp.features.optimizers import SGD, Adam
 from tf_interp.features.param import Fourier, Param
@@ -87,7 +94,9 @@ def render(
     started = time.perf_counter()
     check_model(model, "render")
     model = model.folded
-    check_numbers(steps=(steps, 0), seed=(seed, 0), retries=(retries, 0), count=(count, 1), batch_size=(batch_size, 1))
+    check_settings(
+        steps=steps, seed=seed, retries=retries, count=count, batch_size=batch_size, learning_rate=learning_rate
+    )
     snapshots = check_snapshots(snapshots, steps)
     objectives = list_objectives(objective)
     if param is None:
@@ -105,6 +114,7 @@ def render(
         raise TypeError(
             f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
         )
+    check_hashable(param=param, transforms=tuple(transforms), optimizer=optimizer)
     for item in objectives:
         check_objective(item, model, model.layers)
     job = _Job(
@@ -290,7 +300,6 @@ class _Job:
     ) -> Rendering:
         """Run the steps of one batch once."""
         canvas = self._canvas(objectives, state)
-        least = [item.least for item in objectives for _ in range(self.count)]
         silent = None  # which pictures have no way up, as long as there are any
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
@@ -330,6 +339,8 @@ class _Job:
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
         rows = range(len(images))
+        # SiLU and the like are silent a little below 0; a layer without such a function may well be negative
+        least = [item.least if program.gated else None for item in objectives for _ in range(self.count)]
         return Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
             activations=activations,

@@ -71,6 +71,11 @@ class Rendering:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return any(status.startswith("stopped") for status in self.status)
+
     def restarted(self) -> "Rendering":
         """Return the same pictures to go on from after the network has changed.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tf_interp.capture import check_model
 from tf_interp.features.batch import Engine, RenderedUnit, render_many
 from tf_interp.features.cache import name_file, replace_file
 from tf_interp.features.objective import Objective
@@ -35,6 +36,7 @@ class Spritemap:
         status: N times "ok", or a sentence on what is wrong.
         columns: cells per row of the sheet, about the square root of N.
         path: the sheet as a PNG file, beside it a JSON file with the same name; None without a cache or when stopped.
+        alpha: whether the last channel of a cell is opacity.
     """
 
     layer: str
@@ -44,11 +46,12 @@ class Spritemap:
     status: tuple[str, ...]
     columns: int
     path: pathlib.Path | None = None
+    alpha: bool = False
 
     @property
     def sheet(self) -> np.ndarray:
-        """All cells in one picture, uint8 [H,W,C]; channel n of a whole layer is at row n // columns."""
-        return make_sheet(self.cells, self.columns)[0]
+        """All cells in one picture, uint8 [H,W,3], with alpha [H,W,4], else grey [H,W]; row by row."""
+        return make_sheet(self.cells, self.columns, alpha=self.alpha)[0]
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -93,6 +96,7 @@ def spritemap(
 
     Source: Lucid's spritemap notebook; Olah et al., "The Building Blocks of Interpretability" (2018).
     """
+    check_model(model, "spritemap")
     path = model.resolve(layer)
     chosen = _choose_channels(path, model.layers[path], channels)
     if options.get("count", 1) != 1:
@@ -113,6 +117,7 @@ def spritemap(
         activations=np.array([unit.activations[0] if len(unit.images) else np.nan for unit in units], np.float32),
         status=tuple(unit.status[0] for unit in units),
         columns=math.ceil(math.sqrt(len(units))),
+        alpha=bool(getattr(options.get("param"), "alpha", False)),
     )
     if cache is None or not all(_is_finished(unit) for unit in units):
         return result
@@ -125,6 +130,8 @@ def _choose_channels(path: str, shape: tuple, channels: Sequence[int] | None) ->
         if width is None:
             raise ValueError(f"the number of channels of layer {path!r} is not known: give channels=range(...)")
         return tuple(range(width))
+    if isinstance(channels, int | np.integer):
+        raise TypeError(f"channels must be a list of units, got {channels}: write [{channels}]")
     chosen = tuple(int(index) for index in channels)
     if not chosen:
         raise ValueError("channels is empty; None takes all")
@@ -160,7 +167,7 @@ def _write_sheet(folder: pathlib.Path, result: Spritemap, model: Model) -> pathl
     if not whole:
         buffer = io.BytesIO()
         sheet = result.sheet
-        Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(buffer, "PNG")
+        Image.fromarray(sheet).save(buffer, "PNG")
         png = buffer.getvalue()
         replace_file(picture, lambda file: file.write(png))
         text = json.dumps({**about, "png": hashlib.blake2b(png, digest_size=16).hexdigest()}, indent=1)

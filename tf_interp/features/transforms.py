@@ -207,7 +207,7 @@ def apply(
         matrices: [R,3,3], what `plan` gave for the geometric ones.
         seed: int32 [2] for the others; the same seed is the same transform.
         size: (height, width) of the result; pictures of another size are enlarged or shrunk to fit.
-        clean: bool scalar; if true those others are left out, unless they change the shape.
+        clean: bool scalar; if true those others are left out, or have one fixed seed if they change the shape.
 
     Returns:
         float32 tensor [N,height,width,C].
@@ -221,8 +221,9 @@ def apply(
         if geometric:
             images = warp(images, next(moves), (images.shape[1], images.shape[2]))
             continue
+        used = tf.where(clean, tf.zeros_like(seed), seed)  # clean pictures are compared, on the same background
         for number, transform in enumerate(items):
-            changed = transform(images, seed + tf.constant([0, (16 * index + number + 1) << 20]))
+            changed = transform(images, used + tf.constant([0, (16 * index + number + 1) << 20]))
             images = tf.where(clean, images, changed) if changed.shape[1:] == images.shape[1:] else changed
     return images if tuple(images.shape[1:3]) == tuple(size) else warp(images, tf.eye(3), size, zoom)
 

@@ -338,7 +338,7 @@ class Model:
 
         Raises:
             TypeError: if it is something else.
-            ValueError: if the name is unknown or the index outside the logits.
+            ValueError: if the name is unknown or that of several classes, or the index outside the logits.
         """
         if callable(target):
             return target
@@ -351,7 +351,10 @@ class Model:
                     else "the model has no class_names: give an index"
                 )
                 raise ValueError(f"no class {target!r}; {known}")
-            index = names.index(target)
+            same = [index for index, name in enumerate(names) if name == target]
+            if len(same) > 1:
+                raise ValueError(f"several classes are called {target!r}: give an index, one of {same}")
+            index = same[0]
             if len(names) == 2 and self.layers["output"][-1:] == (1,):
                 if index == 0:
                     raise ValueError(
