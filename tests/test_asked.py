@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tf_interp.features import Adam, Fourier, Shared, dream, input_diff, neuron, render
-from tf_interp.features.asked import choose_sizes
+from tf_interp.features import Adam, Fourier, Shared, caricature, dream, input_diff, neuron, render
+from tf_interp.features.asked import check_objective, choose_sizes
 from tf_interp.models import open_model
 
 L = keras.layers
@@ -30,6 +31,7 @@ WRONG = {
         "param must be hashable",
     ),
     "no learning rate": ({"learning_rate": None}, TypeError, "learning_rate must be a number, got None"),
+    "an infinite learning rate": ({"learning_rate": np.inf}, ValueError, "learning_rate must be finite, got inf"),
     "half a snapshot": ({"snapshots": [2.7]}, TypeError, "snapshots must be whole numbers, got \\[2.7\\]"),
     "one snapshot": ({"snapshots": 3}, TypeError, "snapshots must be a list of steps, got 3"),
     "late snapshots": (
@@ -47,8 +49,10 @@ def test_wrong_arguments(model, case):
         render(model, "conv:1", **options)
 
 
-def test_numbers_of_numpy_are_numbers(model):
-    options = {"size": np.int64(12), "steps": np.int32(1), "seed": np.int64(3), "retries": 0}
+@pytest.mark.parametrize("rate", [np.array(0.05), tf.constant(0.05), tf.Variable(0.05)])
+def test_numbers_of_numpy_are_numbers(model, rate):
+    options = {"size": np.int64(12), "steps": np.int32(1), "seed": np.int64(3), "retries": 0, "learning_rate": rate}
+    options["snapshots"] = np.linspace(1, 1, 1)
     assert render(model, "conv:1", **options).images.shape == (1, 12, 12, 3)
 
 
@@ -62,16 +66,34 @@ def test_recipes_take_grey_pictures_and_sizes_of_numpy():
     model = open_model(keras.Sequential([keras.Input((16, 16, 1)), L.Conv2D(4, 3, name="conv")]))
     drawn = dream(model, np.full((20, 20), 0.5), "conv", size=np.int64(12), steps=1, retries=0)
     assert drawn.images.shape == (1, 12, 12, 1)
+    lines = keras.Sequential([keras.Input((None, 28)), L.Lambda(lambda x: x[..., None]), L.Conv2D(3, 3, name="conv")])
+    drawn = dream(open_model(lines), np.full((20, 28, 1), 0.5), "conv", steps=1, retries=0)
+    assert drawn.images.shape == (1, 20, 28, 1)
+
+
+def test_recipes_leave_it_to_preprocessing_to_make_color_of_grey(model):
+    own = open_model(model.model, preprocess=lambda x: tf.repeat(x, 3, -1) if x.shape[-1] == 1 else x)
+    drawn = caricature(own, np.full((16, 16, 1), 0.5), "conv", steps=1, retries=0)
+    assert drawn.images.shape == (1, 16, 16, 3)
+    with pytest.raises(ValueError, match="image has 1 channels, but the network takes 3"):
+        caricature(model, np.full((16, 16, 1), 0.5), "conv")
 
 
 def test_positions_of_tokens_are_rows():
     network = keras.Sequential([keras.Input((8, 8, 3)), L.Reshape((16, 12)), L.Dense(6, name="tokens")])
     model = open_model(network)
-    assert render(model, neuron("tokens", 2, x=0, y=15), steps=1, retries=0).images.shape == (1, 8, 8, 3)
+    check_objective(neuron("tokens", 2, x=0, y=15), model, model.layers)
     with pytest.raises(ValueError, match=r"has columns 0\.\.0, got 5"):
-        render(model, neuron("tokens", 2, x=5))
+        check_objective(neuron("tokens", 2, x=5), model, model.layers)
     with pytest.raises(ValueError, match=r"has rows 0\.\.15, got 16"):
-        render(model, neuron("tokens", 2, y=16))
+        check_objective(neuron("tokens", 2, y=16), model, model.layers)
+
+
+def test_a_layer_that_is_one_number_is_refused():
+    inputs = keras.Input((8, 8, 3))
+    mean = L.Lambda(lambda x: tf.reduce_mean(x, [1, 2, 3]), output_shape=(), name="mean")
+    with pytest.raises(ValueError, match="layer 'mean' gives a tensor of shape"):
+        render(open_model(keras.Model(inputs, mean(inputs))), "mean:0", steps=1)
 
 
 def test_a_network_of_two_inputs_is_refused():

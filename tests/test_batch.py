@@ -309,6 +309,8 @@ def test_mistakes_are_named_before_anything_is_rendered(model, calls, tmp_path):
         render_many(model, channel("conv2", 1))
     with pytest.raises(TypeError, match="wrap it with open_model"):
         render_many(model.model, SPECS)
+    with pytest.raises(TypeError, match="param must be hashable"):
+        render_many(model, SPECS, param=Shared(parts=[(1, 2)]))
     with pytest.raises(ValueError, match="side must be 1 or more, got 0"):
         render_many(model, SPECS, side=0)
     opaque = object()

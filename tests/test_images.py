@@ -170,7 +170,9 @@ def test_uint8_comes_back_unchanged():
     assert np.array_equal(to_uint8(values / 255.0), values)
 
 
-@pytest.mark.parametrize(("channels", "tail"), [((), ()), ((1,), ()), ((3,), (3,)), ((4,), ()), ((7,), ())])
+@pytest.mark.parametrize(
+    ("channels", "tail"), [((), ()), ((1,), ()), ((2,), ()), ((3,), (3,)), ((4,), (3,)), ((7,), ())]
+)
 def test_sheet_holds_the_cells_row_by_row(channels, tail):
     cells = np.stack([np.full((2, 3, *channels), value / 10) for value in range(5)])
     sheet, about = make_sheet(cells, columns=2)
@@ -186,7 +188,9 @@ def test_sheet_holds_the_cells_row_by_row(channels, tail):
 def test_the_fourth_channel_is_opacity_if_one_says_so():
     cells = np.random.default_rng(0).uniform(0, 1, (1, 2, 3, 4))
     np.testing.assert_array_equal(make_sheet(cells, alpha=True)[0], to_uint8(cells)[0])
-    np.testing.assert_array_equal(make_sheet(cells)[0], to_uint8(cells.mean(-1))[0])
+    np.testing.assert_array_equal(make_sheet(cells)[0], to_uint8(cells[..., :3])[0])
+    np.testing.assert_array_equal(make_sheet(cells[..., 2:], alpha=True)[0], to_uint8(cells[..., 2])[0])
+    np.testing.assert_array_equal(make_sheet(cells[..., 1:], alpha=True)[0], to_uint8(cells[..., 1:3].mean(-1))[0])
 
 
 def test_sheet_is_about_square_and_its_cells_no_longer_than_asked():

@@ -18,6 +18,7 @@ from tf_interp.features.recipes import (
     interpolate,
     positive_negative,
 )
+from tf_interp.features.style import transfer_style
 
 EXACT = {
     "param": Pixel(),
@@ -132,7 +133,10 @@ def test_interaction_stops_at_ctrl_c(model, monkeypatch):
     monkeypatch.setattr(Program, "step", interrupted)
     result = interaction(model, *ENDS, count=3, snapshots=(5,), **FAST)
     assert result.between.status == ("stopped after 2 of 12 steps",) * 3
-    assert result.alone.status == ("stopped before the first step",) * 3
+    assert result.alone.status == ("stopped after 0 of 12 steps",) * 3
+    assert np.isnan(result.alone.losses).all()
+    assert np.isnan(result.alone.activations).all()
+    assert result.alone.losses.shape == result.between.losses.shape
     assert len(done) == 3
     assert np.isfinite(result.alone.images).all()
 
@@ -142,6 +146,20 @@ def test_an_interpolation_goes_on_with_what_it_was_drawn_with(model):
     again = interpolate(model, *ENDS, count=3, init=first, **FAST)
     assert again.state.param == Pixel()
     assert again.state.step == 24
+
+
+def test_recipes_take_pictures_with_alpha_where_pictures_have_it(model):
+    clear = np.dstack([REAL, np.full(SIZE[:2], 0.5, np.float32)])
+    options = {"param": Fourier(alpha=True), "steps": 1, "retries": 0}
+    layers = {"content_layer": "conv2", "style_layers": "conv2"}
+    for drawn in (
+        caricature(model, clear, "conv2", **options),
+        dream(model, clear, "conv2", **options),
+        transfer_style(model, clear, clear, **layers, **options),
+    ):
+        assert drawn.images.shape == (1, *SIZE[:2], 4)
+    with pytest.raises(ValueError, match="style has 4 channels, but the network takes 3"):
+        transfer_style(model, REAL, clear, **layers)
 
 
 def test_a_grid_shows_every_unit_alone_and_every_pair(model):

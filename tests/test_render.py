@@ -157,6 +157,28 @@ def test_alpha_is_beside_any_number_of_channels(bands):
         render(model, clear, steps=1)
     with pytest.raises(ValueError, match=f"the network takes {bands} channels, without alpha: begin your transforms"):
         render(model, "conv:1", param=Fourier(alpha=True), transforms=(), steps=1)
+    own = open_model(model.model, preprocess=lambda x: x[..., :bands] * x[..., -1:] if x.shape[-1] > bands else x)
+    assert render(own, "conv:1", param=Fourier(alpha=True), transforms=(), steps=1, retries=0).status == ("ok",)
+
+
+@pytest.mark.parametrize("pooling", [L.GlobalAveragePooling2D, L.MaxPooling2D])
+def test_a_silent_unit_is_seen_behind_pooling(pooling):
+    below = keras.initializers.Constant(-5)
+    silu = L.Conv2D(5, 1, activation="silu", kernel_initializer="ones", bias_initializer=below)
+    model = open_model(keras.Sequential([keras.Input((8, 8, 3)), silu, pooling(name="pool")]))
+    drawn = render(model, "pool:2", steps=8, retries=0)
+    assert render(model, "pool:2", steps=0).activations[0] < drawn.activations[0] < 0
+    assert drawn.status[0].startswith("did not activate")
+
+
+def test_many_silent_units_do_not_hide_an_active_one():
+    conv = L.Conv2D(64, 3, activation="silu", name="conv")
+    conv.build((None, 16, 16, 3))
+    conv.bias.assign([0.0] * 8 + [-1.5] * 56)
+    model = open_model(keras.Sequential([keras.Input((16, 16, 3)), conv]))
+    drawn = render(model, direction("conv", np.ones(64)), steps=16, retries=0)
+    assert drawn.activations[0] < 0
+    assert drawn.status == ("ok",)
 
 
 def test_what_a_picture_with_alpha_reaches_is_seen_on_one_background(model):
@@ -566,8 +588,15 @@ def test_a_whole_number_where_a_float_is_needed_is_explained(model):
         return weight * tf.reduce_mean(T("input")[..., 0], [1, 2])
 
     assert render(model, redness(2.0), steps=1, retries=0).status == ("ok",)
-    with pytest.raises(TypeError, match=r"redness\(2\): .*\(weight came as int32: for a float write it with a point"):
+    with pytest.raises(TypeError, match=r"redness\(2\): .*\(as int32 came weight: write floats with a point"):
         render(model, redness(2), steps=1)
+
+    @objective
+    def broken(T, n):
+        return len(T("input"), n)
+
+    with pytest.raises(TypeError, match=r"exactly one argument \(2 given\)$"):
+        render(model, broken(1), steps=1)
 
 
 def test_pictures_that_are_all_lost_are_not_drawn_to_the_end(model):

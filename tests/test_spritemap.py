@@ -172,11 +172,11 @@ def test_mistakes_are_named(model):
         spritemap(model.model, "conv2")
 
 
-@pytest.mark.parametrize(("settings", "bands", "shape"), [(Fourier(alpha=True), 3, (4,)), (Fourier(), 4, ())])
+@pytest.mark.parametrize(("settings", "bands", "shape"), [(Fourier(alpha=True), 3, (4,)), (Fourier(), 4, (3,))])
 def test_the_fourth_channel_of_a_sheet_is_opacity_only_where_pictures_have_some(settings, bands, shape, tmp_path):
     network = keras.Sequential([keras.Input((8, 8, bands)), keras.layers.Conv2D(2, 3, name="conv")])
     result = spritemap(open_model(network), "conv", param=settings, steps=1, retries=0, cache=tmp_path)
     assert result.cells.shape == (2, 8, 8, 4)
     assert result.sheet.shape == (8, 16, *shape)
     with Image.open(result.path) as picture:
-        assert picture.mode == ("RGBA" if shape else "L")
+        assert picture.mode == ("RGBA" if shape == (4,) else "RGB")

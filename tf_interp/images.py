@@ -174,10 +174,11 @@ def make_sheet(
     """Return N pictures as cells of one uint8 picture, row by row, and the sheet's description for a record.
 
     Args:
-        images: float [N,h,w] or [N,h,w,C] in [0,1]; other than grey and RGB is shown as the mean over channels.
+        images: float [N,h,w] or [N,h,w,C] in [0,1]; of four channels the first three are
+            shown as colors, of other numbers the mean.
         columns: cells per row; None makes the sheet about square.
         longest: shrink cells whose longer side is above this many pixels.
-        alpha: the last of four channels is opacity.
+        alpha: the last channel is opacity; it is shown beside colors and left out beside others.
 
     Returns:
         `(sheet, {"rows", "columns", "count"})`; the caller adds the index of the picture as "image".
@@ -186,7 +187,9 @@ def make_sheet(
         >>> make_sheet(np.zeros((3, 4, 4)), columns=2)[0].shape
         (8, 8)
     """
-    if images.ndim == 4 and images.shape[-1] != 3 and not (alpha and images.shape[-1] == 4):
+    if images.ndim == 4 and alpha != (images.shape[-1] == 4):  # opacity beside no colors, or a fourth band
+        images = images[..., :-1]
+    if images.ndim == 4 and images.shape[-1] not in (3, 4):
         images = images.mean(-1)
     cells = _quantize(images)
     if longest is not None and max(cells.shape[1:3]) > longest:

@@ -36,11 +36,7 @@ def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, in
         size: pixels of a side, (height, width), or None.
         init: what the pictures start from: images, a `Rendering`, or None.
     """
-    wanted = model.input_shape or (None, None, 3)
-    if not isinstance(wanted, dict) and len(wanted) == 2:
-        wanted = (*wanted, 1)
-    if isinstance(wanted, dict) or len(wanted) != 3:
-        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {wanted}")
+    wanted = read_input_shape(model)
     sides = None if size is None else to_sides(size)
     if sides is None and isinstance(init, Rendering):
         sides = init.state.shape[:2]
@@ -48,6 +44,20 @@ def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, in
         sides = np.shape(init)[1:3]
     height, width = sides or (wanted[0] or _DEFAULT_SIZE, wanted[1] or _DEFAULT_SIZE)
     return (int(height), int(width), wanted[2] or 3), (wanted[0] or int(height), wanted[1] or int(width))
+
+
+def read_input_shape(model: Model) -> tuple[int | None, int | None, int | None]:
+    """Return (h, w, C) of what a network takes, None where that is free.
+
+    Args:
+        model: the network.
+    """
+    wanted = model.input_shape or (None, None, 3)
+    if not isinstance(wanted, dict) and len(wanted) == 2:
+        wanted = (*wanted, 1)
+    if isinstance(wanted, dict) or len(wanted) != 3:
+        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {wanted}")
+    return wanted
 
 
 def to_sides(size: Any) -> tuple[int, int]:
@@ -64,6 +74,17 @@ def to_sides(size: Any) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
+def has_alpha(options: Mapping[str, Any]) -> bool:
+    """Return whether pictures of a call of `render` with such options have alpha.
+
+    Args:
+        options: keyword arguments of `render`.
+    """
+    start = options.get("init")
+    param = options.get("param") or (start.state.param if isinstance(start, Rendering) else None)
+    return bool(getattr(param, "alpha", False))
+
+
 def check_numbers(**numbers: tuple[Any, int]) -> None:
     """Raise if a number is too small or none at all.
 
@@ -78,9 +99,19 @@ def check_numbers(**numbers: tuple[Any, int]) -> None:
 
 
 def check_settings(
-    *, steps: Any, seed: Any, retries: Any, count: Any, batch_size: Any, learning_rate: Any, **others: Any
+    *,
+    steps: Any,
+    seed: Any,
+    retries: Any,
+    count: Any,
+    batch_size: Any,
+    learning_rate: Any,
+    param: Any,
+    transforms: Any,
+    optimizer: Any,
+    **others: Any,
 ) -> None:
-    """Raise if a number among the settings of a call is none, or too small.
+    """Raise if a number among the settings of a call is none, or too small, or a setting cannot be compared.
 
     Args:
         steps: whole, 0 or more.
@@ -89,23 +120,22 @@ def check_settings(
         count: whole, 1 or more.
         batch_size: whole, 1 or more.
         learning_rate: any finite number.
+        param: hashable, so that a later call can use what was compiled for it.
+        transforms: a list or tuple of hashable ones.
+        optimizer: hashable.
         others: are not looked at.
     """
     check_numbers(steps=(steps, 0), seed=(seed, 0), retries=(retries, 0), count=(count, 1), batch_size=(batch_size, 1))
-    number = isinstance(learning_rate, int | float | np.number) and not isinstance(learning_rate, bool)
-    if not number or not np.isfinite(learning_rate):
-        raise TypeError(f"learning_rate must be a number, got {learning_rate!r}")
-
-
-def check_hashable(**settings: Any) -> None:
-    """Raise if settings cannot be compared with those of an earlier call.
-
-    Args:
-        settings: name -> setting.
-    """
+    try:
+        finite = np.isfinite(float(learning_rate))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"learning_rate must be a number, got {learning_rate!r}") from error
+    if not finite:
+        raise ValueError(f"learning_rate must be finite, got {learning_rate}")
+    settings = {"param": param, "transforms": transforms, "optimizer": optimizer}
     for name, setting in settings.items():
         try:
-            hash(setting)
+            hash(tuple(setting) if isinstance(setting, list) else setting)
         except TypeError as error:
             raise TypeError(
                 f"{name} must be hashable, so that what is compiled can be used again ({error}): lists as tuples, "
@@ -123,7 +153,7 @@ def check_snapshots(snapshots: Any, steps: int) -> tuple[int, ...]:
     if not isinstance(snapshots, Iterable):
         raise TypeError(f"snapshots must be a list of steps, got {snapshots!r}: write [{snapshots!r}]")
     numbers = tuple(snapshots)
-    if not all(isinstance(number, int | np.integer) for number in numbers):
+    if not all(int(number) == number for number in numbers):
         raise TypeError(f"snapshots must be whole numbers, got {list(numbers)}")
     numbers = tuple(int(number) for number in numbers)
     outside = [number for number in numbers if not 1 <= number <= steps]
@@ -134,10 +164,14 @@ def check_snapshots(snapshots: Any, steps: int) -> tuple[int, ...]:
 
 def _as_map(shape: tuple) -> tuple:
     """Return the shape [h,w,C] in which an objective sees a layer's output: dense layers 1 x 1, tokens L x 1."""
-    if len(shape) == 4:  # slices of a volume lie one below the other
-        depth, height = shape[:2]
-        return (None if None in (depth, height) else depth * height, *shape[2:])
-    return {1: (1, 1, *shape), 2: (shape[0], 1, *shape[1:])}.get(len(shape), shape)
+    match shape:
+        case (channels,):
+            return 1, 1, channels
+        case (tokens, channels):
+            return tokens, 1, channels
+        case (depth, height, width, channels):  # slices of a volume lie one below the other
+            return None if None in (depth, height) else depth * height, width, channels
+    return shape
 
 
 def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tuple]) -> None:

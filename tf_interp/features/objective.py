@@ -171,11 +171,11 @@ class Term(Objective):
             value = tf.cast(self.function(T, **self.fixed, **mine), tf.float32)
         except TypeError as error:
             whole = [name for name, number in mine.items() if number.dtype == tf.int32]
-            if not whole:
+            if not whole or "int32" not in str(error):
                 raise
             raise TypeError(
-                f"{self}: {error} ({', '.join(whole)} came as int32: for a float write it with a point, or annotate "
-                f"it in your function, `{whole[0]}: float`)"
+                f"{self}: {error} (as int32 came {', '.join(whole)}: write floats with a point, or annotate them in "
+                "the function, `weight: float`)"
             ) from error
         if value.shape.rank == 0:  # a scalar would mix the pictures of all objectives of the program
             value = T.each(functools.partial(self.function, **self.fixed), mine)

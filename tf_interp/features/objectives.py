@@ -83,7 +83,7 @@ def direction(layer: str, vec: Any, cossim_pow: float = 0) -> Objective:
         {"vec": vec},
         needs=((layer, "width", len(vec)),),
         title=_title("direction", layer, cossim_pow),
-        least=0.0 if vec.min(initial=0) >= 0 else None,
+        least=0.0 if np.count_nonzero(vec) == 1 and vec.max() > 0 else None,  # as for `channel`
     )
 
 
@@ -248,11 +248,11 @@ def dot_compare(layer: str, images: Any, cossim_pow: float = 0, weights: Any = N
     inversion (Mahendran & Vedaldi, 2015).
     """
     fixed = {"layer": layer, "cossim_pow": float(cossim_pow)}
-    values, needs = {"images": to_picture(images)}, (layer, "layer", 0)
+    values, need = {"images": to_picture(images)}, (layer, "layer", 0)
     if weights is not None:
         values["weights"] = _vector(weights, 1, "weights")
-        needs = (layer, "width", len(values["weights"]))
-    return Term(_dot_compare, fixed, values, needs=(needs,), title=_title("dot_compare", layer, cossim_pow))
+        need = (layer, "width", len(values["weights"]))
+    return Term(_dot_compare, fixed, values, needs=(need,), title=_title("dot_compare", layer, cossim_pow))
 
 
 def _dot_compare(T: Lookup, layer: str, cossim_pow: float, images: Any, weights: Any = None) -> Any:

@@ -345,15 +345,16 @@ def _tie_phases(phase: Any, width: int) -> Any:
     """Return phases [N,C,h,w//2+1] of real pictures, whose half spectrum holds some frequencies twice.
 
     The first column, and the last of an even width, hold a frequency and its mirror image, whose phase is the same with
-    the sign changed; with two phases of their own both would act on the magnitude too. Where a frequency is its own
-    mirror image, the phase is 0 or pi.
+    the sign changed; with two phases of their own both would act on the magnitude too. So the lower half counts. Where
+    a frequency is its own mirror image, the phase is 0 or pi.
     """
-    height, columns = phase.shape[2:]
-    mirror = tf.roll(tf.reverse(phase, [2]), 1, 2)
-    doubled = (np.arange(columns) == 0) | (2 * np.arange(columns) == width)
-    own = (2 * np.arange(height) % height == 0)[:, None] & doubled
+    rows, columns = np.arange(phase.shape[2])[:, None], np.arange(phase.shape[3])
+    doubled = (columns == 0) | (2 * columns == width)
+    own = doubled & (2 * rows % len(rows) == 0)
+    upper = doubled & (2 * rows > len(rows))
     flipped = tf.cast(tf.cos(phase) < 0, tf.float32) * np.float32(np.pi)
-    return tf.where(own, flipped, tf.where(doubled, (phase - mirror) / 2, phase))
+    mirror = tf.roll(tf.reverse(phase, [2]), 1, 2)
+    return tf.where(own, flipped, tf.where(upper, -mirror, phase))
 
 
 def _frequencies(height: int, width: int) -> np.ndarray:

@@ -148,7 +148,7 @@ class Program:
         self._functions: dict[tuple, Any] = {}
         self._steps: dict[tuple, Any] = {}
         self._planned: tuple[tuple[int, int], list[tuple[Any, Any]]] | None = None
-        self._gated = False
+        self._gated = self._signed = False
         self._lock = threading.RLock()
 
     def look(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
@@ -186,6 +186,11 @@ class Program:
     def gated(self) -> bool:
         """Whether a wanted layer ends in a function that falls somewhere, such as SiLU; known once traced."""
         return self._gated
+
+    @property
+    def signed(self) -> bool:
+        """Whether a wanted layer may well be negative, such as a convolution; known once traced."""
+        return self._signed
 
     def traces(self) -> int:
         """Return how often anything was traced."""
@@ -244,18 +249,20 @@ class Program:
         done = tf.cast(seed[1], tf.float32)
 
         def transform(pictures: Any) -> Any:
-            moved = apply(self.transforms, pictures, moves, seed, self.size, clean)
-            if self.param.alpha and moved.shape[-1] == self.shape[-1] + 1:
-                raise ValueError(
-                    f"the network takes {self.shape[-1]} channels, without alpha: begin your transforms with "
-                    "CollapseAlpha() of tf_interp.features.transforms"
-                )
-            return moved
+            return apply(self.transforms, pictures, moves, seed, self.size, clean)
 
         pictures = self.param.image(variables, self.shape)
         seen = transform(pictures)
         changed = {**weightless.GRADIENTS, **(redirect.GRADIENTS if silent else {})}
-        layers = self._run(seen, changed, weights)
+        try:
+            layers = self._run(seen, changed, weights)
+        except ValueError as error:
+            if self.param.alpha and seen.shape[-1] > self.shape[-1]:
+                raise ValueError(
+                    f"the network takes {self.shape[-1]} channels, without alpha: begin your transforms with "
+                    f"CollapseAlpha() of tf_interp.features.transforms ({error})"
+                ) from error
+            raise
 
         def look(images: Any) -> Mapping[str, Any]:
             if self.param.alpha and images.shape[-1] == self.shape[-1]:
@@ -270,6 +277,7 @@ class Program:
         else:
             *gradients, push = tf.gradients(loss, sources)
             self._gated = bool(redirect.find_gates(layers.values()))
+            self._signed = redirect.any_signed(layers.values())
         if any(gradient is None for gradient in gradients):
             raise ValueError(
                 f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"

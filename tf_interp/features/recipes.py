@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.capture import check_model
-from tf_interp.features.asked import list_objectives, to_sides
+from tf_interp.features.asked import has_alpha, list_objectives, read_input_shape, to_sides
 from tf_interp.features.objective import Lookup, Objective, Term, as_objective
 from tf_interp.features.objectives import channel as channel_objective
 from tf_interp.features.objectives import deepdream, dot_compare
@@ -179,7 +179,11 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
     mixtures: list[Objective] = [x * first + y * second for x, y in ((1.0, 0.0), (1.0, 1.0), (0.0, 1.0))]
     alone = render(model, mixtures, **options)
     if between.stopped:
-        alone = dataclasses.replace(alone, status=("stopped before the first step",) * len(alone))
+        nothing = np.full_like(between.losses, np.nan, shape=(len(between.losses), len(alone)))
+        status = (f"stopped after 0 of {len(nothing)} steps",) * len(alone)
+        alone = dataclasses.replace(
+            alone, status=status, losses=nothing, activations=np.full_like(alone.activations, np.nan)
+        )
     names = (str(first), str(first + second), str(second))
     return Interaction(dataclasses.replace(alone, names=names), between)
 
@@ -260,7 +264,7 @@ def caricature(
     Source: Lucid, `recipes.caricature`; Mahendran & Vedaldi, "Understanding deep image representations by inverting
     them" (2015).
     """
-    real = fit_picture(model, image, size)
+    real = fit_picture(model, image, size, alpha=has_alpha(options))
     names = [layers] if isinstance(layers, str) else list(layers)
     return render(model, [dot_compare(name, real, cossim_pow) for name in names], size=real.shape[:2], **options)
 
@@ -293,7 +297,7 @@ def dream(
 
     Source: Mordvintsev et al., "Inceptionism: Going Deeper into Neural Networks" (2015).
     """
-    start = fit_picture(model, image, size, alpha=getattr(options.get("param"), "alpha", False))
+    start = fit_picture(model, image, size, alpha=has_alpha(options))
     return render(model, deepdream(layer), init=start[None], size=start.shape[:2], steps=steps, **options)
 
 
@@ -322,10 +326,11 @@ def fit_picture(
     pictures = check_images(array[None] if array.ndim in (2, 3) else array, name)
     if len(pictures) != 1:
         raise ValueError(f"{name} must be one picture [h,w,C], got {len(pictures)} of them")
-    shape = model.input_shape if isinstance(model.input_shape, tuple) else (None, None)
-    taken = 1 if len(shape) == 2 and shape[0] else shape[-1]
-    if taken is not None and pictures.shape[3] not in (taken, taken + alpha):
-        raise ValueError(f"{name} has {pictures.shape[3]} channels, but the network takes {taken}")
+    shape, channels = read_input_shape(model), pictures.shape[3]
+    taken = shape[2] or channels
+    made = channels < taken and model.preprocess is not None  # by preprocessing, such as color from grey
+    if not made and channels not in (taken, taken + alpha):
+        raise ValueError(f"{name} has {channels} channels, but the network takes {taken}")
     height, width = sides or (shape[0] or pictures.shape[1], shape[1] or pictures.shape[2])
     if pictures.shape[1:3] == (height, width):
         return pictures[0]

@@ -27,6 +27,11 @@ GRADIENTS = {"Relu": "TfInterpRedirectedRelu", "Relu6": "TfInterpRedirectedRelu6
 _UNARY = ("Sigmoid", "Tanh", "Erf", "Erfc", "Softplus", "Relu6", "Neg", "Square", "Cast", "Identity")
 _BINARY = ("Mul", "RealDiv", "AddV2", "Sub", "Pow")
 _BENDING = ("Sigmoid", "Tanh", "Erf", "Erfc", "Relu6")
+_PASSING = ("Identity", "Cast", "Reshape", "ExpandDims", "EnsureShape")
+_SIGNED = (
+    "BiasAdd", "Add", "AddV2", "Sub", "Conv2D", "DepthwiseConv2dNative", "FusedBatchNormV3", "MatMul", "BatchMatMulV2",
+    "BatchMatMulV3", "Einsum", "Tanh",
+)  # fmt: skip
 _LONGEST = 16  # operations in a gate
 
 _current = threading.local()  # .silent: bool [N], while gradients are built
@@ -55,6 +60,23 @@ def gradients(loss: Any, sources: list[Any], silent: Any, layers: Iterable[Any])
         del _current.silent
 
 
+def any_signed(layers: Iterable[Any]) -> bool:
+    """Return whether one of some layers ends in a sum, a product of matrices or tanh: below 0 it is not silent.
+
+    Args:
+        layers: tensors.
+    """
+    return any(_end(tensor).type in _SIGNED for tensor in layers)
+
+
+def _end(tensor: Any) -> Any:
+    """Return the operation that a layer ends in."""
+    operation = tensor.op
+    while operation.type in _PASSING or (operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is None):
+        operation = operation.inputs[0].op
+    return operation
+
+
 def find_gates(layers: Iterable[Any]) -> list[Any]:
     """Return the last operations of those layers that end in a function that is its input times a gate.
 
@@ -63,11 +85,7 @@ def find_gates(layers: Iterable[Any]) -> list[Any]:
     """
     ends = []
     for tensor in layers:
-        operation = tensor.op
-        while operation.type in ("Identity", "Cast", "Reshape", "ExpandDims", "EnsureShape") or (
-            operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is None
-        ):
-            operation = operation.inputs[0].op
+        operation = _end(tensor)
         if operation.type == "IdentityN" or find_gate(operation) is not None:
             ends.append(operation)
     return ends

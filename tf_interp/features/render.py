@@ -13,7 +13,6 @@ import tensorflow as tf
 from tf_interp.capture import check_model
 from tf_interp.features import redirect
 from tf_interp.features.asked import (
-    check_hashable,
     check_objective,
     check_settings,
     check_snapshots,
@@ -95,7 +94,15 @@ def render(
     check_model(model, "render")
     model = model.folded
     check_settings(
-        steps=steps, seed=seed, retries=retries, count=count, batch_size=batch_size, learning_rate=learning_rate
+        steps=steps,
+        seed=seed,
+        retries=retries,
+        count=count,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        param=param,
+        transforms=transforms,
+        optimizer=optimizer,
     )
     snapshots = check_snapshots(snapshots, steps)
     objectives = list_objectives(objective)
@@ -114,7 +121,6 @@ def render(
         raise TypeError(
             f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
         )
-    check_hashable(param=param, transforms=tuple(transforms), optimizer=optimizer)
     for item in objectives:
         check_objective(item, model, model.layers)
     job = _Job(
@@ -339,8 +345,7 @@ class _Job:
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
         rows = range(len(images))
-        # SiLU and the like are silent a little below 0; a layer without such a function may well be negative
-        least = [item.least if program.gated else None for item in objectives for _ in range(self.count)]
+        least = [None if program.signed else item.least for item in objectives for _ in range(self.count)]
         return Rendering(
             images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
             activations=activations,

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from tf_interp.capture import check_model
+from tf_interp.features.asked import has_alpha
 from tf_interp.features.batch import Engine, RenderedUnit, render_many
 from tf_interp.features.cache import name_file, replace_file
 from tf_interp.features.objective import Objective
@@ -50,7 +51,10 @@ class Spritemap:
 
     @property
     def sheet(self) -> np.ndarray:
-        """All cells in one picture, uint8 [H,W,3], with alpha [H,W,4], else grey [H,W]; row by row."""
+        """All cells in one picture, uint8 [H,W,3], with alpha [H,W,4], grey [H,W].
+
+        Channel n of a whole layer is at row n // columns.
+        """
         return make_sheet(self.cells, self.columns, alpha=self.alpha)[0]
 
     def __len__(self) -> int:
@@ -117,7 +121,7 @@ def spritemap(
         activations=np.array([unit.activations[0] if len(unit.images) else np.nan for unit in units], np.float32),
         status=tuple(unit.status[0] for unit in units),
         columns=math.ceil(math.sqrt(len(units))),
-        alpha=bool(getattr(options.get("param"), "alpha", False)),
+        alpha=has_alpha(options),
     )
     if cache is None or not all(_is_finished(unit) for unit in units):
         return result
@@ -153,6 +157,7 @@ def _write_sheet(folder: pathlib.Path, result: Spritemap, model: Model) -> pathl
         "activations": [float(value) if math.isfinite(value) else None for value in result.activations],
         "status": result.status,
         "columns": result.columns,
+        "alpha": result.alpha,
         "cell": result.cells.shape[1:3],
         "model": model.name,
         "weights": model.digest(),

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_interp.features.asked import has_alpha
 from tf_interp.features.objective import Lookup, Term
 from tf_interp.features.objectives import gram
 from tf_interp.features.recipes import fit_picture
@@ -55,8 +56,9 @@ def transfer_style(
     names = (style_layers,) if isinstance(style_layers, str) else tuple(style_layers)
     if not names:
         raise ValueError("style_layers is empty: name at least one layer")
-    picture = fit_picture(model, content, size, "content")
-    texture = fit_picture(model, style, picture.shape[:2], "style")
+    alpha = has_alpha(options)
+    picture = fit_picture(model, content, size, "content", alpha)
+    texture = fit_picture(model, style, picture.shape[:2], "style", alpha)
     likeness = Term(
         _likeness,
         {"content_layer": content_layer, "style_layers": names},
