@@ -32,6 +32,8 @@ WRONG = {
     ),
     "no learning rate": ({"learning_rate": None}, TypeError, "learning_rate must be a number, got None"),
     "an infinite learning rate": ({"learning_rate": np.inf}, ValueError, "learning_rate must be finite, got inf"),
+    "a snapshot as text": ({"snapshots": ["a"]}, TypeError, "snapshots must be whole numbers, got \\['a'\\]"),
+    "no step at all": ({"snapshots": [np.nan]}, TypeError, "snapshots must be whole numbers, got \\[nan\\]"),
     "half a snapshot": ({"snapshots": [2.7]}, TypeError, "snapshots must be whole numbers, got \\[2.7\\]"),
     "one snapshot": ({"snapshots": 3}, TypeError, "snapshots must be a list of steps, got 3"),
     "late snapshots": (

@@ -602,7 +602,7 @@ def test_a_whole_number_where_a_float_is_needed_is_explained(model):
 def test_pictures_that_are_all_lost_are_not_drawn_to_the_end(model):
     def lost(T):
         lost_by = tf.constant([10.0, 90.0])  # steps; of the second picture, none within 64
-        return tf.reduce_mean(T("conv2"), [1, 2, 3]) + tf.where(T.step < lost_by, 0.0, np.nan)
+        return tf.reduce_mean(T("conv2"), [1, 2, 3]) * tf.where(T.step < lost_by, 1.0, np.nan)
 
     rendering = render(model, lost, count=2, steps=64, retries=0)
     assert rendering.status == ("became NaN within 64 steps", "ok")
@@ -611,6 +611,7 @@ def test_pictures_that_are_all_lost_are_not_drawn_to_the_end(model):
     assert rendering.status == ("became NaN within 96 steps",) * 2
     assert np.isnan(rendering.losses[96:]).all()
     assert [snapshot.shape for snapshot in rendering.snapshots.values()] == [rendering.images.shape] * 2
+    assert all(np.isfinite(snapshot).all() for snapshot in rendering.snapshots.values())
 
 
 def test_ctrl_c_returns_what_there_is(model, monkeypatch):

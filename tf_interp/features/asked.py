@@ -152,10 +152,10 @@ def check_snapshots(snapshots: Any, steps: int) -> tuple[int, ...]:
     """
     if not isinstance(snapshots, Iterable):
         raise TypeError(f"snapshots must be a list of steps, got {snapshots!r}: write [{snapshots!r}]")
-    numbers = tuple(snapshots)
-    if not all(int(number) == number for number in numbers):
-        raise TypeError(f"snapshots must be whole numbers, got {list(numbers)}")
-    numbers = tuple(int(number) for number in numbers)
+    array = np.asarray(list(snapshots))
+    if array.dtype.kind not in "iuf" or (array % 1 != 0).any():
+        raise TypeError(f"snapshots must be whole numbers, got {array.tolist()}")
+    numbers = tuple(int(number) for number in array)
     outside = [number for number in numbers if not 1 <= number <= steps]
     if outside:
         raise ValueError(f"snapshots must be steps from 1 to {steps}, got {outside}")

@@ -227,7 +227,7 @@ class _Job:
         images = self.param.image([tf.constant(value) for value in state.variables], self.shape).numpy()
         count = len(images)
         return Rendering(
-            images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
+            images=_show(images),
             activations=np.full(count, np.nan, np.float32),
             losses=np.full((self.steps, count), np.nan, np.float32),
             status=(f"stopped after 0 of {self.steps} steps",) * count,
@@ -328,7 +328,7 @@ class _Job:
                         break
                 losses.append(value)
                 if done + 1 in self.snapshots:
-                    snapshots[done + 1] = program.look(canvas, now + 1)[0].numpy()
+                    snapshots[done + 1] = _show(program.look(canvas, now + 1)[0].numpy())
                 self.tick(1)
                 if len(losses) % _LOOK == 0 and np.isnan(value).all():
                     gave_up = True
@@ -338,7 +338,7 @@ class _Job:
         reached = state.step + len(losses)
         images, activations = (result.numpy() for result in program.look(canvas, reached))
         if gave_up:
-            snapshots = {number: snapshots.get(number, images) for number in self.snapshots}
+            snapshots = {number: snapshots.get(number, _show(images)) for number in self.snapshots}
         history = np.full((self.steps, len(images)), np.nan, np.float32)
         if losses:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
@@ -347,7 +347,7 @@ class _Job:
         rows = range(len(images))
         least = [None if program.signed else item.least for item in objectives for _ in range(self.count)]
         return Rendering(
-            images=np.clip(np.nan_to_num(images, nan=0.5), 0, 1),
+            images=_show(images),
             activations=activations,
             losses=history,
             status=tuple(self._status(bool(finite[r]), activations[r], floor[r], least[r], len(losses)) for r in rows),
@@ -375,3 +375,8 @@ class _Job:
         if self.steps and low:
             return f"did not activate: {activation:.4g} after {done} steps, {floor:.4g} for noise"
         return "ok"
+
+
+def _show(images: np.ndarray) -> np.ndarray:
+    """Return pictures in [0,1], grey where they are NaN: what became NaN is said, and not shown."""
+    return np.clip(np.nan_to_num(images, nan=0.5), 0, 1)
