@@ -7,8 +7,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.svm import LinearSVC
 
-from tf_interp.concepts import cav
-from tf_interp.concepts.cav import Problem, balance, get_fit
+from tf_interp.concepts.statistics import cav
+from tf_interp.concepts.statistics.cav import Problem, balance, get_fit
 
 
 def make_problem(concept=25, contrast=40, width=60, seed=0, shift=0.6):

@@ -8,13 +8,13 @@ import pytest
 
 from tf_interp import concepts
 
-MODULES = [f"tf_interp.concepts.{module.name}" for module in pkgutil.iter_modules(concepts.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(concepts.__path__, "tf_interp.concepts.")]
 
 
-@pytest.mark.parametrize("name", [*MODULES, "tf_interp.capture", "tf_interp.analysis.discovery"])
+@pytest.mark.parametrize("name", [*MODULES, "tf_interp.capture", "tf_interp.discovery.discover"])
 def test_examples_run(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_there_are_examples():
-    assert doctest.testmod(importlib.import_module("tf_interp.concepts.concept")).attempted > 5
+    assert doctest.testmod(importlib.import_module("tf_interp.concepts.examples.concept")).attempted > 5

@@ -7,7 +7,7 @@ import tensorflow as tf
 from networks import fill, pictures
 
 from tf_interp.models import KerasModel, open_model
-from tf_interp.models.convolution import call_convolution, convolve, is_grouped, is_image_convolution
+from tf_interp.models.keras_model.convolution import call_convolution, convolve, is_grouped, is_image_convolution
 
 L = keras.layers
 SIZE = (9, 8, 6)

@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = {
     "callback": 5, "cli": 5, "demo": 5, "show": 5,
-    "analysis": 4,
+    "analysis": 4, "discovery": 4,
     "features": 3, "groups": 3, "concepts": 3,
     "attribution": 2, "capture": 2,
     "models": 1, "records": 1,

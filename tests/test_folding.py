@@ -8,7 +8,7 @@ import tensorflow as tf
 from networks import SIZE, fill, pictures
 
 from tf_interp.models import KerasModel, open_model
-from tf_interp.models.taps import tapped
+from tf_interp.models.keras_model.taps import tapped
 
 L = keras.layers
 

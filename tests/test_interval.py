@@ -5,9 +5,9 @@ import pytest
 from concept_networks import HEAD, make_linear, noise, tinted
 
 from tf_interp.concepts import Concept, tcav
-from tf_interp.concepts.interval import get_widening, widen
-from tf_interp.concepts.permutation import Design
-from tf_interp.concepts.trend import Trend
+from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.design import Design
+from tf_interp.concepts.statistics.interval import get_widening, widen
 
 
 def test_one_small_mean_gets_students_interval():

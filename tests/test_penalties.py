@@ -20,7 +20,7 @@ from tf_interp.features import (
     saturation,
     total_variation,
 )
-from tf_interp.features.penalties import blur
+from tf_interp.features.objectives.penalties import blur
 
 RANDOM = np.random.default_rng(2)
 X = RANDOM.uniform(0, 1, (2, 9, 7, 3)).astype(np.float32)

@@ -7,18 +7,11 @@ from recipe_networks import SIZE, WIDTH, means, open_small, read
 
 from tf_interp.directions import Directions
 from tf_interp.features import SGD, Fourier, Pixel, Shared, render
-from tf_interp.features.program import Program
-from tf_interp.features.recipes import (
-    caricature,
-    dream,
-    facets,
-    fit_picture,
-    interaction,
-    interaction_grid,
-    interpolate,
-    positive_negative,
-)
-from tf_interp.features.style import transfer_style
+from tf_interp.features.recipes.from_pictures import caricature, dream, fit_picture
+from tf_interp.features.recipes.interactions import interaction, interaction_grid
+from tf_interp.features.recipes.style import transfer_style
+from tf_interp.features.recipes.units import facets, interpolate, positive_negative
+from tf_interp.features.renderer.program import Program
 
 EXACT = {
     "param": Pixel(),

@@ -45,17 +45,17 @@ from tf_interp.features import (
     neuron,
     objective,
     only_after,
-    redirect,
     render,
     saturation,
     tensor_direction,
     total_variation,
 )
+from tf_interp.features.renderer import silent_units
 from tf_interp.features.transforms import NormalizeGradient, Rotate
 from tf_interp.models import KerasModel, open_model
 
 L = keras.layers
-RENDER = importlib.import_module("tf_interp.features.render")  # the module, not the function of that name
+RENDER = importlib.import_module("tf_interp.features.renderer.render")  # the module, not the function of that name
 SIZE = 16
 NAMES = ("cat", "dog", "owl")
 REAL = np.random.default_rng(3).uniform(0, 1, (SIZE, SIZE, 3)).astype(np.float32)
@@ -500,7 +500,7 @@ def test_silent_units_are_woken_up(monkeypatch):
     options = {"steps": 80, "transforms": (), "retries": 0}
     woken = render(model, everything, **options)
     assert (woken.activations[silent] > 0.01).any()
-    monkeypatch.setattr(redirect, "LIMIT", 0)
+    monkeypatch.setattr(silent_units, "LIMIT", 0)
     without = render(model, everything, **options)
     assert (without.activations[silent] == 0).all()
     assert all(status.startswith("did not activate") for status in np.array(without.status)[silent])
@@ -527,8 +527,8 @@ def test_stuck_units_of_any_activation_are_woken_up_in_any_model(activation, kin
     everything = [channel("act", n) for n in range(6)]
     assert (render(model, everything, **{**options, "steps": 0}).activations <= 0).all()
     woken = render(model, everything, **options)
-    monkeypatch.setattr(redirect, "LIMIT", 0)
-    monkeypatch.setattr(redirect, "find_gates", lambda layers: [])
+    monkeypatch.setattr(silent_units, "LIMIT", 0)
+    monkeypatch.setattr(silent_units, "find_gates", lambda layers: [])
     model.folded.cached("render", dict).clear()
     without = render(model, everything, **options)
     assert (woken.activations > 0.5).all()
@@ -749,8 +749,8 @@ def test_waking_units_up_makes_no_picture_of_a_deep_sparse_network_worse(activat
     model, units = open_model(network), [channel("act2", n) for n in range(12)]
     options = {"steps": 100, "retries": 0, "transforms": ()}
     woken = render(model, units, **options).activations
-    monkeypatch.setattr(redirect, "LIMIT", 0)
-    monkeypatch.setattr(redirect, "find_gates", lambda layers: [])
+    monkeypatch.setattr(silent_units, "LIMIT", 0)
+    monkeypatch.setattr(silent_units, "find_gates", lambda layers: [])
     model.folded.cached("render", dict).clear()
     plain = render(model, units, **options).activations
     assert (woken > 0).sum() >= (plain > 0).sum() > 0

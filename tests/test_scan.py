@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.client import pywrap_tf_session
 
 from tf_interp.models import open_model
-from tf_interp.models.scan import _OUTSIDE, check_saved_model
+from tf_interp.models.saved_model.scan import _OUTSIDE, check_saved_model
 
 
 class Hostile(tf.Module):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_interp.concepts.cav import get_fit
-from tf_interp.concepts.specificity import NEIGHBORS, Patterns, rank_effects
+from tf_interp.concepts.statistics.cav import get_fit
+from tf_interp.concepts.statistics.specificity import NEIGHBORS, Patterns, rank_effects
 
 
 def make_patterns(pool, seed=0):

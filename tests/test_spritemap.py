@@ -10,10 +10,10 @@ from PIL import Image
 from recipe_networks import SIZE, WIDTH, open_small
 
 from tf_interp.features import SGD, Fourier, Pixel, as_objective, neuron, render
-from tf_interp.features.spritemap import EMPTY, spritemap
+from tf_interp.features.many.spritemap import EMPTY, spritemap
 from tf_interp.models import open_model
 
-BATCH = importlib.import_module("tf_interp.features.batch")
+BATCH = importlib.import_module("tf_interp.features.many.render_many")
 EXACT = {"steps": 4, "param": Pixel(), "optimizer": SGD(), "learning_rate": 30.0, "transforms": (), "retries": 0}
 
 

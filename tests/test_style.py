@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from recipe_networks import SIZE, open_small
 
-from tf_interp.features.objectives import gram
-from tf_interp.features.style import transfer_style
+from tf_interp.features.objectives.rewards import gram
+from tf_interp.features.recipes.style import transfer_style
 
 CONTENT, STYLE = networks.pictures(2, seed=3, size=SIZE)
 LAYERS = {"content_layer": "conv2", "style_layers": ["conv", "conv2"]}

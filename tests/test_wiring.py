@@ -7,7 +7,7 @@ import pytest
 from networks import SIZE, fill
 
 from tf_interp.models import KerasModel
-from tf_interp.models.wiring import read_wiring
+from tf_interp.models.keras_model.wiring import read_wiring
 
 L = keras.layers
 

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from tf_interp.analysis import Attributions as Attributions
     from tf_interp.analysis import ConceptTests as ConceptTests
     from tf_interp.analysis import Features as Features
-    from tf_interp.analysis import FoundConcepts as FoundConcepts
     from tf_interp.analysis import NeuronGroups as NeuronGroups
+    from tf_interp.analysis import Part as Part
     from tf_interp.analysis import analyze as analyze
-    from tf_interp.analysis import find_concepts as find_concepts
     from tf_interp.attribution import Attribution as Attribution
     from tf_interp.attribution import attribute as attribute
     from tf_interp.callback import InterpCallback as InterpCallback
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from tf_interp.concepts import sort_by_concept as sort_by_concept
     from tf_interp.concepts import tcav as tcav
     from tf_interp.directions import Directions as Directions
+    from tf_interp.discovery import FoundConcepts as FoundConcepts
+    from tf_interp.discovery import find_concepts as find_concepts
     from tf_interp.features import Objective as Objective
     from tf_interp.features import Rendering as Rendering
     from tf_interp.features import caricature as caricature
@@ -70,8 +71,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tf_interp.analysis": (
-        "Analysis", "Attributions", "ConceptTests", "Features", "FoundConcepts", "NeuronGroups", "analyze",
-        "find_concepts",
+        "Analysis", "Attributions", "ConceptTests", "Features", "NeuronGroups", "Part", "analyze",
     ),
     "tf_interp.attribution": ("Attribution", "attribute"),
     "tf_interp.callback": ("InterpCallback",),
@@ -81,6 +81,7 @@ _HOMES = {
         "concept_scores", "load_directions", "save_directions", "sort_by_concept", "tcav",
     ),
     "tf_interp.directions": ("Directions",),
+    "tf_interp.discovery": ("FoundConcepts", "find_concepts"),
     "tf_interp.features": (
         "Objective", "Rendering", "channel", "class_logit", "direction", "diversity", "from_directions", "l1", "neuron",
         "objective", "render", "saturation", "total_variation",

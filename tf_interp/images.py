@@ -66,6 +66,23 @@ def check_images(images: Any, name: str = "images") -> np.ndarray:
     return array
 
 
+def check_picture(images: Any) -> np.ndarray:
+    """Return one real picture to compare with, or say what is wrong with it.
+
+    Args:
+        images: [h,w,C] or [1,h,w,C] in [0,1].
+
+    Returns:
+        float32 [h,w,C].
+    """
+    array = np.asarray(images, np.float32)
+    if array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    if array.ndim != 3 or array.min() < 0 or array.max() > 1:
+        raise ValueError(f"the real picture must have shape [h,w,C] and values in [0,1], got {list(array.shape)}")
+    return array
+
+
 def read_image(path: str | pathlib.Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
     """Return one picture file as float32 [H,W,channels] in [0,1].
 

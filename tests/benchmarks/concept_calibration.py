@@ -18,17 +18,17 @@ import tensorflow as tf
 from concept_pictures import add_network_options, crop_photos, open_network
 
 from tf_interp.capture import read_activations
-from tf_interp.concepts import permutation
-from tf_interp.concepts.cav import get_fit
-from tf_interp.concepts.compare import Options, compare
-from tf_interp.concepts.contrast import Contrast
-from tf_interp.concepts.interval import get_widening, widen
-from tf_interp.concepts.measure import Sensitivity, sensitivities
-from tf_interp.concepts.permutation import Design
-from tf_interp.concepts.reference import run_reference
-from tf_interp.concepts.sets import Sets
-from tf_interp.concepts.specificity import Patterns
-from tf_interp.concepts.targets import Target
+from tf_interp.concepts.examples.sets import Sets
+from tf_interp.concepts.examples.targets import Target
+from tf_interp.concepts.statistics import design as permutation
+from tf_interp.concepts.statistics.cav import get_fit
+from tf_interp.concepts.statistics.design import Design
+from tf_interp.concepts.statistics.interval import get_widening, widen
+from tf_interp.concepts.statistics.specificity import Patterns
+from tf_interp.concepts.tcav.comparisons import Contrast
+from tf_interp.concepts.tcav.kim2018 import run_reference
+from tf_interp.concepts.tcav.rows import Options, compare
+from tf_interp.concepts.tcav.sensitivity import Sensitivity, sensitivities
 
 SHIFTS = (0.5, 0.8)  # what Cohen calls medium and large
 

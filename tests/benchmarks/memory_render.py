@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from tf_interp.features import channel, render, total_variation
-from tf_interp.features.recipes import facets
+from tf_interp.features.recipes.units import facets
 from tf_interp.models import open_model
 
 L = keras.layers

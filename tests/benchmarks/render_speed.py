@@ -23,7 +23,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.features import channel, program, render
+from tf_interp.features import channel, render
+from tf_interp.features.renderer import program
 from tf_interp.models import open_model
 
 

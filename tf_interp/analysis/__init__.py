@@ -4,8 +4,6 @@ from tf_interp.analysis.analyze import Analysis as Analysis
 from tf_interp.analysis.analyze import analyze as analyze
 from tf_interp.analysis.attributions import Attributions as Attributions
 from tf_interp.analysis.concept_tests import ConceptTests as ConceptTests
-from tf_interp.analysis.discovery import find_concepts as find_concepts
 from tf_interp.analysis.features import Features as Features
-from tf_interp.analysis.found_concepts import FoundConcepts as FoundConcepts
 from tf_interp.analysis.neuron_groups import NeuronGroups as NeuronGroups
 from tf_interp.analysis.part import Part as Part

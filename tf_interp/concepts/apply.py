@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.capture import batches, check_model, read_activations, stream_activations
-from tf_interp.concepts.concept import Concept
+from tf_interp.concepts.examples.concept import Concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
 

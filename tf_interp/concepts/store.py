@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.capture import check_model
-from tf_interp.concepts.concept import Concept
+from tf_interp.concepts.examples.concept import Concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
 

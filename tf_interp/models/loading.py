@@ -8,11 +8,11 @@ from typing import Any
 import keras
 
 from tf_interp.models import zoo
-from tf_interp.models.graph_model import GraphModel
 from tf_interp.models.inputs import Preprocess
-from tf_interp.models.keras_model import KerasModel
+from tf_interp.models.keras_model.keras_model import KerasModel
 from tf_interp.models.model import Model
-from tf_interp.models.scan import check_saved_model
+from tf_interp.models.saved_model.graph_model import GraphModel
+from tf_interp.models.saved_model.scan import check_saved_model
 
 _EXPECTED = "expected a Keras model, a .keras file, the folder of a SavedModel (model.export(folder)), or zoo:NAME"
 

@@ -1,16 +1,16 @@
 /** The whole tab: what is selected, what is known, and which view shows it. */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
-import { setGroupStyles } from "./canvas.js";
+import { setGroupStyles } from "./drawing/canvas.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, stepAt, useRecord } from "./model.js";
-import { Message, Panel } from "./parts.js";
+import { Message, Panel } from "./drawing/parts.js";
 import { followTheme, isVisible, onReload, readLink, writeLink } from "./tbhost.js";
-import { ConceptDetail, Concepts } from "./view_concepts.js";
-import { DecisionDetail, Decisions } from "./view_decisions.js";
-import { Empty } from "./view_empty.js";
-import { Features, UnitDetail } from "./view_features.js";
-import { Groups, PictureDetail } from "./view_groups.js";
-import { Overview } from "./view_overview.js";
+import { ConceptDetail, Concepts } from "./views/view_concepts.js";
+import { DecisionDetail, Decisions } from "./views/view_decisions.js";
+import { Empty } from "./views/view_empty.js";
+import { Features, UnitDetail } from "./views/view_features.js";
+import { Groups, PictureDetail } from "./views/view_groups.js";
+import { Overview } from "./views/view_overview.js";
 
 const POLL = 5000; // ms between looks for new steps
 const SECTIONS = [

@@ -1,0 +1,314 @@
+/**
+ * Pictures drawn by pixels: cells of sheets, colored maps of groups, signed heat maps.
+ *
+ * @typedef {{values: Uint8Array, width: number, height: number}} Cells a grey picture
+ */
+import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
+
+/**
+ * Colors of groups as [r,g,b], searched for being told apart with any kind of color vision: two of the first six differ
+ * by at least 21 in CIE Lab, two of the first eight by 15, also in simulated red, green and blue blindness (Machado
+ * 2009), and each stands out from white and from the dark theme by 2.5:1. The last four are lighter variants.
+ */
+const GROUP_COLORS = [
+  [14, 111, 143],
+  [248, 126, 21],
+  [22, 183, 145],
+  [240, 70, 215],
+  [122, 98, 0],
+  [129, 58, 240],
+  [226, 34, 96],
+  [100, 160, 250],
+  [110, 190, 220],
+  [250, 190, 140],
+  [190, 215, 110],
+  [205, 165, 250],
+];
+const POSITIVE = [38, 116, 224];
+const NEGATIVE = [236, 106, 10];
+
+/** @param {number} index @returns {number[]} */
+function groupColor(index) {
+  return GROUP_COLORS[index % GROUP_COLORS.length];
+}
+
+/** @param {number} index @returns {string} the same for CSS, a little lighter in the dark theme */
+export function groupStyle(index) {
+  return `var(--group-${index % GROUP_COLORS.length})`;
+}
+
+/** Give CSS the colors of groups. @param {boolean} dark */
+export function setGroupStyles(dark) {
+  GROUP_COLORS.forEach((color, index) => {
+    const shown = color.map((part) => Math.round(dark ? part + 0.28 * (255 - part) : part));
+    document.documentElement.style.setProperty(`--group-${index}`, `rgb(${shown.join(",")})`);
+  });
+}
+
+/**
+ * Where a cell of a sheet lies.
+ * @param {{image: HTMLImageElement, rows: number, columns: number}} sheet
+ * @param {number} index
+ */
+function place(sheet, index) {
+  const width = sheet.image.naturalWidth / sheet.columns;
+  const height = sheet.image.naturalHeight / sheet.rows;
+  return { x: (index % sheet.columns) * width, y: Math.floor(index / sheet.columns) * height, width, height };
+}
+
+/** @type {WeakMap<HTMLImageElement, ImageData>} a sheet's pixels, read once: hovering draws them again and again */
+const pixels = new WeakMap();
+
+/** @param {HTMLImageElement} image @returns {ImageData} */
+function readPixels(image) {
+  let data = pixels.get(image);
+  if (!data) {
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+    context.drawImage(image, 0, 0);
+    data = context.getImageData(0, 0, canvas.width, canvas.height);
+    pixels.set(image, data);
+  }
+  return data;
+}
+
+/**
+ * Read one cell as numbers.
+ * @param {any} sheet
+ * @param {number} index
+ * @returns {Cells} the first channel, row by row
+ */
+function readCell(sheet, index) {
+  const all = readPixels(sheet.image);
+  const cell = place(sheet, index);
+  const [left, top, width, height] = [cell.x, cell.y, cell.width, cell.height].map(Math.floor);
+  const values = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) values[y * width + x] = all.data[((top + y) * all.width + left + x) * 4];
+  return { values, width, height };
+}
+
+/**
+ * Lay a low-resolution color field over a canvas, smoothly.
+ * @param {CanvasRenderingContext2D} context
+ * @param {ImageData} field
+ */
+function layOver(context, field) {
+  const small = document.createElement("canvas");
+  small.width = field.width;
+  small.height = field.height;
+  /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(field, 0, 0);
+  context.imageSmoothingEnabled = true;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(small, 0, 0, context.canvas.width, context.canvas.height);
+}
+
+/**
+ * The colors of several groups at once. Where groups overlap the stronger one leads; the strongest sets the opacity.
+ * @param {Cells[]} maps one per group, 0..255
+ * @param {number|null} only show this group alone
+ * @returns {ImageData}
+ */
+function combine(maps, only) {
+  const { width, height } = maps[0];
+  const field = new ImageData(width, height);
+  for (let position = 0; position < width * height; position++) {
+    let weights = 0;
+    let strongest = 0;
+    const color = [0, 0, 0];
+    for (let group = 0; group < maps.length; group++) {
+      if (only !== null && only !== group) continue;
+      const value = maps[group].values[position] / 255;
+      const weight = value * value;
+      weights += weight;
+      strongest = Math.max(strongest, value);
+      groupColor(group).forEach((part, channel) => (color[channel] += weight * part * part)); // about linear light
+    }
+    color.forEach((part, channel) => (field.data[position * 4 + channel] = weights ? Math.sqrt(part / weights) : 0));
+    field.data[position * 4 + 3] = 235 * Math.min(1, 1.15 * strongest ** 0.85);
+  }
+  return field;
+}
+
+/** @type {WeakMap<HTMLImageElement, number>} what `gain` found, by the positive sheet */
+const gains = new WeakMap();
+
+/**
+ * How much brighter to draw all signed maps of a record: few peaks must not hide the rest.
+ * @param {any} positive
+ * @param {any} negative
+ * @returns {number} 1 to 5; the 99th percentile becomes full color
+ */
+function gain(positive, negative) {
+  let found = gains.get(positive.image);
+  if (found === undefined) {
+    const counts = new Array(256).fill(0);
+    for (const sheet of [positive, negative]) {
+      const { data } = readPixels(sheet.image);
+      for (let position = 0; position < data.length; position += 4) counts[data[position]]++;
+    }
+    let left = 0.01 * (counts.reduce((sum, count) => sum + count, 0) / 2); // each place is positive or negative
+    let level = 255;
+    while (level > 51 && (left -= counts[level]) > 0) level--;
+    found = 255 / level;
+    gains.set(positive.image, found);
+  }
+  return found;
+}
+
+/**
+ * The colors of a signed map: blue pushes toward the target, orange against it.
+ * @param {Cells} positive
+ * @param {Cells} negative
+ * @param {number} brighter
+ * @returns {ImageData}
+ */
+function signedField(positive, negative, brighter) {
+  const field = new ImageData(positive.width, positive.height);
+  for (let position = 0; position < positive.values.length; position++) {
+    const value = (brighter * (positive.values[position] - negative.values[position])) / 255;
+    const color = value > 0 ? POSITIVE : NEGATIVE;
+    color.forEach((part, channel) => (field.data[position * 4 + channel] = part));
+    field.data[position * 4 + 3] = 240 * Math.min(1, Math.abs(value)) ** 0.6;
+  }
+  return field;
+}
+
+/**
+ * A canvas that draws itself whenever what it shows has changed, and keeps its picture while the next one is loading.
+ * @param {{size: number, ratio: number, label: string, draw: ((context: CanvasRenderingContext2D) => void)|null,
+ *   depends: any[], loading: boolean}} props
+ */
+function Canvas({ size, ratio, label, draw, depends, loading }) {
+  const ref = useRef(/** @type {any} */ (null));
+  useLayoutEffect(() => {
+    if (!draw) return;
+    const scale = Math.min(2, window.devicePixelRatio || 1);
+    ref.current.width = Math.round(size * scale);
+    ref.current.height = Math.round((size * scale) / ratio);
+    draw(ref.current.getContext("2d"));
+  }, depends);
+  return html`
+    <canvas
+      ref=${ref}
+      class="picture ${draw ? "" : loading ? "waiting" : "absent"}"
+      style=${{ aspectRatio: String(ratio) }}
+      role="img"
+      aria-label=${label}
+      aria-busy=${loading}
+    />
+  `;
+}
+
+/** @param {any[]} sheets @returns {boolean} whether one of them is not there yet, or an old one */
+const isLoading = (...sheets) => sheets.some((sheet) => !sheet || sheet.stale);
+
+/** @param {any} sheet @param {number} index @returns {number} width / height of a cell */
+function ratioOf(sheet, index) {
+  if (!sheet?.image) return 1;
+  const { width, height } = place(sheet, index);
+  return width / height || 1;
+}
+
+/** @param {CanvasRenderingContext2D} context @param {any} sheet @param {number} index */
+function drawCell(context, sheet, index) {
+  const { x, y, width, height } = place(sheet, index);
+  const smooth = context.canvas.width / width < 12; // larger blocks stay blocks: a blur would feign detail
+  context.imageSmoothingEnabled = smooth;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(sheet.image, x, y, width, height, 0, 0, context.canvas.width, context.canvas.height);
+}
+
+/**
+ * A picture without its colors and darkened, so that colors laid over it glow.
+ * @param {CanvasRenderingContext2D} context
+ * @param {any} sheet
+ * @param {number} index
+ * @param {number} amount of darkness, 0..1
+ */
+function drawFaded(context, sheet, index, amount) {
+  const { width, height } = context.canvas;
+  drawCell(context, sheet, index);
+  context.globalCompositeOperation = "saturation";
+  context.fillStyle = "#808080";
+  context.fillRect(0, 0, width, height);
+  context.globalCompositeOperation = "source-over";
+  context.fillStyle = `rgba(22,24,30,${amount})`;
+  context.fillRect(0, 0, width, height);
+}
+
+/**
+ * One cell of a sheet.
+ * @param {{sheet: any, index: number, size: number, label: string}} props
+ */
+export function Cell({ sheet, index, size, label }) {
+  const draw = sheet && index >= 0 && index < sheet.count ? (context) => drawCell(context, sheet, index) : null;
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratioOf(sheet, index)}
+      label=${label}
+      draw=${draw}
+      depends=${[sheet?.image, index, size, Boolean(draw)]}
+      loading=${isLoading(sheet)}
+    />
+  `;
+}
+
+/**
+ * A probe picture with the colors of groups over it.
+ * @param {{thumbnails: any, index: number, maps: any, groups: number, only: number|null, size: number,
+ *   label: string}} props
+ */
+export function GroupMap({ thumbnails, index, maps, groups, only, size, label }) {
+  const ready = thumbnails && maps && index < thumbnails.count && (index + 1) * groups <= maps.count;
+  const draw = ready
+    ? (context) => {
+        drawFaded(context, thumbnails, index, 0.5);
+        const read = Array.from({ length: groups }, (_, group) => readCell(maps, index * groups + group));
+        if (read.length) layOver(context, combine(read, only));
+      }
+    : null;
+  const depends = [thumbnails?.image, maps?.image, index, groups, only, size, Boolean(ready)];
+  const loading = isLoading(thumbnails, maps);
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratioOf(thumbnails, index)}
+      label=${label}
+      draw=${draw}
+      depends=${depends}
+      loading=${loading}
+    />
+  `;
+}
+
+/**
+ * A probe picture with a signed heat map over it.
+ * @param {{thumbnails: any, probe: number, positive: any, negative: any, index: number, size: number,
+ *   label: string}} props
+ */
+export function SignedMap({ thumbnails, probe, positive, negative, index, size, label }) {
+  const ready = positive && negative && index < positive.count && index < negative.count;
+  const under = thumbnails && probe < thumbnails.count;
+  const draw = ready
+    ? (context) => {
+        if (under) drawFaded(context, thumbnails, probe, 0.66); // signed maps are mostly weak
+        layOver(context, signedField(readCell(positive, index), readCell(negative, index), gain(positive, negative)));
+      }
+    : null;
+  const depends = [thumbnails?.image, positive?.image, negative?.image, probe, index, size, Boolean(ready)];
+  const ratio = under ? ratioOf(thumbnails, probe) : ratioOf(positive, index);
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratio}
+      label=${label}
+      draw=${draw}
+      depends=${depends}
+      loading=${isLoading(positive, negative)}
+    />
+  `;
+}

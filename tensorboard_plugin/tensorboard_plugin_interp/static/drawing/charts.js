@@ -1,0 +1,354 @@
+/**
+ * Curves over steps, by hand in SVG: lines with an interval around them, and stacked shares.
+ *
+ * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}}
+ *   Point `low..high` is the interval, `from..to` what chance gives
+ * @typedef {{name: string, color: string, points: Point[]}} Line
+ */
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { number, percent, whole } from "../format.js";
+
+const MARGIN = { top: 10, right: 14, bottom: 24, left: 46 };
+
+/** @param {any} ref @param {number} [first] @returns {number} the width of an element, also after it changes */
+export function useWidth(ref, first = 480) {
+  const [width, setWidth] = useState(first);
+  useEffect(() => {
+    const measure = () => ref.current?.clientWidth && setWidth(ref.current.clientWidth);
+    const observer = new ResizeObserver(measure);
+    observer.observe(ref.current);
+    measure();
+    return () => observer.disconnect();
+  }, []);
+  return width;
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ * @returns {number[]} round numbers that cover a range
+ */
+export function ticks(low, high, count) {
+  if (!(high > low)) return [low];
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.8) ?? rough;
+  const result = [];
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++)
+    result.push(index * step || 0); // not -0
+  return result;
+}
+
+/**
+ * @param {[number, number]} ends
+ * @param {number} count
+ * @returns {number[]} where to write steps; both ends where nothing round lies between
+ */
+function stepTicks(ends, count) {
+  const values = ticks(ends[0], ends[1], count);
+  return values.length > 1 ? values : [...new Set(ends)];
+}
+
+/**
+ * @param {number[]} values evenly spaced
+ * @returns {(value: number) => string} with as many decimals as their distance needs
+ */
+export function tickFormat(values) {
+  const step = values.length > 1 ? values[1] - values[0] : Math.abs(values[0]) || 1;
+  if (step < 1e-4 || step >= 1e6) return number;
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return (value) =>
+    Math.abs(value) < step / 2
+      ? "0"
+      : value
+          .toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+          .replace("-", "\u2212");
+}
+
+/** @param {(number|null|undefined)[]} values @returns {[number, number]} */
+export function extent(values) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value === null || value === undefined || !Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return low <= high ? [low, high] : [0, 1];
+}
+
+/** @param {[number, number]} from @param {[number, number]} to @returns {(value: number) => number} */
+export function scale(from, to) {
+  const span = from[1] - from[0] || 1;
+  return (value) => to[0] + ((value - from[0]) / span) * (to[1] - to[0]);
+}
+
+/**
+ * @param {Point[]} points
+ * @param {(p: any) => any} low
+ * @param {(p: any) => any} high
+ * @param {any} x
+ * @param {any} y
+ * @returns {string}
+ */
+function ribbon(points, low, high, x, y) {
+  const known = points.filter((point) => Number.isFinite(low(point) ?? NaN) && Number.isFinite(high(point) ?? NaN));
+  if (known.length < 2) return "";
+  const there = known.map((point) => `${x(point.x).toFixed(1)},${y(high(point)).toFixed(1)}`);
+  const back = known.reverse().map((point) => `${x(point.x).toFixed(1)},${y(low(point)).toFixed(1)}`);
+  return `M${[...there, ...back].join("L")}Z`;
+}
+
+/** @param {Point[]} points @param {any} x @param {any} y @returns {string} with gaps where a value is missing */
+function path(points, x, y) {
+  let result = "";
+  let open = false;
+  for (const point of points) {
+    const known = point.y !== null && point.y !== undefined && Number.isFinite(point.y);
+    if (known) result += `${open ? "L" : "M"}${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`;
+    open = known;
+  }
+  return result;
+}
+
+/**
+ * The frame of a chart: axes, the mark of the slider's step, and what lies under the pointer.
+ * @param {{label: string, height: number, xs: number[], range: [number, number], format?: (v: number) => string,
+ *   at?: number, onPick?: (x: number) => void, tip: (x: number) => any, children: (x: any, y: any) => any}} props
+ */
+function Frame({ label, height, xs, range, format, at, onPick, tip, children }) {
+  const ref = useRef(/** @type {any} */ (null));
+  const width = useWidth(ref);
+  const [under, setUnder] = useState(/** @type {number|null} */ (null));
+  const ends = extent(xs);
+  const x = scale(ends, [MARGIN.left, width - MARGIN.right]);
+  const y = scale(range, [height - MARGIN.bottom, MARGIN.top]);
+  const nearest = (event) => {
+    const left = event.clientX - ref.current.getBoundingClientRect().left;
+    return xs.reduce((best, next) => (Math.abs(x(next) - left) < Math.abs(x(best) - left) ? next : best), xs[0]);
+  };
+  const shown = under !== null && xs.includes(under) ? under : null;
+  const levels = ticks(range[0], range[1], height > 150 ? 5 : 3);
+  const say = format ?? tickFormat(levels);
+  return html`
+    <div class="chart" ref=${ref} style=${{ height: `${height}px` }}>
+      <svg
+        width=${width}
+        height=${height}
+        role="img"
+        aria-label=${label}
+        class=${onPick ? "pickable" : ""}
+        onPointerMove=${(event) => setUnder(nearest(event))}
+        onPointerLeave=${() => setUnder(null)}
+        onClick=${(event) => onPick?.(nearest(event))}
+      >
+        ${levels.map(
+          (value) => html`
+            <g class=${Math.abs(value) < 1e-12 ? "tick zero" : "tick"}>
+              <line x1=${MARGIN.left} x2=${width - MARGIN.right} y1=${y(value)} y2=${y(value)} />
+              <text x=${MARGIN.left - 8} y=${y(value) + 4} text-anchor="end">${say(value)}</text>
+            </g>
+          `,
+        )}
+        ${stepTicks(ends, Math.max(2, Math.floor(width / 110))).map(
+          (value) => html`
+            <text class="tick-x" x=${x(value)} y=${height - 6} text-anchor="middle">${whole(value)}</text>
+          `,
+        )}
+        ${children(x, y)}
+        ${
+          at !== undefined &&
+          at >= ends[0] &&
+          at <= ends[1] &&
+          html`
+            <line class="now" x1=${x(at)} x2=${x(at)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />
+          `
+        }
+        ${
+          shown !== null &&
+          html`
+            <line class="under" x1=${x(shown)} x2=${x(shown)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />
+          `
+        }
+      </svg>
+      ${
+        shown !== null &&
+        html`
+          <div class="chart-tip ${x(shown) > width / 2 ? "left" : ""}" style=${{ left: `${x(shown)}px` }}>
+            ${tip(shown)}
+          </div>
+        `
+      }
+    </div>
+  `;
+}
+
+/**
+ * Lines with an interval around each, and a grey band of chance behind each, edged in the line's color.
+ * @param {{label: string, series: Line[], height?: number,
+ *   at?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string}} props
+ */
+export function LineChart({ label, series, height = 220, at, onPick, zero = false, xName = "" }) {
+  const all = series.flatMap((line) =>
+    line.points.flatMap((point) => [point.y, point.low, point.high, point.from, point.to]),
+  );
+  const [low, high] = extent([...all, ...(zero ? [0] : [])]);
+  const room = (high - low || 1) * 0.06;
+  const xs = [...new Set(series.flatMap((line) => line.points.map((point) => point.x)))].sort((a, b) => a - b);
+  const tip = (x) => html`
+    <b>${xName ? `${xName} ` : ""}${whole(x)}</b>
+    ${series.map((line) => {
+      const point = line.points.find((candidate) => candidate.x === x);
+      if (!point) return null;
+      const around = Number.isFinite(point.low ?? NaN) ? ` [${number(point.low)}, ${number(point.high)}]` : "";
+      return html`
+        <div>
+          <i class="swatch" style=${{ background: line.color }} />
+          ${line.name} ${number(point.y)}${around}
+        </div>
+      `;
+    })}
+  `;
+  if (!xs.length) return null;
+  return html`
+    <${Frame}
+      label=${label}
+      height=${height}
+      xs=${xs}
+      range=${[low - room, high + room]}
+      at=${at}
+      onPick=${onPick}
+      tip=${tip}
+    >
+      ${(x, y) => html`
+        ${series.map(
+          (line) => html`
+            <path
+              class="band edged"
+              stroke=${line.color}
+              d=${ribbon(
+                line.points,
+                (p) => p.from,
+                (p) => p.to,
+                x,
+                y,
+              )}
+            />
+          `,
+        )}
+        ${series.map(
+          (line) => html`
+            <path
+              class="ribbon"
+              fill=${line.color}
+              d=${ribbon(
+                line.points,
+                (p) => p.low,
+                (p) => p.high,
+                x,
+                y,
+              )}
+            />
+          `,
+        )}
+        ${series.map(
+          (line) => html`
+            <path class="line" stroke=${line.color} d=${path(line.points, x, y)} />
+            ${
+              line.points.length <= 60 && line.points.length > 0 && height > 150
+                ? line.points.map(
+                    (point) =>
+                      Number.isFinite(point.y ?? NaN) &&
+                      html`
+                        <circle cx=${x(point.x)} cy=${y(point.y)} r=${point.x === at ? 4.5 : 2.2} fill=${line.color} />
+                      `,
+                  )
+                : line.points
+                    .filter((point) => point.x === at || line.points.length === 1)
+                    .map(
+                      (point) => html`
+                        <circle cx=${x(point.x)} cy=${y(point.y)} r="4" fill=${line.color} />
+                      `,
+                    )
+            }
+          `,
+        )}
+      `}
+    <//>
+  `;
+}
+
+/**
+ * Shares stacked on each other, together at most 1.
+ * @param {{label: string, names: string[], colors: string[], points: {x: number, shares: number[]}[], height?: number,
+ *   at?: number, onPick?: (x: number) => void, only?: number|null}} props
+ */
+export function ShareChart({ label, names, colors, points, height = 200, at, onPick, only = null }) {
+  const xs = points.map((point) => point.x);
+  if (!xs.length) return null;
+  const top = Math.max(...points.map((point) => point.shares.reduce((sum, share) => sum + share, 0)), 0.01);
+  const stacked = names.map((_, group) =>
+    points.map((point) => {
+      const low = point.shares.slice(0, group).reduce((sum, share) => sum + share, 0);
+      return { x: point.x, y: low, low, high: low + (point.shares[group] ?? 0) };
+    }),
+  );
+  const tip = (x) => {
+    const point = points.find((candidate) => candidate.x === x);
+    return html`
+      <b>step ${whole(x)}</b>
+      ${names.map(
+        (name, group) => html`
+          <div>
+            <i class="swatch" style=${{ background: colors[group] }} />
+            ${name} ${percent(point?.shares[group])}
+          </div>
+        `,
+      )}
+    `;
+  };
+  return html`
+    <${Frame}
+      label=${label}
+      height=${height}
+      xs=${xs}
+      range=${[0, Math.min(1, top * 1.05)]}
+      format=${(value) => `${Math.round(value * 100)} %`}
+      at=${at}
+      onPick=${onPick}
+      tip=${tip}
+    >
+      ${(x, y) =>
+        stacked.map(
+          (area, group) => html`
+            <path
+              class="area"
+              opacity=${only === null || only === group ? 0.85 : 0.15}
+              fill=${colors[group]}
+              d=${ribbon(
+                area,
+                (p) => p.low,
+                (p) => p.high,
+                x,
+                y,
+              )}
+            />
+            ${
+              area.length === 1 &&
+              html`
+                <line
+                  stroke=${colors[group]}
+                  stroke-width="8"
+                  x1=${x(area[0].x)}
+                  x2=${x(area[0].x)}
+                  y1=${y(area[0].low)}
+                  y2=${y(area[0].high)}
+                />
+              `
+            }
+          `,
+        )}
+    <//>
+  `;
+}

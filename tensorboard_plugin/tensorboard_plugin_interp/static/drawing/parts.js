@@ -1,0 +1,279 @@
+/** Small pieces that several views use. */
+import { html, useEffect, useErrorBoundary, useRef, useState } from "../vendor/preact-htm.js";
+import { duration, number, percent, plural, whole } from "../format.js";
+import { LineChart } from "./charts.js";
+import { stepAt, useRecord } from "../model.js";
+
+/** @param {{kind?: string, children?: any}} props a sentence in place of something that is not there */
+export function Message({ kind = "plain", children }) {
+  return html`
+    <p class="message ${kind}" role=${kind === "error" ? "alert" : "status"}>${children}</p>
+  `;
+}
+
+/** @param {{tip: string, children?: any}} props a word with an explanation that shows on hover and focus */
+export function Term({ tip, children }) {
+  const [at, setAt] = useState(/** @type {any} */ (null));
+  const show = (event) => {
+    const { left, top, bottom } = event.currentTarget.getBoundingClientRect();
+    const low = bottom > window.innerHeight - 110; // no room below
+    setAt({
+      left: `${Math.max(8, Math.min(left, window.innerWidth - 300))}px`,
+      ...(low ? { bottom: `${window.innerHeight - top + 6}px` } : { top: `${bottom + 6}px` }),
+    });
+  };
+  const hide = () => setAt(null);
+  return html`
+    <span class="term" tabindex="0" onPointerEnter=${show} onPointerLeave=${hide} onFocus=${show} onBlur=${hide}>
+      ${children}
+      <span class=${at ? "tip" : "unseen"} role="tooltip" style=${at ?? {}}>${tip}</span>
+    </span>
+  `;
+}
+
+/** @param {{layer: string}} props a path whose last part leads; it may break after each slash */
+export function LayerName({ layer }) {
+  const parts = layer.split("/");
+  const name = parts.pop();
+  return html`
+    ${parts.map(
+      (part) => html`
+        <span class="quiet">${part}/</span>
+        <wbr />
+      `,
+    )}${name}
+  `;
+}
+
+/**
+ * The record of one layer at the step of the slider, with its heading and what to say while there is none.
+ * @param {{ctx: any, series: any, heading?: (record: any) => any, children: (record: any) => any}} props
+ */
+export function Layer({ ctx, series, heading, children }) {
+  const step = stepAt(series.steps, ctx.step);
+  const { record, error, stale } = useRecord(ctx.store, ctx.run, series.tag, step);
+  return html`
+    <section class="layer" aria-busy=${stale} aria-label=${`Layer ${series.layer}`}>
+      <header class="layer-head">
+        <h2><${LayerName} layer=${series.layer} /></h2>
+        ${record && heading?.(record)}
+        ${
+          step !== null &&
+          step !== ctx.step &&
+          html`
+            <span class="badge" title="This layer has no record at the step of the slider">
+              from step ${whole(step)}
+            </span>
+          `
+        }
+      </header>
+      ${
+        step === null
+          ? html`
+              <${Message}>Nothing was recorded for ${series.layer} before step ${whole(series.steps[0])}.<//>
+            `
+          : error
+            ? html`
+                <${Message} kind="error">${error}<//>
+              `
+            : record
+              ? html`
+                  <${Guard}
+                    record=${record}
+                    draw=${() => html`
+                      ${children(record)}
+                      <${Made} record=${record} />
+                    `}
+                  />
+                `
+              : html`
+                  <${Message}>Loading ${series.layer} …<//>
+                `
+      }
+    </section>
+  `;
+}
+
+/** @param {{record: any, draw: () => any}} props keeps a record that cannot be drawn from taking the tab with it */
+export function Guard({ record, draw }) {
+  const [error, reset] = useErrorBoundary();
+  useEffect(() => error && reset(), [record]); // the next one may be fine
+  return error
+    ? html`
+        <${Message} kind="error">This record cannot be shown: ${error.message}.<//>
+      `
+    : html`
+        <${Draw} draw=${draw} />
+      `;
+}
+
+/** @param {{draw: () => any}} props */
+const Draw = ({ draw }) => draw();
+
+/** @param {{record: any}} props how a record was made: notes in sight, settings behind a click */
+export function Made({ record }) {
+  const { settings = {}, seconds, notes = [], curve, model } = record.data;
+  return html`
+    <footer class="made">
+      ${notes.map(
+        (note) => html`
+          <p class="note">${String(note)}</p>
+        `,
+      )}
+      <details>
+        <summary>How this was made</summary>
+        <dl class="facts">
+          ${Object.entries(settings ?? {}).map(
+            ([key, value]) => html`
+              <div>
+                <dt>${key}</dt>
+                <dd>${show(value)}</dd>
+              </div>
+            `,
+          )}
+          <div>
+            <dt>model</dt>
+            <dd>${model?.name ?? "–"}</dd>
+          </div>
+          <div>
+            <dt>step</dt>
+            <dd>${whole(record.step)}</dd>
+          </div>
+          <div>
+            <dt>took</dt>
+            <dd>${duration(seconds)}</dd>
+          </div>
+        </dl>
+        ${
+          Array.isArray(curve) &&
+          curve.length > 1 &&
+          html`
+            <div class="small-chart">
+              <p class="caption">Objective over the ${whole(curve.length)} points of the optimization</p>
+              <${LineChart}
+                label="Objective over the optimization"
+                height=${110}
+                series=${[{ name: "objective", color: "var(--accent)", points: curve.map((y, x) => ({ x, y })) }]}
+              />
+            </div>
+          `
+        }
+      </details>
+    </footer>
+  `;
+}
+
+/** @param {any} value @returns {string} */
+function show(value) {
+  if (typeof value === "number") return Number.isInteger(value) ? whole(value) : number(value);
+  return value === null || typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * A bar of 0..`most` with a mark.
+ * @param {{value: number|null, most: number, mark?: number, label: string, color?: string}} props
+ */
+export function Meter({ value, most, mark, label, color }) {
+  const part = (x) => `${Math.max(0, Math.min(1, most > 0 ? x / most : 0)) * 100}%`;
+  return html`
+    <div class="meter" role="img" aria-label=${label} title=${label}>
+      <div class="meter-fill" style=${{ width: part(value ?? 0), background: color ?? "" }} />
+      ${
+        mark !== undefined &&
+        html`
+          <div class="meter-mark" style=${{ left: part(mark) }} />
+        `
+      }
+    </div>
+  `;
+}
+
+/**
+ * Bars to both sides of zero, one per name.
+ * @param {{effects: [string, number][], most: number}} props
+ */
+export function Effects({ effects, most }) {
+  return html`
+    <ul class="effects">
+      ${effects.map(([name, value]) => {
+        const part = most > 0 ? (Math.min(1, Math.abs(value) / most) * 50).toFixed(1) : "0";
+        const style = value >= 0 ? { left: "50%", width: `${part}%` } : { right: "50%", width: `${part}%` };
+        return html`
+          <li title=${`${value >= 0 ? "pushes toward" : "pushes against"} ${name}: ${number(value)}`}>
+            <span class="effect-name">${name}</span>
+            <span class="effect-bar"><i class=${value >= 0 ? "plus" : "minus"} style=${style} /></span>
+            <span class="effect-value">${value > 0 ? "+" : ""}${number(value)}</span>
+          </li>
+        `;
+      })}
+    </ul>
+  `;
+}
+
+/**
+ * The panel at the side that shows one thing in detail; Escape closes it, and gives the focus back.
+ * @param {{title: any, onClose: () => void, children?: any}} props
+ */
+export function Panel({ title, onClose, children }) {
+  const ref = useRef(/** @type {any} */ (null));
+  useEffect(() => {
+    const before = /** @type {any} */ (document.activeElement);
+    ref.current.focus({ preventScroll: true });
+    const listen = (event) => event.key === "Escape" && onClose();
+    document.addEventListener("keydown", listen);
+    return () => {
+      document.removeEventListener("keydown", listen);
+      before?.focus?.({ preventScroll: true });
+    };
+  }, []);
+  return html`
+    <aside class="panel" ref=${ref} tabindex="-1" role="dialog" aria-label="Details">
+      <header class="panel-head">
+        <div class="panel-title">${title}</div>
+        <button class="icon-button" onClick=${onClose} aria-label="Close details" title="Close (Esc)">✕</button>
+      </header>
+      <div class="panel-body">${children}</div>
+    </aside>
+  `;
+}
+
+/**
+ * @param {{predicted: string, truth: string|null, right: boolean|null}} props right or wrong: by sign and word, not by
+ *   color alone
+ */
+export function Outcome({ predicted, truth, right }) {
+  if (right === null)
+    return html`
+      <span class="outcome" title=${`predicted ${predicted}`}>${predicted}</span>
+    `;
+  return right
+    ? html`
+        <span class="outcome right" title=${`predicted ${predicted}, rightly`}>✓ ${predicted}</span>
+      `
+    : html`
+        <span class="outcome wrong" title=${`predicted ${predicted}, truly ${truth}`}>
+          ✗ ${predicted}${" "}
+          <small>is ${truth}</small>
+        </span>
+      `;
+}
+
+/**
+ * @param {any} probe
+ * @param {number} index
+ * @returns {boolean|null} whether the prediction of a probe picture is right
+ */
+export function isRight(probe, index) {
+  const label = probe?.labels?.[index];
+  const prediction = probe?.predictions?.[index];
+  return label === undefined || label === null || prediction === undefined || prediction === null
+    ? null
+    : label === prediction;
+}
+
+/** @param {any} probe @returns {string} such as "91 % of 64 pictures right", or how many pictures there are */
+export function accuracy(probe) {
+  const known = probe?.labels?.map((_, index) => isRight(probe, index)).filter((x) => x !== null) ?? [];
+  if (!known.length) return plural(probe?.count ?? 0, "probe picture");
+  return `${percent(known.filter(Boolean).length / known.length)} of ${plural(known.length, "probe picture")} right`;
+}

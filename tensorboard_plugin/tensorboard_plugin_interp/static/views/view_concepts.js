@@ -1,0 +1,351 @@
+/** Which human concepts a decision depends on, with what chance alone would give. */
+import { html, useState } from "../vendor/preact-htm.js";
+import { Cell, groupStyle } from "../drawing/canvas.js";
+import { LineChart } from "../drawing/charts.js";
+import {
+  CONTRASTS,
+  conceptSentence,
+  contrastsOf,
+  interval,
+  isSignificant,
+  number,
+  pValue,
+  percent,
+  plural,
+  together,
+  verdict,
+  warnings,
+  whole,
+} from "../format.js";
+import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
+import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
+import { Layer, Message, Term } from "../drawing/parts.js";
+
+const TIPS = {
+  displacement:
+    "First-order change of the target's logit between contrast and concept pictures, in logits, " +
+    "with its 95 % bootstrap interval.",
+  p: "Permutation p-value, after Holm's correction for all tests of the family.",
+  pAlone: "Permutation p-value of this test, before the correction.",
+  band: "Where the middle 95 % of permuted labels fall: what chance alone gives.",
+  cosine: "Mean cosine between the gradient and the concept vector, −1 to 1, with its interval.",
+  score: "Share of target pictures whose logit rises toward the concept: the classical score. One half is chance.",
+  specificity:
+    "Percentile of the alignment among arbitrary coherent patterns of the pool: near 100 % means that it is about " +
+    "this concept.",
+  accuracy: "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.",
+  pictures: "Concept, contrast and target pictures.",
+  exploratory:
+    "The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.",
+};
+
+/** @param {any} row @returns {string} */
+export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contrast]);
+
+/** @param {any} record @param {string} concept @returns {string} one color per concept, the same in all charts */
+export function conceptColor(record, concept) {
+  const names = Object.keys(record.data.concepts ?? {});
+  return groupStyle(Math.max(0, names.indexOf(concept)));
+}
+
+/** @param {any} record @returns {any} the test with the largest effect, significant ones first */
+export function strongest(record) {
+  const tests = record.data.tests ?? [];
+  const [clearest] = contrastsOf(tests);
+  const rows = tests.filter((row) => row.contrast === clearest);
+  const rank = (row) => (isSignificant(row, record.data.alpha ?? 0.05) ? 1e6 : 0) + Math.abs(row.displacement ?? 0);
+  return [...rows].sort((a, b) => rank(b) - rank(a))[0];
+}
+
+/** @param {{ctx: any}} props */
+export function Concepts({ ctx }) {
+  const [contrast, setContrast] = useState("");
+  return html`
+    <p class="lead">
+      Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit,
+      with its 95 % interval; the${" "}
+      <${Term} tip=${TIPS.band}>grey band<//>
+      ${" "} is what chance gives. A filled dot is significant.
+    </p>
+    ${ctx.series.concepts.map(
+      (series, place) => html`
+        <${Layer}
+          key=${series.tag}
+          ctx=${ctx}
+          series=${series}
+          heading=${(record) => html`
+            <span class="quiet">
+              ${plural(record.data.family ?? 0, "test")} corrected
+              together${
+                record.data.exploratory
+                  ? html`
+                      ${" · "}
+                      <${Term} tip=${TIPS.exploratory}>exploratory over steps<//>
+                    `
+                  : ""
+              }
+            </span>
+          `}
+        >
+          ${(record) => html`
+            <${Body}
+              ctx=${ctx}
+              series=${series}
+              record=${record}
+              contrast=${contrast}
+              setContrast=${place === 0 ? setContrast : null}
+            />
+          `}
+        <//>
+      `,
+    )}
+  `;
+}
+
+/** @param {{ctx: any, series: any, record: any, contrast: string, setContrast: ((c: string) => void)|null}} props */
+function Body({ ctx, series, record, contrast, setContrast }) {
+  const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
+  const tests = record.data.tests ?? [];
+  const contrasts = contrastsOf(tests);
+  const chosen = contrasts.includes(contrast) ? contrast : contrasts[0];
+  const rows = tests.filter((row) => row.contrast === chosen);
+  const range = rangeOf(rows);
+  const alpha = record.data.alpha ?? 0.05;
+  const targets = [...new Set(rows.map((row) => row.target))];
+  if (!tests.length)
+    return html`
+      <${Message}>No test could be made; see the notes.<//>
+    `;
+  return html`
+    ${
+      setContrast &&
+      contrasts.length > 1 &&
+      html`
+        <div class="switch" role="group" aria-label="What concepts are compared with">
+          ${contrasts.map(
+            (name) => html`
+              <button aria-pressed=${name === chosen} onClick=${() => setContrast(name)}>
+                ${Object.hasOwn(CONTRASTS, name) ? CONTRASTS[name] : name}
+              </button>
+            `,
+          )}
+        </div>
+      `
+    }
+    <div class="targets">
+      ${targets.map((target) => {
+        const own = rows.filter((row) => row.target === target);
+        return html`
+          <section class="card target" key=${target} aria-label=${`Target ${target}`}>
+            <h3>Logit of “${target}”</h3>
+            <div class="tests" role="list">
+              ${own.map(
+                (row) => html`
+                  <${Row}
+                    key=${keyOf(row)}
+                    ctx=${ctx}
+                    tag=${series.tag}
+                    record=${record}
+                    row=${row}
+                    range=${range}
+                    alpha=${alpha}
+                  />
+                `,
+              )}
+              <div class="test axis-row">
+                <span />
+                <${IntervalAxis} range=${range} />
+                <span class="quiet"><${Term} tip=${TIPS.displacement}>logits<//></span>
+              </div>
+            </div>
+            ${
+              entries.length > 1 &&
+              html`
+                <${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${own} />
+              `
+            }
+          </section>
+        `;
+      })}
+    </div>
+  `;
+}
+
+/** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], alpha: number}} props */
+function Row({ ctx, tag, record, row, range, alpha }) {
+  const significant = isSignificant(row, alpha);
+  const sentence = conceptSentence(row, record.step, alpha);
+  return html`
+    <button
+      class="test"
+      role="listitem"
+      aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))}
+      onClick=${() => ctx.open("concepts", tag, keyOf(row))}
+      title=${sentence}
+    >
+      <span class="test-name">
+        <${Example} record=${record} concept=${row.concept} />
+        <span>
+          ${row.concept}${
+            (row.flags ?? []).length > 0
+              ? html`
+                  <span class="flag" title=${warnings(row).join(" ")}>!</span>
+                `
+              : ""
+          }
+        </span>
+      </span>
+      <${Interval}
+        row=${row}
+        range=${range}
+        alpha=${alpha}
+        color=${conceptColor(record, row.concept)}
+        label=${sentence}
+      />
+      <span class="test-value">
+        <b>${interval(row)}</b>
+        <span class=${significant ? "verdict yes" : "verdict"}>
+          ${verdict(row, alpha)}${" "}
+          <small>p ${pValue(row.p_holm)}</small>
+        </span>
+      </span>
+    </button>
+  `;
+}
+
+/** @param {{record: any, concept: string}} props the first example of a concept, as its sign */
+function Example({ record, concept }) {
+  const sheet = useSheet(record, record.data.concepts?.[concept]?.examples);
+  return record.data.concepts?.[concept]?.examples
+    ? html`
+        <span class="concept-icon">
+          <${Cell} sheet=${sheet} index=${0} size=${40} label=${`Example of ${concept}`} />
+        </span>
+      `
+    : null;
+}
+
+/** @param {{ctx: any, record: any, entries: any[], rows: any[], height?: number}} props */
+export function Curve({ ctx, record, entries, rows, height = 210 }) {
+  const find = (entry, row) => (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
+  const series = rows.map((row) => ({
+    name: row.concept,
+    color: conceptColor(record, row.concept),
+    points: entries.map((entry) => {
+      const found = find(entry, row) ?? {};
+      return {
+        x: entry.step,
+        y: found.displacement ?? null,
+        low: found.ci_low,
+        high: found.ci_high,
+        from: found.null_low,
+        to: found.null_high,
+      };
+    }),
+  }));
+  return html`
+    <div>
+      <p class="caption">
+        Over training, with 95 % intervals; grey with dashed edges: what chance gives
+        ${
+          series.length > 1 &&
+          series.map(
+            (line) => html`
+              <span class="legend">
+                <i class="swatch" style=${{ background: line.color }} />
+                ${line.name}
+              </span>
+            `,
+          )
+        }
+      </p>
+      <${LineChart}
+        label=${`Effect over the steps of ${series.map((line) => line.name).join(", ")}`}
+        series=${series}
+        zero
+        height=${height}
+        at=${record.step}
+        onPick=${ctx.setStep}
+        xName="step"
+      />
+    </div>
+  `;
+}
+
+/** @param {{ctx: any, tag: string, name: string, series: any}} props one test in the side panel */
+export function ConceptDetail({ ctx, tag, name, series }) {
+  const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
+  const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
+  const row = (record?.data.tests ?? []).find((candidate) => keyOf(candidate) === name);
+  if (error)
+    return html`
+      <${Message} kind="error">${error}<//>
+    `;
+  if (!record)
+    return html`
+      <${Message}>Loading …<//>
+    `;
+  if (!row)
+    return html`
+      <${Message}>This was not tested at this step.<//>
+    `;
+  const { alpha = 0.05, concepts = {}, pool } = record.data;
+  const cosine = { displacement: row.effect, ci_low: row.effect_low, ci_high: row.effect_high };
+  const facts = [
+    ["displacement", TIPS.displacement, interval(row)],
+    ["chance", TIPS.band, together([row.null_low, row.null_high]).join(" to ")],
+    ["p (Holm)", TIPS.p, pValue(row.p_holm)],
+    ["p alone", TIPS.pAlone, pValue(row.p)],
+    ["cosine", TIPS.cosine, interval(cosine)],
+    ["TCAV score", TIPS.score, number(row.score)],
+    ["specificity", TIPS.specificity, percent(row.specificity)],
+    ["CAV accuracy", TIPS.accuracy, percent(row.cav_accuracy)],
+    ["pictures", TIPS.pictures, [row.n_concept, row.n_contrast, row.n_target].map(whole).join(" / ")],
+  ];
+  return html`
+    <p class="finding">${conceptSentence(row, record.step, alpha)}</p>
+    ${warnings(row).map(
+      (text) => html`
+        <p class="note">${text}</p>
+      `,
+    )}
+    ${
+      entries.length > 1 &&
+      html`
+        <${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${[row]} height=${190} />
+      `
+    }
+    <dl class="facts">
+      ${facts.map(
+        ([name, tip, value]) => html`
+          <div>
+            <dt><${Term} tip=${tip}>${name}<//></dt>
+            <dd>${value}</dd>
+          </div>
+        `,
+      )}
+    </dl>
+    <${Examples} title=${`Pictures of “${row.concept}”`} record=${record} entry=${concepts[row.concept]} />
+    <${Examples} title="Random pictures" record=${record} entry=${pool} />
+  `;
+}
+
+/** @param {{title: string, record: any, entry: any}} props */
+function Examples({ title, record, entry }) {
+  const sheet = useSheet(record, entry?.examples);
+  if (!entry?.examples) return null;
+  return html`
+    <h3>
+      ${title}${" "}
+      <span class="quiet">${entry.examples.count} of ${whole(entry.count)}</span>
+    </h3>
+    <ul class="thumbs">
+      ${Array.from(
+        { length: entry.examples.count },
+        (_, index) => html`
+          <li key=${index}><${Cell} sheet=${sheet} index=${index} size=${84} label=${`${title}, ${index + 1}`} /></li>
+        `,
+      )}
+    </ul>
+  `;
+}

@@ -1,0 +1,290 @@
+/** The first page: what the network has learned, in one look, with ways into the sections. */
+import { html } from "../vendor/preact-htm.js";
+import { Cell, groupStyle } from "../drawing/canvas.js";
+import { LineChart } from "../drawing/charts.js";
+import { conceptSentence, duration, percent, plural, whole } from "../format.js";
+import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
+import { Guard, LayerName, Message, accuracy, isRight } from "../drawing/parts.js";
+import { Curve, strongest } from "./view_concepts.js";
+import { Grid as DecisionGrid, Key } from "./view_decisions.js";
+import { Grid as UnitGrid } from "./view_features.js";
+import { Thumbnails } from "./view_groups.js";
+
+/** @param {{ctx: any}} props */
+export function Overview({ ctx }) {
+  const { features, groups, attribution, concepts } = ctx.series;
+  return html`
+    <div class="overview">
+      ${
+        concepts.length > 0 &&
+        html`
+          <${Tile} ctx=${ctx} section="concepts" title="Concepts" wide>
+            <div class="whole"><${ConceptHeadlines} ctx=${ctx} all=${concepts} /></div>
+          <//>
+        `
+      }
+      <${Tile} title="This run" full=${concepts.length === 0}>
+        <div class="whole"><${Facts} ctx=${ctx} /></div>
+      <//>
+      ${
+        features.length > 0 &&
+        html`
+          <${Tile} ctx=${ctx} section="features" title="Features" full>
+            ${features.map(
+              (series) => html`
+                <${Row} key=${series.tag} ctx=${ctx} series=${series}>
+                  ${(record) => html`
+                    <${UnitGrid} ctx=${ctx} tag=${series.tag} record=${record} limit=${12} />
+                  `}
+                <//>
+              `,
+            )}
+          <//>
+        `
+      }
+      ${
+        groups.length > 0 &&
+        html`
+          <${Tile} ctx=${ctx} section="groups" title="Neuron groups" full>
+            ${groups.map(
+              (series) => html`
+                <${Row} key=${series.tag} ctx=${ctx} series=${series} whole>
+                  ${(record) => html`
+                    <${ShareBar} groups=${record.data.groups ?? []} />
+                    <${Thumbnails} ctx=${ctx} tag=${series.tag} record=${record} only=${null} limit=${12} />
+                  `}
+                <//>
+              `,
+            )}
+          <//>
+        `
+      }
+      ${
+        attribution.length > 0 &&
+        html`
+          <${Tile} ctx=${ctx} section="decisions" title="Decisions" full>
+            <p class="caption"><${Key} /></p>
+            ${attribution.slice(-1).map(
+              (series) => html`
+                <${Row} key=${series.tag} ctx=${ctx} series=${series}>
+                  ${(record) => html`
+                    <${DecisionGrid} ctx=${ctx} tag=${series.tag} record=${record} limit=${12} />
+                  `}
+                <//>
+              `,
+            )}
+          <//>
+        `
+      }
+    </div>
+  `;
+}
+
+/** @param {{ctx?: any, section?: string, title: string, wide?: boolean, full?: boolean, children?: any}} props */
+function Tile({ ctx, section, title, wide, full, children }) {
+  return html`
+    <section class="card tile ${wide ? "wide" : full ? "full" : ""}" aria-label=${title}>
+      <header>
+        <h2>${title}</h2>
+        ${
+          section &&
+          html`
+            <button class="link" onClick=${() => ctx.goTo(section)}>Open ${title.toLowerCase()} →</button>
+          `
+        }
+      </header>
+      <div class="tile-rows">${children}</div>
+    </section>
+  `;
+}
+
+/**
+ * @param {{ctx: any, series: any, whole?: boolean, children: (record: any) => any}} props one layer of a tile; several
+ *   share a line if they fit
+ */
+function Row({ ctx, series, whole = false, children }) {
+  const step = stepAt(series.steps, ctx.step);
+  const { record, error } = useRecord(ctx.store, ctx.run, series.tag, step);
+  return html`
+    <div class="tile-row ${whole ? "whole" : ""}">
+      <h3><${LayerName} layer=${series.layer} /></h3>
+      <div>
+        ${
+          error
+            ? html`
+                <${Message} kind="error">${error}<//>
+              `
+            : record
+              ? html`
+                  <${Guard} record=${record} draw=${() => children(record)} />
+                `
+              : html`
+                  <${Message}>${step === null ? `Nothing recorded before step ${series.steps[0]}.` : "Loading …"}<//>
+                `
+        }
+      </div>
+    </div>
+  `;
+}
+
+/** @param {{groups: any[]}} props all shares in one bar */
+function ShareBar({ groups }) {
+  const all = groups.reduce((sum, group) => sum + (group.share ?? 0), 0);
+  return html`
+    <div
+      class="share-bar"
+      role="img"
+      aria-label=${groups.map((group) => `${group.name} ${percent(group.share)}`).join(", ")}
+    >
+      ${groups.map(
+        (group, index) => html`
+          <i
+            key=${group.name}
+            style=${{ width: `${(group.share ?? 0) * 100}%`, background: groupStyle(index) }}
+            title=${`${group.name}: ${percent(group.share)}`}
+          />
+        `,
+      )}
+    </div>
+    <p class="caption">${plural(groups.length, "group")} explain ${percent(all)} of the layer’s activation</p>
+  `;
+}
+
+/** @param {{ctx: any, all: any[]}} props the strongest finding of the deepest layer that has one */
+function ConceptHeadlines({ ctx, all }) {
+  const series = all[all.length - 1];
+  const { record, error } = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step));
+  const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
+  if (error)
+    return html`
+      <${Message} kind="error">${error}<//>
+    `;
+  if (!record)
+    return html`
+      <${Message}>Loading …<//>
+    `;
+  const row = strongest(record);
+  if (!row)
+    return html`
+      <${Message}>No test could be made.<//>
+    `;
+  const rivals = record.data.tests.filter((other) => other.target === row.target && other.contrast === row.contrast);
+  const examples = record.data.concepts?.[row.concept]?.examples;
+  return html`
+    <div class="headline">
+      <div>
+        <p class="finding large">${conceptSentence(row, record.step, record.data.alpha ?? 0.05)}</p>
+        <p class="quiet">Layer ${record.layer}, the strongest of ${plural(record.data.tests.length, "test")}.</p>
+      </div>
+      ${
+        examples &&
+        html`
+          <${Examples} record=${record} sheet=${examples} concept=${row.concept} />
+        `
+      }
+    </div>
+    ${
+      entries.length > 1 &&
+      html`
+        <${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${rivals} height=${200} />
+      `
+    }
+  `;
+}
+
+/** @param {{record: any, sheet: any, concept: string}} props a few pictures of a concept */
+function Examples({ record, sheet, concept }) {
+  const loaded = useSheet(record, sheet);
+  return html`
+    <ul class="examples">
+      ${Array.from(
+        { length: Math.min(3, sheet.count) },
+        (_, index) => html`
+          <li key=${index}><${Cell} sheet=${loaded} index=${index} size=${64} label=${`A picture of ${concept}`} /></li>
+        `,
+      )}
+    </ul>
+  `;
+}
+
+/** @param {{ctx: any}} props what the run is, and what looking at it costs */
+function Facts({ ctx }) {
+  const every = ["features", "groups", "attribution", "concepts"].flatMap((kind) => ctx.series[kind]);
+  const first = ctx.series.groups[0] ?? ctx.series.attribution[0] ?? ctx.series.features[0] ?? every[0];
+  const { record } = useRecord(ctx.store, ctx.run, first.tag, stepAt(first.steps, ctx.step));
+  const entries = useSeries(ctx.store, ctx.run, first.tag, first.steps);
+  const layers = [...new Set(every.map((series) => series.layer))];
+  const right = entries
+    .map((entry) => ({ x: entry.step, y: shareRight(entry.data.probe) }))
+    .filter((point) => point.y !== null);
+  return html`
+    <dl class="facts tall">
+      <div>
+        <dt>model</dt>
+        <dd>${record?.data.model?.name ?? "–"}</dd>
+      </div>
+      <div>
+        <dt>step</dt>
+        <dd>${whole(ctx.step)}${Number.isFinite(record?.data.epoch) ? `, epoch ${record?.data.epoch + 1}` : ""}</dd>
+      </div>
+      <div>
+        <dt>layers</dt>
+        <dd>${layers.join(", ")}</dd>
+      </div>
+      ${
+        record?.data.probe &&
+        html`
+          <div>
+            <dt>probe</dt>
+            <dd>${accuracy(record.data.probe)}</dd>
+          </div>
+        `
+      }
+      <${Cost} key=${every.map((series) => series.tag).join()} ctx=${ctx} every=${every} />
+      ${
+        ctx.unknown.length > 0 &&
+        html`
+          <div>
+            <dt>also recorded, not shown by this version</dt>
+            <dd>${ctx.unknown.join(", ")}</dd>
+          </div>
+        `
+      }
+    </dl>
+    ${
+      right.length > 1 &&
+      html`
+        <p class="caption">Probe pictures right, %</p>
+        <${LineChart}
+          label="Share of probe pictures that are classified right"
+          height=${118}
+          series=${[{ name: "right, %", color: "var(--good)", points: right }]}
+          at=${ctx.step}
+          onPick=${ctx.setStep}
+          xName="step"
+        />
+      `
+    }
+  `;
+}
+
+/** @param {any} probe @returns {number|null} percent of the probe pictures whose prediction is right */
+function shareRight(probe) {
+  const known = (probe?.labels ?? []).map((_, index) => isRight(probe, index)).filter((x) => x !== null);
+  return known.length ? (100 * known.filter(Boolean).length) / known.length : null;
+}
+
+/** @param {{ctx: any, every: any[]}} props the seconds of all records of this step that are known already */
+function Cost({ ctx, every }) {
+  const records = every.map(
+    (series) => useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step)).record,
+  );
+  const known = records.filter((record) => record?.step === ctx.step && Number.isFinite(record?.data.seconds));
+  const seconds = known.reduce((sum, record) => sum + record?.data.seconds, 0);
+  return html`
+    <div>
+      <dt>analysis took</dt>
+      <dd>${known.length ? `${duration(seconds)} at this step` : "–"}</dd>
+    </div>
+  `;
+}

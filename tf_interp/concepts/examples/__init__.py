@@ -1,0 +1,1 @@
+"""What stands for a concept: examples, counterparts, random pools and target images, checked before any work."""

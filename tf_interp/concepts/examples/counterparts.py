@@ -1,0 +1,90 @@
+"""Are these the same images without the concept, in the same order?"""
+
+import numpy as np
+
+from tf_interp.concepts.examples.concept import Concept
+
+_ALIKE = 0.6  # the correlation with another's counterpart that looks like a mix-up,
+_MARGIN = 0.3  # if it is higher by this than that with the own one
+_LISTED = 3
+
+
+def check_pairs(name: str, concept: Concept, counterparts: Concept, kept: np.ndarray, notes: list[str]) -> bool:
+    """Check that counterpart i belongs to concept image i.
+
+    Args:
+        name: of the concept.
+        concept: its images.
+        counterparts: the same images without the concept.
+        kept: int [n], indices of the concept's images without duplicates.
+        notes: sentences are added here.
+
+    Returns:
+        Whether pictures look as if they were in another order.
+
+    Raises:
+        ValueError: if numbers differ, the same file stands at two places, or nothing differs.
+    """
+    if len(counterparts) != len(concept):
+        raise ValueError(
+            f"paired images of {name!r} must be its {len(concept)} images without the concept, in the same "
+            f"order, got {len(counterparts)} images{_skipped(concept, counterparts)}"
+        )
+    places = {file: place for place, file in enumerate(counterparts.files)}
+    for place, file in enumerate(concept.files):
+        if places.get(file, place) != place:
+            raise ValueError(
+                f"paired images of {name!r}: {file!r} is image {place} of the concept, but image {places[file]} of "
+                f"the counterparts: bring both into the same order{_skipped(concept, counterparts)}"
+            )
+    same = sum(counterparts.digests[index] == concept.digests[index] for index in kept)
+    if same == len(kept):
+        raise ValueError(f"paired images of {name!r} equal its own images: the concept's mark is not on them")
+    if same:
+        notes.append(f"concept {name!r}: {same} of {len(kept)} images equal their counterpart")
+    mixed = find_mixed(concept.images[kept], counterparts.images[kept])
+    if mixed:
+        listed = ", ".join(f"image {kept[own]} like that of image {kept[other]}" for own, other in mixed[:_LISTED])
+        notes.append(
+            f"paired images of {name!r}: {len(mixed)} of {len(kept)} images are much more like the counterpart of "
+            f"another image than like their own ({listed}{', ...' if len(mixed) > _LISTED else ''}): is the order the "
+            "same?"
+        )
+    return bool(mixed)
+
+
+def find_mixed(images: np.ndarray, counterparts: np.ndarray) -> list[tuple[int, int]]:
+    """Return which pictures are much more like the counterpart of another picture than like their own.
+
+    Likeness is the correlation of pixels after each side's mean picture is taken away, so that a mark or a change of
+    brightness that all share does not count. Of tables and texts nothing can be said.
+
+    Args:
+        images: float32 [n,H,W,C].
+        counterparts: float32 [n,H,W,C].
+
+    Returns:
+        `(picture, counterpart that it is like)`, in order.
+
+    Example:
+        >>> pictures = np.random.default_rng(0).random((4, 8, 8, 1))
+        >>> find_mixed(pictures, pictures[[0, 2, 1, 3]])
+        [(1, 2), (2, 1)]
+    """
+    if images.ndim != 4:
+        return []
+    sides = []
+    for side in (images, counterparts):
+        flat = side.reshape(len(side), -1).astype(np.float32)
+        flat = flat - flat.mean(0)
+        flat -= flat.mean(1, keepdims=True)
+        sides.append(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12))
+    likeness = sides[0] @ sides[1].T
+    best = likeness.argmax(1)
+    mixed = likeness.max(1) > np.maximum(np.diag(likeness) + _MARGIN, _ALIKE)
+    return [(int(own), int(best[own])) for own in np.flatnonzero(mixed)]
+
+
+def _skipped(*concepts: Concept) -> str:
+    count = sum(len(concept.skipped) for concept in concepts)
+    return f" ({count} files could not be read)" if count else ""

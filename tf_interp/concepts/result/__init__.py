@@ -1,0 +1,1 @@
+"""The answer of a concept test: rows, flags, sentences, bars."""

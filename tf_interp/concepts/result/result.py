@@ -1,0 +1,274 @@
+"""`ConceptTest`: the answer, one row for each layer, target, concept and contrast."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_interp.concepts.result.explain import explain_row
+from tf_interp.concepts.result.flags import FLAGS, FORBIDDING, SPECIFIC
+from tf_interp.concepts.result.plot import plot_rows
+from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.corrections import benjamini_hochberg, holm
+from tf_interp.concepts.statistics.design import Design
+from tf_interp.directions import Directions
+
+_HEAD = {"layer", "target", "concept", "contrast"}
+_PREFERRED = ("paired", "random", "continuous", "relative")  # which of a concept's vectors stands for it
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ConceptTest:
+    """What `tcav` found.
+
+    Read a row in this order: `displacement` (does the logit move between contrast and concept images, with interval
+    and permutation p), then whether the contrast is "random", "relative" or "paired", then `specificity` (is the
+    alignment more than any pattern of the pool would have). Significance is not importance: `effect` leads.
+
+    Args:
+        rows: a dictionary for each layer x target x concept x contrast; numbers that could not be computed are None.
+        family: number of tests that `p_holm` and `p_bh` are corrected for.
+        settings: what was asked for.
+        alpha: level of the claims, .05.
+        vectors: `(layer, concept, contrast)` -> unit vector [d].
+        notes: plain sentences on images that were left out, and on the method.
+        designs: `(concept, contrast)` -> how images were compared.
+        projections: `(layer, concept, contrast)` -> float32 [n+m,T], images on the mean gradient of each target.
+        state: what `add_concepts` continues from.
+    """
+
+    rows: list[dict[str, Any]]
+    family: int
+    settings: dict[str, Any]
+    alpha: float
+    vectors: Mapping[tuple[str, str, str], np.ndarray]
+    notes: list[str]
+    designs: Mapping[tuple[str, str], Design | Trend] = dataclasses.field(default_factory=dict, repr=False)
+    projections: Mapping[tuple[str, str, str], np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
+    state: Any = dataclasses.field(default=None, repr=False)
+
+    def to_dataframe(self) -> Any:
+        """Return the rows as a pandas DataFrame.
+
+        Returns:
+            A DataFrame, one row for each test; lists joined by spaces.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise ImportError("to_dataframe() needs pandas: pip install pandas (or tf-interp[plot])") from error
+        return pandas.DataFrame([{name: _flat(value) for name, value in row.items()} for row in self.rows])
+
+    def find(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Return the rows that have the given values, e.g. `find(concept="striped", contrast="random")`.
+
+        Args:
+            **wanted: column -> value; a target may be given by its class index.
+
+        Returns:
+            Rows, in order.
+
+        Raises:
+            ValueError: if there is no such column, or a layer, target, concept or contrast was not tested.
+        """
+        for name in wanted:
+            if self.rows and name not in self.rows[0]:
+                raise ValueError(f"no column {name!r}; there are {list(self.rows[0])}")
+        if "target" in wanted:
+            wanted["target"] = self._name_target(wanted["target"])
+        for name in _HEAD & set(wanted):
+            there = list(dict.fromkeys(row[name] for row in self.rows))
+            if wanted[name] not in there:
+                raise ValueError(f"not tested: {name} {wanted[name]!r}; there are {there}")
+        return [row for row in self.rows if all(row[key] == value for key, value in wanted.items())]
+
+    def correct(self, family: int) -> "ConceptTest":
+        """Return the same test, corrected for a larger family: over training steps, say, or several calls.
+
+        Args:
+            family: number of all tests.
+
+        Returns:
+            The test with other `p_holm` and `p_bh`.
+
+        Raises:
+            ValueError: if the family is smaller than this test.
+        """
+        if not isinstance(family, int | np.integer) or family < len(self.rows):
+            raise ValueError(f"family must be at least {len(self.rows)}, the tests of this one alone, got {family!r}")
+        rows = [dict(row) for row in self.rows]
+        return dataclasses.replace(self, rows=rows, family=correct_rows(rows, family))
+
+    def claims(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row is significant after Holm's correction, and nothing forbids the claim.
+
+        Args:
+            row: one of `rows`.
+
+        Returns:
+            True for a star.
+        """
+        return row["p_holm"] is not None and row["p_holm"] <= self.alpha and not FORBIDDING & set(row["flags"])
+
+    def directions(self, layer: str, concepts: Sequence[str] | None = None, contrast: str | None = None) -> Directions:
+        """Return concept vectors for the renderer, attribution and ablation.
+
+        Args:
+            layer: a tested layer.
+            concepts: which; None for all.
+            contrast: which of a concept's vectors; None takes "paired" where there is one, else "random".
+
+        Returns:
+            Directions with a row of unit length for each concept.
+
+        Raises:
+            ValueError: if the layer, a concept or the contrast was not tested, or pooling was "flat".
+        """
+        if self.settings["pooling"] != "mean":
+            raise ValueError('directions are vectors of channels: run tcav with pooling="mean", not "flat"')
+        path, names, vectors = self._choose(layer, concepts, contrast)
+        return Directions(path, vectors, names, "concepts")
+
+    def entanglement(self, layer: str, contrast: str | None = None) -> tuple[list[str], np.ndarray]:
+        """Return how alike the vectors of different concepts are; entangled concepts cannot be told apart.
+
+        Args:
+            layer: a tested layer.
+            contrast: as in `directions`.
+
+        Returns:
+            `(K names, cosines [K,K])`.
+
+        Source: Nicolson et al., Explaining Explainability: Recommendations for Effective Use of Concept Activation
+        Vectors, 2024.
+        """
+        _, names, vectors = self._choose(layer, None, contrast)
+        return names, vectors @ vectors.T
+
+    def _choose(
+        self, layer: str, concepts: Sequence[str] | None, contrast: str | None
+    ) -> tuple[str, list[str], np.ndarray]:
+        """Return the layer's path, names and one vector [K,d] for each concept."""
+        paths = [path for path in self.settings["layers"] if path == layer or path.endswith("/" + layer)]
+        path = paths[0] if paths else layer
+        there = list(dict.fromkeys(name for _, name, _ in self.vectors))
+        names = there if concepts is None else list(concepts)
+        found = []
+        for name in names:
+            kinds = [kind for other, concept, kind in self.vectors if other == path and concept == name]
+            wanted = [kind for kind in ((contrast,) if contrast else _PREFERRED) if kind in kinds]
+            if not wanted:
+                raise ValueError(
+                    f"no vector of concept {name!r} in layer {layer!r} with contrast {contrast or 'any'!r}; tested "
+                    f"were layers {self.settings['layers']}, concepts {there}, contrasts {kinds}"
+                )
+            found.append(self.vectors[path, name, wanted[0]])
+        return path, names, np.stack(found)
+
+    def influence(self, layer: str, target: str | int, concept: str, contrast: str) -> np.ndarray:
+        """Return how much of a displacement is owed to each concept image: with it minus without it.
+
+        An image whose influence is near the whole displacement carries the finding alone: look at it.
+
+        Args:
+            layer: full path of a tested layer.
+            target: name or class index of a target.
+            concept: name of a concept.
+            contrast: as in the rows ("relative to X" where each pair was tested).
+
+        Returns:
+            float32 [n], in logits, in the order of the concept's images without duplicates.
+
+        Raises:
+            ValueError: if that was not tested.
+        """
+        targets, target = list(self.settings["targets"]), self._name_target(target)
+        if (layer, concept, contrast) not in self.projections or target not in targets:
+            raise ValueError(
+                f"not tested: {(layer, target, concept, contrast)}; there are targets {targets} and "
+                f"(layer, concept, contrast) {list(self.projections)[:12]}"
+            )
+        projections = self.projections[layer, concept, contrast][:, targets.index(target)]
+        return self.designs[concept, contrast].leave_out(projections)
+
+    def _name_target(self, target: Any) -> Any:
+        """Return the name of a target that is given by its class index, as it came otherwise."""
+        if isinstance(target, str) or not isinstance(target, int | np.integer):
+            return target
+        classes = self.settings["classes"]
+        names = [name for name, index in classes.items() if index == target]
+        if len(names) != 1:
+            raise ValueError(
+                f"not tested: target {target}; there are targets {classes} (name: class index)"
+                if not names
+                else f"class {target} is several targets: choose one of {names}"
+            )
+        return names[0]
+
+    def explain(self) -> list[str]:
+        """Return the findings in plain sentences: significant and specific ones first, then by size; notes last.
+
+        Returns:
+            A text for each row, then one for each note. What to be careful about in all rows is said once, in a note.
+        """
+        shared = [flag for flag in FLAGS if len(self.rows) > 1 and all(flag in row["flags"] for row in self.rows)]
+        shared = [flag for flag in shared if flag not in FORBIDDING]  # these change how each row is read
+        rows = [{**row, "flags": [flag for flag in row["flags"] if flag not in shared]} for row in self.rows]
+        rows.sort(key=lambda row: (not self.claims(row), not _is_specific(row), -abs(row["effect"] or 0)))
+        permutations = self.settings.get("permutations")
+        texts = [explain_row(row, self.claims(row), self.family, self.alpha, permutations) for row in rows]
+        notes = [*(f"of all these findings: {FLAGS[flag]}" for flag in shared), *self.notes]
+        return texts + [f"Note: {note}." for note in notes]
+
+    def plot(self, target: str | int | None = None, contrast: str | None = None, ax: Any = None) -> Any:
+        """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.
+
+        Args:
+            target: which, by name or class index; None for the first.
+            contrast: which; None for the first that was tested.
+            ax: matplotlib axes to draw on; None makes new ones.
+
+        Returns:
+            The axes; nothing is shown.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+            ValueError: if that was not tested.
+        """
+        rows = self.find(target=self.rows[0]["target"] if target is None else target)
+        there = list(dict.fromkeys(row["contrast"] for row in rows))
+        if (contrast or there[0]) not in there:
+            raise ValueError(f"not tested: contrast {contrast!r}; there are {there}")
+        rows = [row for row in rows if row["contrast"] == (contrast or there[0])]
+        return plot_rows(rows, [self.claims(row) for row in rows], self.family, self.alpha, ax)
+
+
+def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:
+    """Add p values that are corrected over the whole declared family.
+
+    Args:
+        rows: with "p", which may be None; gain "p_holm" and "p_bh".
+        family: number of tests, if there are more than these rows.
+
+    Returns:
+        The size of the family.
+    """
+    size = max(len(rows), family or 0)
+    p = np.array([np.nan if row["p"] is None else row["p"] for row in rows])
+    for name, adjusted in (("p_holm", holm(p, size)), ("p_bh", benjamini_hochberg(p, size))):
+        for row, value in zip(rows, adjusted, strict=True):
+            row[name] = None if np.isnan(value) else float(value)
+    return size
+
+
+def _is_specific(row: Mapping[str, Any]) -> bool:
+    return (row["specificity"] or 0) >= SPECIFIC
+
+
+def _flat(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, list) else value

@@ -1,0 +1,328 @@
+"""`tcav`: does a decision depend on a human concept? Three questions, three numbers, honest statistics."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.capture import check_model, read_activations
+from tf_interp.concepts.examples.sets import Sets, gather_sets
+from tf_interp.concepts.examples.targets import Target
+from tf_interp.concepts.result.result import ConceptTest, correct_rows
+from tf_interp.concepts.statistics.cav import get_fit
+from tf_interp.concepts.statistics.cav_quality import NULLS
+from tf_interp.concepts.statistics.specificity import PATTERNS, SMALLEST, Patterns
+from tf_interp.concepts.tcav.arguments import Asked, check_options, check_reference, describe
+from tf_interp.concepts.tcav.comparisons import Contrast, declare_contrasts
+from tf_interp.concepts.tcav.kim2018 import NOTE, run_reference
+from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
+from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sensitivities
+from tf_interp.models import Model
+
+ENTANGLED = 0.9  # vectors with a higher cosine are nearly the same
+_ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
+_ESTIMATOR_NULLS = 19
+_ESTIMATOR_PATTERNS = 59
+
+
+def tcav(
+    model: Model,
+    concepts: Mapping[str, Any],
+    random: Any,
+    targets: Mapping[Any, Any],
+    layers: str | Sequence[str],
+    *,
+    paired: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Sequence[Any]] | None = None,
+    relative: str = "union",
+    hierarchy: Mapping[str, Sequence[str]] | None = None,
+    method: str = "displacement",
+    cav: Any = "mean",
+    pooling: str = "mean",
+    permutations: int = 10_000,
+    bootstraps: int = 1000,
+    runs: int = 20,
+    seed: int = 0,
+    batch_size: int = 32,
+    alpha: float = 0.05,
+    family: int | None = None,
+) -> ConceptTest:
+    """Test which concepts the decisions of a network depend on.
+
+    For each layer, target and concept there is a row for each contrast: "random" (concept images against the random
+    pool), "relative" (against the union of the other concepts, with two or more) and "paired" (against the same images
+    without the concept). Each row answers whether the target's logit moves between contrast and concept images
+    (`displacement`, with an exact permutation test), how well gradient and concept vector agree (`effect`, `score`),
+    and whether that is more than arbitrary patterns of the pool would show (`specificity`).
+
+    Args:
+        model: the network.
+        concepts: name -> images float [N,H,W,C] in [0,1], or `Concept`; 5 or more of each, better 50.
+        random: images or `Concept` of a random pool, 60 or more for specificity; None if every concept is paired.
+        targets: class name or index -> images of the class; or any name -> (class name, index or function
+            outputs -> [N], images). Rows have the class's name, where the model knows names.
+        layers: layer names, or one name.
+        paired: concept name -> the same images without the concept, in the same order.
+        groups: concept name or "random" -> N labels, equal where images share a source (crops of one photograph, one
+            patient); these are permuted together, and a side needs 2 or more sources. The same label in two sets is
+            the same source: `[f"{name} {n}" for n in ...]` keeps them apart.
+        relative: "union" compares each concept with the union of its siblings, "pairs" with each of them, "none" not.
+        hierarchy: parent -> names of concepts or parents; a parent is tested as the union of these, and siblings are
+            the children of one parent.
+        method: "displacement", or "kim2018" for the published test, whose p values are optimistic; it was published
+            with pooling="flat".
+        cav: kind of the concept vector, for `effect`, `score` and accuracy: "mean", "ridge", "logistic", "hinge", or a
+            scikit-learn linear classifier. `displacement` and its p do not depend on it.
+        pooling: "mean" over positions (a vector of channels), or "flat". The mean forgets places: take "flat" for what
+            sits in one place, such as a caption, in a network that does not average over positions itself.
+        permutations: number of relabelings.
+        bootstraps: number of resamples for the intervals.
+        runs: number of random sets of method "kim2018".
+        seed: for all draws; the same seed gives the same numbers.
+        batch_size: images at a time; changes nothing but memory and speed.
+        alpha: level of the claims.
+        family: number of tests to correct for, where this call is one of several (over training steps, say); None for
+            the tests of this call.
+
+    Returns:
+        The test.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if a name is unknown, images do not fit, or too few remain without duplicates.
+
+    Source: Kim et al., Interpretability Beyond Feature Attribution (TCAV), 2018; the tests are permutation tests of
+    the displacement, because the paper's t-test over runs with one concept set is not calibrated.
+
+    Example:
+        >>> tcav(model, {"striped": stripes}, photos, {"zebra": zebras}, "block5").rows[0]["score"]  # doctest: +SKIP
+        0.93
+    """
+    check_model(model, "tcav")
+    if not isinstance(layers, str | list | tuple):
+        raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
+    names = [layers] if isinstance(layers, str) else layers
+    paths = list(dict.fromkeys(model.resolve(name) for name in names))
+    asked = Asked(
+        concepts, random, targets, paths, paired, groups, relative, hierarchy,
+        method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
+    )  # fmt: skip
+    return _run(model, asked, None)
+
+
+def add_concepts(
+    test: ConceptTest,
+    model: Model,
+    concepts: Mapping[str, Any],
+    *,
+    paired: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Sequence[Any]] | None = None,
+) -> ConceptTest:
+    """Return a test with more concepts; only their images run through the network.
+
+    All tests are declared anew, so corrections count the larger family, and relative contrasts have more siblings.
+
+    Args:
+        test: what `tcav` returned.
+        model: the same network with the same weights.
+        concepts: name -> images, with new names.
+        paired: as in `tcav`, of the new concepts.
+        groups: as in `tcav`, of the new concepts.
+
+    Returns:
+        The larger test.
+
+    Raises:
+        ValueError: if a name is taken, or the network's weights have changed.
+    """
+    check_model(model, "add_concepts")
+    if not isinstance(test, ConceptTest) or not isinstance(concepts, Mapping):
+        raise TypeError(
+            "add_concepts needs what tcav returned, the model, and a dictionary name -> images; got "
+            f"{type(test).__name__}, {type(model).__name__} and {type(concepts).__name__}"
+        )
+    known: _Known = test.state
+    if taken := sorted(set(concepts) & set(known.asked.concepts)):
+        raise ValueError(f"concepts {taken} were tested already: choose other names")
+    if known.weights != model.digest():
+        raise ValueError(
+            "the network's weights have changed since the test, so its numbers do not hold: run tcav again"
+        )
+    asked = dataclasses.replace(
+        known.asked,
+        concepts={**known.asked.concepts, **concepts},
+        paired={**(known.asked.paired or {}), **(paired or {})},
+        groups={**(known.asked.groups or {}), **(groups or {})},
+    )
+    return _run(model, asked, known)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Known:
+    """What a later test of the same network need not compute again."""
+
+    asked: Asked
+    weights: str
+    digests: list[str]
+    values: dict[str, tf.Tensor]
+    slopes: list[Sensitivity]
+
+
+def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
+    check_options(asked)
+    fit = get_fit(asked.cav, asked.seed)
+    sets = gather_sets(model, asked.concepts, asked.random, asked.targets, asked.paired, asked.groups)
+    if asked.method == "kim2018":
+        check_reference(sets, asked)
+    contrasts = declare_contrasts(sets, asked.relative, asked.hierarchy)
+
+    values = _activate(model, asked, sets, known)
+    outputs = values.get("output") if len(model.layers["output"]) == 1 else None
+    if known is None:
+        scores = [(target.score, target.images) for target in sets.targets]
+        slopes = sensitivities(model, asked.paths, scores, asked.pooling, asked.batch_size)
+    else:
+        slopes = known.slopes
+    known = _Known(asked, model.digest() if known is None else known.weights, sets.digests, values, slopes)
+    settings = describe(asked, sets)
+    if asked.method == "kim2018":
+        return _run_reference(asked, sets, known, settings)
+
+    fitted = isinstance(asked.cav, str)
+    options = Options(
+        asked.permutations,
+        asked.bootstraps,
+        asked.bootstraps if fitted else min(asked.bootstraps, _ESTIMATOR_REFITS),
+        NULLS if fitted else _ESTIMATOR_NULLS,
+        PATTERNS if fitted else _ESTIMATOR_PATTERNS,
+        asked.seed,
+        fit,
+    )
+    rows: list[dict[str, Any]] = []
+    vectors, projections = {}, {}
+    for path in asked.paths:
+        answers = _test_layer(values[path], [slope.gradients[path] for slope in slopes], sets, contrasts, options)
+        for contrast, answer in zip(contrasts, answers, strict=True):
+            vectors[(path, *contrast.key)] = answer.vector
+            projections[(path, *contrast.key)] = answer.projections
+        alike = _entangle(contrasts, answers)
+        for number, (target, slope) in enumerate(zip(sets.targets, slopes, strict=True)):
+            for contrast, answer in zip(contrasts, answers, strict=True):
+                head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
+                against = {"against": list(contrast.names) or None}
+                row = {**head, **against, **answer.numbers[number], **alike[contrast.key]}
+                if contrast.kind == "paired" and outputs is not None:
+                    own, bare = (tf.gather(outputs, side) for side in (contrast.rows, contrast.against))
+                    if goes_otherwise(own, bare, target.score, row["displacement"]):
+                        row["flags"] = [*row["flags"], "GOES_OTHERWISE"]
+                rows.append(_finish(row, target, slope, asked.alpha))
+    family = correct_rows(rows, asked.family)
+    designs = {contrast.key: contrast.design for contrast in contrasts}
+    notes = [*sets.notes, *_note_family(rows, family, asked)]
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, notes, designs, projections, known)
+
+
+def _test_layer(
+    values: tf.Tensor, gradients: list[tf.Tensor], sets: Sets, contrasts: Sequence[Contrast], options: Options
+) -> list[Compared]:
+    """Return what each comparison finds in one layer."""
+    if not all(bool(tf.reduce_all(tf.math.is_finite(item))) for item in [values, *gradients]):
+        return [leave_blank(contrast, gradients, int(values.shape[1])) for contrast in contrasts]
+    patterns = None
+    if sets.pool is not None and len(sets.pool) >= SMALLEST:
+        patterns = Patterns(tf.gather(values, sets.pool), options.fit, options.seed, options.patterns)
+    return [compare(contrast, values, gradients, patterns, options) for contrast in contrasts]
+
+
+def _entangle(contrasts: Sequence[Contrast], answers: Sequence[Compared]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return, for each comparison that is not relative, which other concept's vector is most alike, and how much."""
+    found: dict[tuple[str, str], dict[str, Any]] = {contrast.key: {} for contrast in contrasts}
+    alone = [(item, answer) for item, answer in zip(contrasts, answers, strict=True) if not item.siblings]
+    for contrast, answer in alone:
+        cosines = {
+            other.concept: float(answer.vector @ own.vector)
+            for other, own in alone
+            if other.kind == contrast.kind and other.concept != contrast.concept
+        }
+        if cosines and np.isfinite(list(cosines.values())).all():
+            name = max(cosines, key=lambda key: abs(cosines[key]))
+            found[contrast.key] = {"entanglement": cosines[name], "entangled_with": name}
+    return found
+
+
+def _note_family(rows: Sequence[Mapping[str, Any]], family: int, asked: Asked) -> list[str]:
+    """Say if the number of permutations is too small for anything to survive the correction."""
+    least = family / (1 + asked.permutations)
+    if least <= asked.alpha or all(row["p"] is None for row in rows):
+        return []
+    return [
+        f"with {asked.permutations:,} permutations and {family} tests no corrected p can be below {least:.2g}: ask for "
+        f"at least permutations={int(np.ceil(family / asked.alpha)):_}, or test less"
+    ]
+
+
+def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
+    """Return layer -> activations of all rows; images that were run before are not run again.
+
+    With pairs there is the output too: what really happens to the logit, beside what the layer says.
+    """
+    if known is None:
+        return _read(model, asked, sets.blocks, [*asked.paths, *(["output"] if sets.paired else [])])
+    place = {digest: number for number, digest in enumerate(known.digests)}
+    fresh = np.array([digest not in place for digest in sets.digests])
+    blocks, start = [], 0
+    for block in sets.blocks:
+        chosen = fresh[start : start + len(block)]
+        start += len(block)
+        if chosen.any():
+            blocks.append(block[chosen])
+    if not blocks:
+        rows = [place[digest] for digest in sets.digests]
+        return {path: tf.gather(value, rows) for path, value in known.values.items()}
+    new = _read(model, asked, blocks, list(known.values))
+    numbers = np.cumsum(fresh) - 1 + len(known.digests)
+    order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
+    return {path: tf.gather(tf.concat([value, new[path]], 0), order) for path, value in known.values.items()}
+
+
+def _read(model: Model, asked: Asked, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
+    values = read_activations(model, blocks, paths, pooling=asked.pooling, batch_size=asked.batch_size)
+    return {path: tf.constant(value) for path, value in values.items()}
+
+
+def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
+    rows: list[dict[str, Any]] = []
+    vectors = {}
+    for path in asked.paths:
+        table, found = run_reference(path, known.values[path], known.slopes, sets, asked.runs, asked.seed)
+        vectors.update({(path, name, "random"): vector for name, vector in found.items()})
+        for target, slope, answers in zip(sets.targets, known.slopes, table, strict=True):
+            for name, answer in zip(sets.concepts, answers, strict=True):
+                head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
+                rows.append(_finish({**head, **answer}, target, slope, asked.alpha))
+    family = correct_rows(rows, asked.family)
+    unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
+    notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
+    if asked.relative != "none" and len(sets.concepts) > 1:
+        notes.append(
+            "method kim2018 compares concepts with random images only, not with each other: relative was left out"
+        )
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
+
+
+def _finish(row: dict[str, Any], target: Target, slope: Sensitivity, alpha: float) -> dict[str, Any]:
+    """Add what belongs to the target, and put the flags last."""
+    flags = row.pop("flags")
+    if row["concept"] in target.overlap and "OVERLAP" not in flags:
+        flags = [*flags, "OVERLAP"]
+    if row["p_smallest"] is not None and row["p_smallest"] > alpha:
+        flags = [*flags, "FEW_RELABELINGS"]
+    if row["entanglement"] is not None and abs(row["entanglement"]) > ENTANGLED:
+        flags = [*flags, "ENTANGLED"]
+    if slope.predicted is not None and slope.predicted < 0.5:
+        flags = [*flags, "CLASS_NOT_PREDICTED"]
+    if row["specificity"] is None and not {"NON_FINITE", "OPTIMISTIC_P"} & set(flags):
+        flags = [*flags, "SMALL_POOL"]
+    return {**row, "predicted": slope.predicted, "flags": flags}

@@ -1,0 +1,1 @@
+"""What people draw again and again, each a few lines over `render`."""

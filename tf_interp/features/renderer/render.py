@@ -1,0 +1,382 @@
+"""`render`: draw pictures that excite what an objective asks for; joins objectives, param, transforms and the model."""
+
+import collections
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.capture import check_model
+from tf_interp.features.objectives.algebra import Objective
+from tf_interp.features.param import Fourier, Param
+from tf_interp.features.renderer import silent_units
+from tf_interp.features.renderer.optimizers import SGD, Adam
+from tf_interp.features.renderer.program import Canvas, HeldWeights, Program, prepare
+from tf_interp.features.renderer.progress import progress_bar
+from tf_interp.features.renderer.rendering import Rendering, State, gather
+from tf_interp.features.renderer.settings import (
+    check_objective,
+    check_settings,
+    check_snapshots,
+    choose_sizes,
+    list_objectives,
+)
+from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
+from tf_interp.images import check_images
+from tf_interp.models.model import Model
+
+_KEPT = 32  # compiled programs kept per model
+_LOOK = 16  # steps after which to look whether all pictures are lost
+_CHOOSING = threading.Lock()  # threads may be the engine of `render_many`
+
+
+def render(
+    model: Model,
+    objective: Any,
+    *,
+    size: int | tuple[int, int] | None = None,
+    steps: int = 256,
+    seed: int = 0,
+    init: Any = None,
+    count: int = 1,
+    param: Param | None = None,
+    transforms: Sequence[Transform | Geometric] | None = None,
+    learning_rate: float = 0.05,
+    optimizer: Adam | SGD | None = None,
+    snapshots: Sequence[int] = (),
+    retries: int = 3,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> Rendering:
+    """Return pictures that make objectives large.
+
+    Objectives of one structure (several channels of a layer, rows of `Directions`) run in one compiled program, and a
+    later call with other units uses it again. Each picture is optimized on its own, from the same noise, as if it had
+    been rendered alone; only rounding, which many steps amplify, may depend on its neighbors.
+
+    Args:
+        model: the network, from `open_model`.
+        objective: an objective, "layer:channel", a list of these, or `Directions` (one picture per row).
+        size: pixels of a side, or (height, width); None takes the network's input size, or 128 where that is free.
+            Pictures of another size than a fixed input are enlarged or shrunk on the way to the network.
+        steps: optimization steps.
+        seed: seed of noise and transforms.
+        init: where to start: images [N,h,w,C] in [0,1], or a `Rendering` to go on from; None is faint noise.
+        count: pictures per objective, for `diversity` and interpolations; they follow each other in the result.
+        param: parameterization; None is `Fourier()`, or that of `init`.
+        transforms: random transforms in order; None is `transforms.standard` (with alpha, behind `CollapseAlpha`),
+            () is none.
+        learning_rate: of the optimizer.
+        optimizer: None is `Adam()`.
+        snapshots: steps after which to keep the pictures.
+        retries: how often to try again, with another seed, a picture that became NaN or did not activate.
+        batch_size: pictures in memory at once.
+        progress: show a progress bar with the time left.
+
+    Returns:
+        A `Rendering` of N = objectives x count pictures. After Ctrl-C it holds what there is, and `status` says so.
+
+    Raises:
+        TypeError: if an argument is of the wrong kind.
+        ValueError: if a layer, channel, size or start does not fit the network.
+
+    Example:
+        >>> render(model, ["conv2:7", "conv2:8"]).images.shape  # doctest: +SKIP
+        (2, 224, 224, 3)
+
+    Source: Olah et al., "Feature Visualization" (2017); Lucid, `optvis.render`.
+    """
+    started = time.perf_counter()
+    check_model(model, "render")
+    model = model.folded
+    check_settings(
+        steps=steps,
+        seed=seed,
+        retries=retries,
+        count=count,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        param=param,
+        transforms=transforms,
+        optimizer=optimizer,
+    )
+    snapshots = check_snapshots(snapshots, steps)
+    objectives = list_objectives(objective)
+    if param is None:
+        param = init.state.param if isinstance(init, Rendering) else Fourier()
+    if not isinstance(param, Param):
+        raise TypeError(f"param must be a parameterization such as Fourier(), got {param!r}")
+    if optimizer is not None and not isinstance(optimizer, Adam | SGD):
+        raise TypeError(f"optimizer must be Adam() or SGD() of tf_interp.features, got {optimizer!r}")
+    shape, seen = choose_sizes(model, size, init)
+    if transforms is None:
+        transforms = (*((CollapseAlpha(),) if param.alpha else ()), *standard(shape[:2]))
+    if not isinstance(transforms, list | tuple) or not all(
+        isinstance(item, Geometric) or callable(item) for item in transforms
+    ):
+        raise TypeError(
+            f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
+        )
+    for item in objectives:
+        check_objective(item, model, model.layers)
+    job = _Job(
+        model=model,
+        weights=HeldWeights(model),
+        param=param,
+        transforms=tuple(transforms),
+        optimizer=Adam() if optimizer is None else optimizer,
+        shape=shape,
+        seen=seen,
+        count=count,
+        steps=steps,
+        rate=learning_rate,
+        seed=seed,
+        snapshots=snapshots,
+        retries=retries,
+        kept=init is not None and not isinstance(init, Rendering),
+    )
+    state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
+    rendering = job.render(objectives, state, batch_size, progress)
+    return dataclasses.replace(rendering, seconds=time.perf_counter() - started)
+
+
+@dataclasses.dataclass
+class _Job:
+    """One call of `render`: what all its batches have in common."""
+
+    model: Model
+    weights: HeldWeights
+    param: Param
+    transforms: tuple[Transform | Geometric, ...]
+    optimizer: Adam | SGD
+    shape: tuple[int, int, int]  # of a picture, without alpha
+    seen: tuple[int, int]  # height and width at the network
+    count: int
+    steps: int
+    rate: float
+    seed: int
+    snapshots: tuple[int, ...]
+    retries: int
+    kept: bool  # whether pictures start from somebody's, which another try must too
+    interrupted: bool = False
+    tick: Callable[[int], None] = lambda done: None
+
+    def start(self, number: int, seed: int) -> State:
+        """Return the noise from which `number` objectives start.
+
+        Every objective gets the same noise, so that its picture does not depend on its neighbors.
+        """
+        return self._state(self.param.variables(self.shape, [(seed, copy) for copy in range(self.count)] * number))
+
+    def start_from(self, init: Any, number: int) -> State:
+        """Return the state that goes on from a rendering or starts from given pictures, for `number` objectives."""
+        total = number * self.count
+        if isinstance(init, Rendering):
+            state = init.state
+            if (len(init), state.shape, state.param) != (total, self.shape, self.param):
+                raise ValueError(
+                    f"init has {len(init)} pictures of shape {list(state.shape)} with {state.param}; this call makes "
+                    f"{total} of shape {list(self.shape)} with {self.param}"
+                )
+            fresh = self.optimizer.slots(state.variables)
+            return state if len(state.slots) == len(fresh) else dataclasses.replace(state, slots=tuple(fresh))
+        images = check_images(init, "init")
+        images = np.repeat(images, total, 0) if len(images) == 1 else images
+        if self.param.alpha and images.shape[3] == self.shape[2]:  # all of the picture is there
+            images = np.concatenate([images, np.ones_like(images[..., :1])], -1)
+        expected = (total, *self.shape[:2], self.shape[2] + self.param.alpha)
+        if images.shape != expected:
+            raise ValueError(f"init must be 1 or {total} images {list(expected[1:])}, got {list(images.shape)}")
+        return self._state(self.param.invert(images))
+
+    def _state(self, variables: list[np.ndarray]) -> State:
+        return State(self.param, self.shape, tuple(variables), tuple(self.optimizer.slots(variables)), 0)
+
+    def render(self, objectives: list[Objective], state: State, batch_size: int, progress: bool) -> Rendering:
+        """Render all objectives, structure by structure, and put the pictures back in order."""
+        members: dict[tuple, list[int]] = collections.defaultdict(list)
+        for index, item in enumerate(objectives):
+            members[item.structure()].append(index)
+        if self.param.shared and len(members) > 1:
+            kind = type(self.param).__name__
+            raise ValueError(
+                f"{kind} pictures share variables: give objectives of one structure, got {len(members)} of them"
+            )
+        size = len(objectives) if self.param.shared else max(1, batch_size // self.count)
+        batches = [group[i : i + size] for group in members.values() for i in range(0, len(group), size)]
+        parts: list[Rendering] = []
+        where: dict[int, tuple[int, int]] = {}
+        with progress_bar(progress, self.steps * len(batches), "steps") as self.tick:
+            for batch in batches:
+                rows = self._rows(batch)
+                where.update({row: (len(parts), position) for position, row in enumerate(rows)})
+                own = [objectives[index] for index in batch]
+                try:
+                    part = None if self.interrupted else self._render_batch(own, state.rows(rows))
+                except KeyboardInterrupt:  # while something was compiled
+                    self.interrupted, part = True, None
+                parts.append(self._leave(own, state.rows(rows)) if part is None else part)
+        return gather(parts, [where[row] for row in range(len(where))])
+
+    def _leave(self, objectives: list[Objective], state: State) -> Rendering:
+        """Return what stands for pictures that were not begun: where they would have started."""
+        images = self.param.image([tf.constant(value) for value in state.variables], self.shape).numpy()
+        count = len(images)
+        return Rendering(
+            images=_show(images),
+            activations=np.full(count, np.nan, np.float32),
+            losses=np.full((self.steps, count), np.nan, np.float32),
+            status=(f"stopped after 0 of {self.steps} steps",) * count,
+            names=tuple(str(item) for item in objectives for _ in range(self.count)),
+            snapshots={},
+            state=state,
+            seed=self.seed,
+            seeds=(self.seed,) * count,
+            seconds=0.0,
+        )
+
+    def _canvas(self, objectives: list[Objective], state: State) -> Canvas:
+        values = prepare(objectives, self.model, self.count)
+        return Canvas(state.variables, state.slots, values, self.weights)
+
+    def _rows(self, indices: Sequence[int]) -> np.ndarray:
+        """Return the pictures of some objectives."""
+        return np.concatenate([np.arange(self.count) + index * self.count for index in indices])
+
+    def _render_batch(self, objectives: list[Objective], state: State) -> Rendering:
+        """Render objectives of one structure; try the pictures that fail again."""
+        program = self._program(objectives)
+        noise = self._canvas(objectives, self.start(len(objectives), self.seed))
+        floor = program.look(noise, 0)[1].numpy()  # what noise reaches
+        for item in objectives:
+            check_objective(item, self.model, program.layer_shapes)
+        result = self._run(program, objectives, state, self.seed, floor)
+        for attempt in range(1, self.retries + 1):
+            failed = [row for row, status in enumerate(result.status) if status != "ok"]
+            if not failed or self.interrupted or not self.steps:
+                return result
+            indices = sorted({row // self.count for row in failed})
+            if self.param.shared:
+                indices = list(range(len(objectives)))
+            again, rows = [objectives[index] for index in indices], self._rows(indices)
+            # the optimizer goes on counting where this state began
+            fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
+            start = state.rows(rows) if self.kept else fresh
+            other = self._run(program, again, start, self.seed + attempt, floor[rows])
+            result = self._take_better(result, other, rows)
+        if self.interrupted:
+            return result
+        tried = f" ({self.retries + 1} seeds tried)" if self.retries else ""
+        return dataclasses.replace(result, status=tuple(s if s == "ok" else s + tried for s in result.status))
+
+    def _take_better(self, result: Rendering, other: Rendering, rows: np.ndarray) -> Rendering:
+        """Return `result` with those failed pictures that came out better in `other`, whose pictures are `rows`."""
+
+        def score(rendering: Rendering, row: int) -> tuple[bool, float]:
+            activation = float(rendering.activations[row])
+            return rendering.status[row] == "ok", activation if np.isfinite(activation) else -np.inf
+
+        where = [(0, row) for row in range(len(result))]
+        for position, row in enumerate(rows):
+            if result.status[row] != "ok" and score(other, position) > score(result, row):
+                where[row] = (1, position)
+        if self.param.shared:
+            return other if other.status.count("ok") > result.status.count("ok") else result
+        return gather([result, other], where)
+
+    def _program(self, objectives: list[Objective]) -> Program:
+        """Return the compiled program for objectives of one structure, the same for every call."""
+        programs = self.model.cached("render", collections.OrderedDict)
+        settings = (self.param, self.transforms, self.optimizer, self.shape, self.seen, self.count)
+        key = (objectives[0].structure(), *settings, len(objectives) if self.param.shared else None)
+        with _CHOOSING:
+            if key not in programs:
+                programs[key] = Program(self.model, objectives[0], *settings)
+                while len(programs) > _KEPT:
+                    programs.popitem(last=False)
+            programs.move_to_end(key)
+            return programs[key]
+
+    def _run(
+        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
+    ) -> Rendering:
+        """Run the steps of one batch once."""
+        canvas = self._canvas(objectives, state)
+        silent = None  # which pictures have no way up, as long as there are any
+        losses: list[Any] = []
+        snapshots: dict[int, np.ndarray] = {}
+        gave_up = False
+        try:
+            for done in range(self.steps):
+                if self.interrupted:
+                    break
+                now = state.step + done
+                check = done == 0 or (silent is not None and done % silent_units.STEPS == 0)
+                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent)
+                if check:
+                    dead = ~push.numpy().any((1, 2, 3))
+                    gave_up = bool(dead.all()) and done >= silent_units.LIMIT
+                    quiet = dead & (done < silent_units.LIMIT)
+                    if program.gated:  # there the way up is hidden, not closed, until the unit is active
+                        quiet |= ~dead & (reward.numpy() <= 0)
+                    silent = tf.constant(quiet) if quiet.any() else None
+                    if gave_up:
+                        break
+                losses.append(value)
+                if done + 1 in self.snapshots:
+                    snapshots[done + 1] = _show(program.look(canvas, now + 1)[0].numpy())
+                self.tick(1)
+                if len(losses) % _LOOK == 0 and np.isnan(value).all():
+                    gave_up = True
+                    break
+        except KeyboardInterrupt:
+            self.interrupted = True
+        reached = state.step + len(losses)
+        images, activations = (result.numpy() for result in program.look(canvas, reached))
+        if gave_up:
+            snapshots = {number: snapshots.get(number, _show(images)) for number in self.snapshots}
+        history = np.full((self.steps, len(images)), np.nan, np.float32)
+        if losses:
+            history[: len(losses)] = -np.stack([value.numpy() for value in losses])
+        finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
+        finite &= np.isfinite(history[: len(losses)]).all(0)
+        rows = range(len(images))
+        least = [None if program.signed else item.least for item in objectives for _ in range(self.count)]
+        return Rendering(
+            images=_show(images),
+            activations=activations,
+            losses=history,
+            status=tuple(self._status(bool(finite[r]), activations[r], floor[r], least[r], len(losses)) for r in rows),
+            names=tuple(str(item) for item in objectives for _ in range(self.count)),
+            snapshots=snapshots,
+            state=State(
+                self.param,
+                self.shape,
+                tuple(variable.numpy() for variable in canvas.variables),
+                tuple(slot.numpy() for slot in canvas.slots),
+                reached,
+            ),
+            seed=self.seed,
+            seeds=(seed,) * len(images),
+            seconds=0.0,
+        )
+
+    def _status(self, finite: bool, activation: float, floor: float, least: float | None, done: int) -> str:
+        """Return "ok", or what is wrong with a picture."""
+        if not finite:
+            return f"became NaN within {done} steps"
+        if self.interrupted:
+            return f"stopped after {done} of {self.steps} steps"
+        low = activation <= floor + 1e-3 * abs(floor) + 1e-9 or (least is not None and activation <= least)
+        if self.steps and low:
+            return f"did not activate: {activation:.4g} after {done} steps, {floor:.4g} for noise"
+        return "ok"
+
+
+def _show(images: np.ndarray) -> np.ndarray:
+    """Return pictures in [0,1], grey where they are NaN: what became NaN is said, and not shown."""
+    return np.clip(np.nan_to_num(images, nan=0.5), 0, 1)

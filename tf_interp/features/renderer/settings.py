@@ -1,0 +1,199 @@
+"""What a call of `render` asks for, checked before any work: objectives, sizes, numbers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tf_interp.directions import Directions
+from tf_interp.features.objectives.algebra import Objective, as_objective
+from tf_interp.features.objectives.rewards import from_directions
+from tf_interp.features.renderer.rendering import Rendering
+from tf_interp.models.model import Model
+
+_DEFAULT_SIZE = 128  # for networks that take pictures of any size
+
+
+def list_objectives(objective: Any) -> list[Objective]:
+    """Return the objectives that somebody asks for.
+
+    Args:
+        objective: an objective, "layer:channel", a function of the look-up, a list of these, or `Directions`.
+    """
+    if isinstance(objective, Directions):
+        return from_directions(objective)
+    items = list(objective) if isinstance(objective, list | tuple) else [objective]
+    if not items:
+        raise ValueError("render needs at least one objective, got an empty list")
+    return [as_objective(item) for item in items]
+
+
+def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, int], tuple[int, int]]:
+    """Return (h, w, C) of the pictures and (height, width) that the network sees.
+
+    Args:
+        model: the network.
+        size: pixels of a side, (height, width), or None.
+        init: what the pictures start from: images, a `Rendering`, or None.
+    """
+    wanted = read_input_shape(model)
+    sides = None if size is None else to_sides(size)
+    if sides is None and isinstance(init, Rendering):
+        sides = init.state.shape[:2]
+    elif sides is None and init is not None and np.ndim(init) == 4:
+        sides = np.shape(init)[1:3]
+    height, width = sides or (wanted[0] or _DEFAULT_SIZE, wanted[1] or _DEFAULT_SIZE)
+    return (int(height), int(width), wanted[2] or 3), (wanted[0] or int(height), wanted[1] or int(width))
+
+
+def read_input_shape(model: Model) -> tuple[int | None, int | None, int | None]:
+    """Return (h, w, C) of what a network takes, None where that is free.
+
+    Args:
+        model: the network.
+    """
+    wanted = model.input_shape or (None, None, 3)
+    if not isinstance(wanted, dict) and len(wanted) == 2:
+        wanted = (*wanted, 1)
+    if isinstance(wanted, dict) or len(wanted) != 3:
+        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {wanted}")
+    return wanted
+
+
+def to_sides(size: Any) -> tuple[int, int]:
+    """Return (height, width).
+
+    Args:
+        size: pixels of a side, or (height, width).
+    """
+    sides = tuple(size) if isinstance(size, list | tuple | np.ndarray) else (size, size)
+    if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, int | np.integer) for n in sides):
+        raise TypeError(f"size must be a number of pixels or (height, width), got {size!r}")
+    if min(sides) < 1:
+        raise ValueError(f"size must be 1 pixel or more, got {size}")
+    return int(sides[0]), int(sides[1])
+
+
+def has_alpha(options: Mapping[str, Any]) -> bool:
+    """Return whether pictures of a call of `render` with such options have alpha.
+
+    Args:
+        options: keyword arguments of `render`.
+    """
+    start = options.get("init")
+    param = options.get("param") or (start.state.param if isinstance(start, Rendering) else None)
+    return bool(getattr(param, "alpha", False))
+
+
+def check_numbers(**numbers: tuple[Any, int]) -> None:
+    """Raise if a number is too small or none at all.
+
+    Args:
+        numbers: name -> (value, least value).
+    """
+    for name, (value, least) in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{name} must be a whole number, got {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be {least} or more, got {value}")
+
+
+def check_settings(
+    *,
+    steps: Any,
+    seed: Any,
+    retries: Any,
+    count: Any,
+    batch_size: Any,
+    learning_rate: Any,
+    param: Any,
+    transforms: Any,
+    optimizer: Any,
+    **others: Any,
+) -> None:
+    """Raise if a number among the settings of a call is none, or too small, or a setting cannot be compared.
+
+    Args:
+        steps: whole, 0 or more.
+        seed: whole, 0 or more.
+        retries: whole, 0 or more.
+        count: whole, 1 or more.
+        batch_size: whole, 1 or more.
+        learning_rate: any finite number.
+        param: hashable, so that a later call can use what was compiled for it.
+        transforms: a list or tuple of hashable ones.
+        optimizer: hashable.
+        others: are not looked at.
+    """
+    check_numbers(steps=(steps, 0), seed=(seed, 0), retries=(retries, 0), count=(count, 1), batch_size=(batch_size, 1))
+    try:
+        finite = np.isfinite(float(learning_rate))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"learning_rate must be a number, got {learning_rate!r}") from error
+    if not finite:
+        raise ValueError(f"learning_rate must be finite, got {learning_rate}")
+    settings = {"param": param, "transforms": transforms, "optimizer": optimizer}
+    for name, setting in settings.items():
+        try:
+            hash(tuple(setting) if isinstance(setting, list) else setting)
+        except TypeError as error:
+            raise TypeError(
+                f"{name} must be hashable, so that what is compiled can be used again ({error}): lists as tuples, "
+                f"classes of your own as @dataclass(frozen=True); got {setting!r}"
+            ) from error
+
+
+def check_snapshots(snapshots: Any, steps: int) -> tuple[int, ...]:
+    """Return the steps after which to keep pictures.
+
+    Args:
+        snapshots: step numbers from 1.
+        steps: how many steps there are.
+    """
+    if not isinstance(snapshots, Iterable):
+        raise TypeError(f"snapshots must be a list of steps, got {snapshots!r}: write [{snapshots!r}]")
+    array = np.asarray(list(snapshots))
+    if array.dtype.kind not in "iuf" or (array % 1 != 0).any():
+        raise TypeError(f"snapshots must be whole numbers, got {array.tolist()}")
+    numbers = tuple(int(number) for number in array)
+    outside = [number for number in numbers if not 1 <= number <= steps]
+    if outside:
+        raise ValueError(f"snapshots must be steps from 1 to {steps}, got {outside}")
+    return numbers
+
+
+def _as_map(shape: tuple) -> tuple:
+    """Return the shape [h,w,C] in which an objective sees a layer's output: dense layers 1 x 1, tokens L x 1."""
+    match shape:
+        case (channels,):
+            return 1, 1, channels
+        case (tokens, channels):
+            return tokens, 1, channels
+        case (depth, height, width, channels):  # slices of a volume lie one below the other
+            return None if None in (depth, height) else depth * height, width, channels
+    return shape
+
+
+def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tuple]) -> None:
+    """Raise ValueError if a layer, class, channel, width or position of an objective is not there.
+
+    Args:
+        objective: the objective.
+        model: the network.
+        shapes: layer -> shape of its output without the batch axis, as far as known.
+    """
+    for term in objective.terms():
+        for target in term.targets.values():
+            model.resolve_target(target)
+        for layer, kind, number in term.needs:
+            path = model.resolve(layer)
+            shape = _as_map(shapes.get(layer, shapes.get(path, ())))
+            axis = {"channel": -1, "width": -1, "x": -2, "y": -3}.get(kind)
+            extent = None if axis is None or len(shape) < -axis else shape[axis]
+            if extent is None:
+                continue
+            if kind == "width" and number != extent:
+                raise ValueError(f"{term}: the vector has {number} numbers, but layer {layer!r} has {extent} channels")
+            if kind != "width" and number >= extent:
+                what = {"channel": "channels", "x": "columns", "y": "rows"}[kind]
+                raise ValueError(f"{term}: layer {layer!r} has {what} 0..{extent - 1}, got {number}")
