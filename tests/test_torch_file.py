@@ -12,7 +12,7 @@ import pytest
 import torch_writer as writer
 from torch_writer import Call, Global, Stored, file_of, pickled, state, storage, tensor
 
-from tf_interp.models.torch_file import read_tensors
+from tf_interp.models.zoo.torch_file import read_tensors
 
 RNG = np.random.default_rng(0)
 ARRAYS = {

@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from tf_interp.directions import Directions, to_positions
 from tf_interp.images import check_images
-from tf_interp.models import Model
+from tf_interp.models import Model, Target
+from tf_interp.models.targets import weigh
 
 METHODS = ("gradient", "gradient_x_input", "integrated_gradients")
-Target = int | str | Sequence[int | str] | Callable[[tf.Tensor], tf.Tensor]
+Asked = int | str | Target | Sequence[int | str | Target] | Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Attribution:
 def attribute(
     model: Model,
     images: np.ndarray,
-    target: Target,
+    target: Asked,
     *,
     layer: str | None = None,
     along: Directions | None = None,
@@ -89,9 +90,9 @@ def attribute(
     Args:
         model: the network.
         images: float32 [N,H,W,C] in [0,1].
-        target: the score: a class index or class name (its logit), a sequence of one of these per image, or a callable
-            from logits [n,classes] to scores [n], e.g. `lambda logits: logits[:, 3] - logits[:, 5]`, which is called
-            for n images at a time.
+        target: the score: a class index or class name (its logit; see `Model.target`), a sequence of one of these per
+            image, or a callable from logits [n,classes] to scores [n], e.g. `lambda y: y[:, 3] - y[:, 5]`, which is
+            called for n images at a time.
         layer: name of a layer, None for the input.
         along: directions in that layer, which may then be left out.
         method: one of `METHODS`.
@@ -134,14 +135,14 @@ def attribute(
     for start in range(0, len(array), size):
         rows = np.minimum(np.arange(start, start + size), len(array) - 1)  # the last batch is filled up
         count = min(size, len(array) - start)
-        batch, sought = tf.constant(array[rows]), wanted if callable(wanted) else wanted[rows]
+        batch, sought = tf.constant(array[rows]), wanted.of(rows)
         point = batch if path is None else tf.cast(model.run(batch, [path])[path], tf.float32)
         gradient = tf.zeros_like(point)
         for part in parts:
             logits, slope = _gradient(model, path, batch, point * part, sought, count, where)
             gradient += slope / len(parts)
-        logits = _logits(model, path, batch, point) if integrated else logits
-        scores.append(_score(logits, sought, count))
+        logits = _logits(model, sought.output, path, batch, point) if integrated else logits
+        scores.append(sought.score(logits[:count]))
         point, gradient = to_positions(point), to_positions(gradient)
         effect = gradient if method == "gradient" else point * gradient
         if not bool(tf.reduce_all(tf.math.is_finite(effect))):
@@ -162,7 +163,7 @@ def attribute(
         total,
         None if along is None or method == "gradient" else total - joined.sum(-1),
         None if along is None else tuple(along.names),
-        (note,) if silent else (),
+        (*wanted.notes, *((note,) if silent else ())),
     )
 
 
@@ -178,41 +179,48 @@ def _resolve_layer(model: Model, layer: str | None, along: Directions | None) ->
     return home
 
 
-def _resolve_target(model: Model, target: Any, count: int) -> np.ndarray | Callable:
-    """Return a callable as it is, and classes as one-hot rows [N,classes], float32."""
-    if callable(target):
-        return target
-    classes = list(target) if isinstance(target, list | tuple | np.ndarray) else [target] * count
-    if len(classes) != count:
-        raise ValueError(f"{count} images need one target for all or one for each, got {len(classes)}")
-    shape = model.layers["output"]
-    if len(shape) != 1 or shape[0] is None:
-        raise ValueError(f"the model's output has shape {['N', *shape]}, no classes: give a callable as target")
-    indices = [model.resolve_target(item) for item in classes]
-    if any(callable(index) for index in indices):
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Scores:
+    """What is attributed for each of N images: a function of the logits, or weights [N,K] of them."""
+
+    output: str
+    function: Target | None
+    weights: np.ndarray
+    notes: tuple[str, ...]
+
+    def of(self, rows: np.ndarray) -> "_Scores":
+        """Return the same for some of the images."""
+        return self if self.function else dataclasses.replace(self, weights=self.weights[rows])
+
+    def score(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return the scores [n] of the first n images from their logits [n,K]."""
+        return self.function.score(logits) if self.function else weigh(logits, self.weights[: len(logits)])
+
+
+def _resolve_target(model: Model, target: Any, count: int) -> _Scores:
+    """Return what is attributed for each of `count` images."""
+    several = isinstance(target, list | tuple | np.ndarray)
+    asked = list(target) if several else [target]
+    if several and len(asked) != count:
+        raise ValueError(f"{count} images need one target for all or one for each, got {len(asked)}")
+    found = [model.target(item) for item in asked]
+    if several and any(item.function is not None for item in found):
         raise TypeError("one callable target serves all images; a sequence holds class indices or names")
-    return np.eye(shape[0], dtype=np.float32)[indices]
+    outputs = {item.output for item in found}
+    if len(outputs) > 1:
+        raise ValueError(f"the targets of one call must be of one output, got some of {sorted(outputs)}")
+    notes = tuple(dict.fromkeys(note for item in found for note in (item.note, item.head.caution) if note))
+    if found[0].function is not None:
+        return _Scores(found[0].output, found[0], np.zeros((0, 0)), notes)
+    weights = np.stack([item.weights for item in found])
+    return _Scores(found[0].output, None, np.broadcast_to(weights, (count, weights.shape[1])), notes)
 
 
-def _logits(model: Model, path: str | None, images: tf.Tensor, point: tf.Tensor) -> tf.Tensor:
+def _logits(model: Model, output: str, path: str | None, images: tf.Tensor, point: tf.Tensor) -> tf.Tensor:
     """Return the logits for an activation `point` of a layer on images, or for `point` as the images."""
     if path is None:
-        return model.run(point, ["output"])["output"]
-    return model.run(images, ["output"], {path: point})["output"]
-
-
-def _score(logits: tf.Tensor, target: np.ndarray | Callable, count: int) -> tf.Tensor:
-    """Return the scores of the first `count` logits; the others only fill up the batch."""
-    logits = logits[:count]
-    if not callable(target):
-        return tf.reduce_sum(logits * target[:count], axis=-1)
-    scores = tf.convert_to_tensor(target(logits))
-    if scores.shape != logits.shape[:1]:
-        raise ValueError(
-            f"a callable target must turn logits {list(logits.shape)} into one score per image, shape "
-            f"{list(logits.shape[:1])}; got {list(scores.shape)}"
-        )
-    return scores
+        return model.run(point, [output])[output]
+    return model.run(images, [output], {path: point})[output]
 
 
 def _gradient(
@@ -220,7 +228,7 @@ def _gradient(
     path: str | None,
     images: tf.Tensor,
     point: tf.Tensor,
-    target: np.ndarray | Callable,
+    target: _Scores,
     count: int,
     where: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -228,26 +236,26 @@ def _gradient(
 
     The target stays outside the compiled function, so that nothing is compiled anew for another target.
     """
-    if callable(target):
-        logits = _logits(model, path, images, point)
+    if target.function:
+        logits = _logits(model, target.output, path, images, point)
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            score = _score(logits, target, count)
+            score = target.score(logits[:count])
         weights = tape.gradient(score, logits)
         if weights is None:
             raise ValueError("the callable target does not depend on the logits, or not in a way that has a gradient")
     else:
-        weights = tf.constant(target)
+        weights = tf.constant(target.weights)
 
     def differentiate(images, point, weights):
         with tf.GradientTape() as tape:
             tape.watch(point)
-            logits = _logits(model, path, images, point)
-        return logits, tape.gradient(logits, point, weights)
+            logits = _logits(model, target.output, path, images, point)
+        return logits, tape.gradient(logits, point, tf.reshape(weights, tf.shape(logits)))
 
     arguments = images, point, weights
     compiled = model.cached(
-        ("attribution", path, *(tuple(item.shape) for item in arguments)),
+        ("attribution", target.output, path, *(tuple(item.shape) for item in arguments)),
         lambda: tf.function(differentiate, autograph=False).get_concrete_function(*arguments),
     )
     logits, gradient = compiled(*arguments)

@@ -1,34 +1,352 @@
-"""The softmax or sigmoid at the end of a network, and the logits behind it."""
+"""`Head`: what an output of a network is, and what right and wrong mean for it. The one home of classes and labels."""
 
-from collections.abc import Sequence
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.logits import End
 
-def behind_head(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> tf.Tensor | None:
-    """Return the logits from which a softmax or sigmoid at the very end of a graph computes `output`.
+KINDS = {
+    "multiclass": "one of several classes",
+    "binary": "two classes, one logit for the second of them",
+    "multilabel": "several classes, each of which may be true",
+    "regression": "numbers",
+    "dense": "a map with numbers at each position",
+    "other": "something else",
+}
+_ONE_NUMBER = (
+    "one number without a sigmoid was taken for a regression; if it is the logit of two classes, say head='binary'"
+)
+_SUM_TO_ONE = (
+    "on noise the outputs lie in [0,1] and sum to one, so they are probabilities, but how {} makes them is not "
+    "recognized: effects are in probabilities, which saturate, not in logits. Let the network return its logits, where "
+    "that is possible"
+)
+_BOUNDED = (
+    "on noise all outputs lie in [0,1]; if they are probabilities, effects are in probabilities, not in logits: how {} "
+    "makes them is not recognized"
+)
+_DECIDING = ("multiclass", "binary", "multilabel")
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """One output of a network: what its numbers are, and what right and wrong mean for it.
 
     Args:
-        output: what the network returns.
-        stop: tensors behind which not to look.
-
-    Returns:
-        The input of the last Softmax, LogSoftmax or Sigmoid operation, or None if the network does not end in one.
+        path: "output", "output:1", ...: the name of its logits among the layers.
+        label: what the network itself calls it ("breed"), else the path.
+        kind: one of `KINDS`.
+        evidence: from what that is known, in words.
+        shape: shape of the output without the batch axis.
+        names: names by class index (of a regression: of the numbers), or None.
+        quantity: what the numbers are: "logit", or what stands in for it.
+        caution: a sentence that a person should read, such as that logits cannot be had; or None.
     """
-    tensor = output
-    while not any(tensor is item for item in stop):
-        operation = tensor.op
-        if operation.type in ("Softmax", "LogSoftmax", "Sigmoid"):
-            return operation.inputs[0]
-        if operation.type not in ("Identity", "IdentityN", "Cast", "EnsureShape") or not operation.inputs:
+
+    path: str
+    label: str
+    kind: str
+    evidence: str
+    shape: tuple[int | None, ...]
+    names: tuple[str, ...] | None = None
+    quantity: str = "logit"
+    caution: str | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Number of classes, or of numbers; None where there are none to name."""
+        if self.kind == "binary":
+            return 2
+        if self.kind in ("dense", "other"):
             return None
-        tensor = operation.inputs[tensor.value_index]
-    return None
+        return self.shape[-1] if self.shape else 1
+
+    @property
+    def decides(self) -> bool:
+        """Whether the network decides for classes, so that it can be right or wrong."""
+        return self.kind in _DECIDING
+
+    def describe(self) -> str:
+        """Return in a few words what it is and why that is believed."""
+        count = f"{self.count} classes" if self.decides and self.count is not None else KINDS[self.kind]
+        kind = {"binary": "2 classes, one logit", "multilabel": f"{count}, each true or not"}.get(self.kind, count)
+        return f"{kind} ({self.evidence})"
+
+    def index(self, target: int | str) -> int:
+        """Return the class index of a class given by index or name.
+
+        Args:
+            target: class index, or one of the names.
+
+        Raises:
+            TypeError: if it is neither.
+            ValueError: if there is no such class (the message lists near names), or several have that name.
+        """
+        if not isinstance(target, str) and (isinstance(target, bool) or not isinstance(target, int | np.integer)):
+            raise TypeError(
+                f"a target is a class index, a class name, or a callable from logits [N,K] to [N]; got {target!r} "
+                f"of type {type(target).__name__}"
+            )
+        if self.kind in ("dense", "other"):
+            raise ValueError(
+                f"the model's output has shape {['N', *self.shape]}, no classes: give a callable as target, and leave "
+                "out parts that need a class"
+            )
+        if isinstance(target, str):
+            return self._find(target)
+        if self.count is not None and not 0 <= target < self.count:
+            what = "logits" if self.kind != "regression" else "numbers"
+            hint = "" if self.count > 1 else self._hint()
+            raise ValueError(f"class index {target} is outside the {self.count} {what} (0..{self.count - 1}){hint}")
+        return int(target)
+
+    def _hint(self) -> str:
+        return f"; it was taken for {KINDS[self.kind]} ({self.evidence}), head= corrects that"
+
+    def _find(self, name: str) -> int:
+        names = list(self.names or ())
+        same = [index for index, item in enumerate(names) if item == name]
+        if len(same) > 1:
+            raise ValueError(f"several classes are called {name!r}: give an index, one of {same}")
+        if not same:
+            known = (
+                did_you_mean(name, names, "known names:") if names else "the model has no class_names: give an index"
+            )
+            raise ValueError(f"no class {name!r}; {known}")
+        return same[0]
+
+    def name(self, index: int) -> str:
+        """Return how a person calls a class; of several with one name, with the index."""
+        if self.names is None or index >= len(self.names):
+            return f"class {index}" if self.kind != "regression" else f"number {index}"
+        name = self.names[index]
+        return name if self.names.count(name) == 1 else f"{name} ({index})"
+
+    def weights(self, index: int) -> np.ndarray:
+        """Return what each number of the output counts for a class, float32 [K]: 1, or minus 1 for the first of two."""
+        if self.kind == "binary":
+            return np.array([1.0 if index == 1 else -1.0], np.float32)
+        width = self.shape[-1] if self.shape else 1
+        if width is None:
+            raise ValueError(f"the number of classes of {self.label!r} is not known: give a callable as target")
+        return np.eye(width, dtype=np.float32)[index]
+
+    def spread(self, output: np.ndarray) -> np.ndarray:
+        """Return one number per class [N,count] from what the network puts out."""
+        flat = output.reshape(-1, 1) if self.kind == "binary" or not self.shape else output
+        return np.concatenate([-flat, flat], -1) if self.kind == "binary" else flat
+
+    def decide(self, output: np.ndarray) -> np.ndarray | None:
+        """Return what the network decides.
+
+        Args:
+            output: float32 [N,K] as the network gives it.
+
+        Returns:
+            int64 [N]; for several sigmoids bool [N,K]; None where it decides nothing.
+        """
+        if self.kind == "multilabel":
+            return np.asarray(output) > 0
+        return self.spread(output).argmax(-1) if self.decides else None
+
+    def judge(self, output: np.ndarray, labels: np.ndarray | None) -> np.ndarray | None:
+        """Return whether the network is right about each picture, bool [N]; all classes of a picture must be.
+
+        Args:
+            output: float32 [N,K].
+            labels: as `check_labels` returned them.
+        """
+        decisions = self.decide(output)
+        if decisions is None or labels is None:
+            return None
+        right = decisions == labels
+        return right.all(-1) if self.kind == "multilabel" else right
+
+    def holds(self, labels: np.ndarray, index: int) -> np.ndarray:
+        """Return which pictures are of a class by their labels, bool [N]."""
+        return labels[:, index] > 0 if labels.ndim == 2 else labels == index
+
+    def check_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels as this head takes them, or say how they do not match.
+
+        Args:
+            labels: int [N] class indices, 0 or 1 [N,K] for several classes per picture, or numbers.
+
+        Returns:
+            int64 [N]; for several sigmoids int64 [N,K] of 0 and 1; for a regression float32 [N,K].
+
+        Raises:
+            ValueError: if they are of another kind, or out of range.
+        """
+        if self.kind == "regression":
+            numbers = labels.reshape(len(labels), -1).astype(np.float32)
+            if self.count is not None and numbers.shape[1] != self.count:
+                raise ValueError(f"the network gives {self.count} numbers, but labels have {numbers.shape[1]} each")
+            return numbers
+        if labels.dtype.kind == "f":
+            raise ValueError(
+                f"labels are numbers, but the network has {self.describe()}: give class indices, or say "
+                "head='regression'"
+            )
+        if not self.decides or self.count is None:
+            return labels
+        if labels.ndim == 2 and self.kind != "multilabel":
+            raise ValueError(
+                f"labels hold several classes per picture (or none), but the network has {self.describe()}: give one "
+                "class index each, or say head='multilabel'"
+            )
+        if labels.ndim == 2 and labels.shape[1] != self.count:
+            raise ValueError(f"labels are for {labels.shape[1]} classes, but the network has {self.count}")
+        if labels.ndim == 1 and (labels.min() < 0 or labels.max() >= self.count):
+            raise ValueError(
+                f"the probe's labels run from {labels.min()} to {labels.max()}, but the network has {self.count} "
+                f"classes (0..{self.count - 1})"
+            )
+        one_each = labels.ndim == 1 and self.kind == "multilabel"
+        return np.eye(self.count, dtype=np.int64)[labels] if one_each else labels
 
 
-def no_way_to_logits(name: str) -> ValueError:
-    """Return the error for a given layer behind the logits."""
-    return ValueError(
-        f'layer {name!r} holds what the softmax or sigmoid makes of the logits: "output" (the logits) does not depend '
-        "on it; give a layer before it, or fetch another one"
-    )
+def list_heads(model: Any) -> dict[str, Head]:
+    """Return path of each output -> what it is.
+
+    Args:
+        model: a `Model`.
+
+    Raises:
+        ValueError: if the user spoke of an output that there is not.
+    """
+    labels, kinds, losses, shapes = model._output_labels(), model._kinds, model._losses(), model.layers
+    said = dict.fromkeys(labels, kinds) if isinstance(kinds, str) else kinds
+    for what, given in (("class_names", model._names), ("head", said)):
+        if wrong := [key for key in given if key not in {*labels, *labels.values()}]:
+            raise ValueError(f"{what} names the outputs {wrong}; {model.name!r} has {list(labels.values())}")
+    found = {}
+    for path, end in model._ends().items():
+        label, shape = labels[path], shapes[path]
+        names = model._names.get(label, model._names.get(path)) or _plain_names(model, path, shapes, labels)
+        sums = _sums(model, path, end, shape)
+        kind, evidence, quantity, caution = _guess_kind(
+            end, shape, losses.get(path), len(names) if names else None, sums
+        )
+        wanted = said.get(label, said.get(path))
+        if wanted is not None and wanted != kind:
+            quantity = "number" if wanted == "regression" else "logit" if quantity == "number" else quantity
+            kind, evidence, caution = wanted, "as given by head=", None
+        found[path] = Head(path, label, kind, evidence, shape, names, quantity, caution)
+    return found
+
+
+def _plain_names(
+    model: Any, path: str, shapes: Mapping[str, tuple], labels: Mapping[str, str]
+) -> tuple[str, ...] | None:
+    """Return `class_names` for the output that they belong to: the only one of as many numbers, else the chosen."""
+    names = model.class_names
+    if names is None:
+        return None
+    fitting = [item for item in labels if len(names) in (shapes[item] or (1,))[-1:]]
+    chosen = next((item for item, label in labels.items() if model._main in (item, label)), "output")
+    owner = fitting[0] if len(labels) > 1 and len(fitting) == 1 else chosen
+    return names if path == owner else None
+
+
+def _sums(model: Any, path: str, end: End, shape: tuple) -> str | None:
+    """Return "one" if numbers of an unrecognized end sum to one on noise, "bounded" if they lie in [0,1], or None."""
+    sizes = model.input_shape
+    doubtful = end.kind is None and end.operation not in _FREE and len(shape) == 1 and (shape[0] or 0) > 1
+    if not doubtful or not isinstance(sizes, tuple) or model.preprocess is not None:
+        return None
+
+    def measure() -> str | None:
+        noise = np.random.default_rng(0).random((4, *(size or 32 for size in sizes)), np.float32)
+        try:
+            with tf.init_scope():
+                values = model.run(noise, [path])[path].numpy()
+        except Exception:  # it wants something else than noise: no guess then
+            return None
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            return None
+        return "one" if np.allclose(values.sum(-1), 1, atol=1e-3) else "bounded"
+
+    return model.cached(("sums", path), measure)
+
+
+# operations that end in any number: what comes out of them is no probability
+_FREE = (
+    "BiasAdd", "MatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
+    "FusedBatchNormV3", "Relu", "LeakyRelu", "Elu", "Selu", "Softplus", "Tanh",
+)  # fmt: skip
+_LOSSES = {
+    "regression": (
+        "meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "meansquaredlogarithmicerror", "huber",
+        "logcosh", "poisson", "mse", "mae", "mape", "msle",
+    ),
+    "classes": (
+        "categoricalcrossentropy", "sparsecategoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge",
+        "kldivergence", "kld",
+    ),
+    "sigmoids": ("binarycrossentropy", "binaryfocalcrossentropy", "hinge", "squaredhinge", "bce"),
+}  # fmt: skip
+
+
+def _guess_kind(
+    end: End, shape: tuple[int | None, ...], loss: str | None, names: int | None, sums: str | None
+) -> tuple[str, str, str, str | None]:
+    """Return what an output is, from what that is concluded, what its numbers are, and a caution or None.
+
+    Args:
+        end: how the network ends there.
+        shape: of the output without the batch axis.
+        loss: name of the loss that it was trained with, if known.
+        names: how many class names there are, if any.
+        sums: "one" where numbers were seen to be in [0,1] and to sum to one, "bounded" where only in [0,1], or None.
+    """
+    if len(shape) > 1:
+        return "dense", f"shape {list(shape)}", "logit" if end.kind else "number", None
+    count = shape[0] if shape else 1
+    quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
+    caution = None if end.exact else f"the network ends in {end.how}"
+    if end.kind == "softmax" and count != 1:
+        return "multiclass", end.how, quantity, caution
+    if end.kind == "sigmoid":
+        return ("binary" if count == 1 else "multilabel"), end.how, quantity, caution
+    if end.kind is not None:
+        return "other", f"{end.how} over one axis", quantity, "the output joins several softmaxes: no single classes"
+    trained = next((kind for kind, known in _LOSSES.items() if loss in known), None)
+    if trained == "regression":
+        return "regression", f"trained with {loss}", "number", None
+    if trained == "sigmoids":
+        return ("binary" if count == 1 else "multilabel"), f"trained with {loss}", "logit", None
+    if trained == "classes" and count != 1:
+        return "multiclass", f"trained with {loss}", "logit", None
+    if count == 1 and names == 2:
+        return "binary", "one number and two class names", "logit", None
+    if count == 1:
+        caution = _ONE_NUMBER
+        return "regression", "one number without a sigmoid", "number", caution
+    if sums == "one":
+        caution = _SUM_TO_ONE.format(end.operation)
+        return "multiclass", "outputs sum to one", "probability", caution
+    if sums == "bounded":
+        caution = _BOUNDED.format(end.operation)
+        return "multiclass", f"{count} numbers in [0,1]", "number", caution
+    return "multiclass", f"{count} numbers, taken for logits", "logit", None
+
+
+def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:
+    """Return near names as a question, or the known ones.
+
+    Args:
+        name: what was asked for.
+        known: what there is; of paths, the last parts count too.
+        otherwise: words before the list, where nothing is near.
+    """
+    short = {path.rsplit("/", 1)[-1]: path for path in known}
+    near = difflib.get_close_matches(name, known, 4, 0.5) or [
+        short[key] for key in difflib.get_close_matches(name, list(short), 4, 0.5)
+    ]
+    return f"did you mean {near}?" if near else f"{otherwise} {list(known[:12])}{' ...' if len(known) > 12 else ''}"

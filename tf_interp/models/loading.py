@@ -2,7 +2,7 @@
 
 import pathlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,8 +21,10 @@ def open_model(
     source: Any,
     *,
     preprocess: Preprocess | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
     input: Any = None,
+    head: str | Mapping[str, str] | None = None,
+    output: str | None = None,
     trust: bool = False,
 ) -> Model:
     """Open a network, whatever it was built with.
@@ -33,10 +35,13 @@ def open_model(
             "zoo:efficientnet-lite2" (pip install 'tf-interp[zoo]').
         preprocess: from images in [0,1] to what the network wants; made of TensorFlow or Keras operations. The
             `preprocess_input` functions of keras.applications are recognized, and get the 0..255 that they expect.
-        class_names: names by class index.
+        class_names: names by class index; for several outputs a dict, label of an output -> names.
         input: for a Keras model that was never called: shape of one image (H, W, C), or a sample batch, or a dict or
             list of these. For a SavedModel: name of the tensor to feed, if not the input of its signature. For a
             network of the zoo: (H, W, 3), if not the size that it was trained on.
+        head: what the output is, where the guess of `Model.heads` is wrong: "multiclass", "binary" (one logit),
+            "multilabel" (several sigmoids), "regression", "dense" or "other"; a dict for several outputs.
+        output: label of the output that targets and labels are about, of a network with several; None is the first.
         trust: True only for files from people you trust: opens files that can run their author's code, i.e. a `.keras`
             file with Python lambdas, an `.h5` file, a SavedModel that reads files, opens connections or calls Python.
             (A `keras.config.enable_unsafe_deserialization()` of yours counts for `.keras` files too.)
@@ -55,13 +60,17 @@ def open_model(
         (3,)
     """
     if isinstance(source, Model):
-        options = {"preprocess": preprocess, "class_names": class_names, "input": input}
+        options = {"preprocess": preprocess, "class_names": class_names, "input": input, "head": head, "output": output}
         named = [name for name, value in options.items() if value is not None]
         if named:
             raise ValueError(
                 f"{source.name!r} is open already, so {named} cannot be set: open the network itself again"
             )
         return source
+    return _open(source, preprocess, class_names, input, trust).expect(head, output)
+
+
+def _open(source: Any, preprocess: Preprocess | None, class_names: Any, input: Any, trust: bool) -> Model:
     if isinstance(source, str | pathlib.Path):
         if str(source).startswith("zoo:"):
             if preprocess is not None or class_names is not None:

@@ -1,16 +1,18 @@
 """`Model`: the one door to a network. All activations and gradients come through `Model.run`."""
 
 import contextlib
-import difflib
+import dataclasses
 import re
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.heads import KINDS, Head, did_you_mean, list_heads
 from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
+from tf_interp.models.logits import End
+from tf_interp.models.targets import Target, resolve_target
 
 Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
 
@@ -46,17 +48,23 @@ class Model:
         name: what to call the network in records.
         preprocess: from images in [0,1] to what the network wants; made of TensorFlow or Keras operations. A
             `preprocess_input` of keras.applications is recognized, and gets the 0..255 that it expects.
-        class_names: names by class index, or None.
+        class_names: names by class index, or None; for several outputs a dict, label of an output -> names.
     """
 
-    def __init__(self, name: str, preprocess: Preprocess | None, class_names: Sequence[str] | None) -> None:
+    def __init__(
+        self, name: str, preprocess: Preprocess | None, class_names: Sequence[str] | Mapping[str, Sequence[str]] | None
+    ) -> None:
         self.name = name
         if preprocess is not None and not callable(preprocess):
             raise TypeError(f"preprocess must be a function of a batch of images, got {type(preprocess).__name__}")
         if isinstance(class_names, str):
             raise TypeError(f"class_names must be a list of names, got the string {class_names!r}")
         self.preprocess = from_unit_range(preprocess)
-        self.class_names = None if class_names is None else tuple(str(item) for item in class_names)
+        several = class_names if isinstance(class_names, Mapping) else {}
+        self.class_names = None if several or class_names is None else tuple(str(item) for item in class_names)
+        self._names = {str(label): tuple(str(item) for item in names) for label, names in several.items()}
+        self._kinds: str | Mapping[str, str] = {}  # what the user says that outputs are
+        self._main: str | None = None  # the output that the user means
         self._functions: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
         self._specs: dict[str, tf.TensorSpec] | None = None  # name -> what the network takes; None if not known yet
@@ -70,7 +78,13 @@ class Model:
     @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network ("softmax undone, using logits")."""
-        notes = [f"softmax or sigmoid undone: {name!r} is its input, the logits" for name in sorted(self._undone())]
+        notes = [
+            f"softmax or sigmoid undone: {path!r} is its input, the logits"
+            if end.exact
+            else f"{path!r} ends in {end.how}"
+            for path, end in sorted(self._ends().items())
+            if end.kind is not None
+        ]
         count = self.layers["output"][-1] if self.layers["output"] else 1
         if (
             self.class_names is not None
@@ -83,7 +97,65 @@ class Model:
     @property
     def logits_undone(self) -> bool:
         """Whether the network ends in a softmax or sigmoid, behind which "output" looks."""
-        return "output" in self._undone()
+        return self._ends()["output"].kind is not None
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """Path of each output ("output", "output:1", ...) -> what it is: classes, numbers, a map."""
+        return list_heads(self)
+
+    def head(self, output: str | None = None) -> Head:
+        """Return what one output is.
+
+        Args:
+            output: label or path of an output; None is the one chosen in `open_model`, else the first.
+
+        Raises:
+            ValueError: if there is no such output.
+        """
+        heads, wanted = self.heads, output or self._main
+        if wanted is None:
+            return heads["output"]
+        for head in heads.values():
+            if wanted in (head.label, head.path):
+                return head
+        labels = [head.label for head in heads.values()]
+        raise ValueError(f"{self.name!r} has no output {wanted!r}; {did_you_mean(wanted, labels, 'it has')}")
+
+    def target(self, target: Any, output: str | None = None) -> Target:
+        """Return what somebody asks about, for `attribute`, `tcav`, objectives and parts alike.
+
+        Args:
+            target: class index or class name; "breed:dog" for a class of another output; a callable from the logits
+                [N,K] to one number each [N]; or a `Target`, which is returned as it is. Of a network with one logit
+                class 1 is the logit and class 0 minus the logit.
+            output: label of the output that a class or callable belongs to; None is that of `head()`.
+
+        Returns:
+            The target.
+
+        Raises:
+            TypeError: if it is something else.
+            ValueError: if there is no such class or output, or several classes have that name.
+        """
+        return resolve_target(self.heads, self.head(output), target, bool(output or self._main))
+
+    def expect(self, head: str | Mapping[str, str] | None, output: str | None) -> "Model":
+        """Say what outputs are, where the guess is wrong, and which one is meant where none is named.
+
+        Args:
+            head: one of "multiclass", "binary", "multilabel", "regression", "dense", "other"; for several outputs a
+                dict, label -> one of these; None leaves the guess.
+            output: label of the output that is meant; None is the first.
+
+        Returns:
+            This model.
+        """
+        for kind in [] if head is None else [head] if isinstance(head, str) else list(head.values()):
+            if kind not in KINDS:
+                raise ValueError(f"head must be one of {list(KINDS)}, got {kind!r}")
+        self._kinds, self._main = head or {}, output
+        return self
 
     def digest(self) -> str:
         """Return a short hash of the weights as they are now: 12 hexadecimal characters, to name caches with."""
@@ -102,9 +174,17 @@ class Model:
         """Build the network in the current graph, return path -> tensor for each path of `fetch`."""
         raise NotImplementedError
 
-    def _undone(self) -> Collection[str]:
-        """Return which outputs end in a softmax or sigmoid."""
+    def _ends(self) -> Mapping[str, End]:
+        """Return path of each output -> how the network ends there."""
         raise NotImplementedError
+
+    def _output_labels(self) -> dict[str, str]:
+        """Return path of each output -> what the network itself calls it, else the path."""
+        raise NotImplementedError
+
+    def _losses(self) -> Mapping[str, str]:
+        """Return path of an output -> name of the loss it was trained with, as far as that is known."""
+        return {}
 
     def _first_scale(self) -> float:
         """Return the constant that the network multiplies its input with first, or 1."""
@@ -308,7 +388,7 @@ class Model:
         path = self._near(name)
         if path is not None:
             return path
-        raise ValueError(f"{self.name!r} has no layer {name!r}; {_did_you_mean(name, list(layers), 'it has')}")
+        raise ValueError(f"{self.name!r} has no layer {name!r}; {did_you_mean(name, list(layers), 'it has')}")
 
     def cached(self, key: Hashable, build: Callable[[], Any]) -> Any:
         """Return what `build` made for `key` on this model, building it once.
@@ -328,10 +408,12 @@ class Model:
             return self._functions[key]
 
     def resolve_target(self, target: Any) -> Any:
-        """Return the class index of a target given by index or class name; a callable is returned as it is.
+        """Return the column of the logits that speaks for a class; a callable is returned as it is.
+
+        This is about numbers of the output. What a class is, with its sign, says `target`.
 
         Args:
-            target: class index, a name of `class_names`, or a callable from the logits [N,K] to one number each [N].
+            target: column, a name of `class_names`, or a callable from the logits [N,K] to one number each [N].
 
         Returns:
             The index into the last axis of the logits, or the callable.
@@ -340,47 +422,15 @@ class Model:
             TypeError: if it is something else.
             ValueError: if the name is unknown or that of several classes, or the index outside the logits.
         """
-        if callable(target):
-            return target
-        names = self.class_names or ()
-        if isinstance(target, str):
-            if target not in names:
-                known = (
-                    _did_you_mean(target, list(names), "known names:")
-                    if names
-                    else "the model has no class_names: give an index"
-                )
-                raise ValueError(f"no class {target!r}; {known}")
-            same = [index for index, name in enumerate(names) if name == target]
-            if len(same) > 1:
-                raise ValueError(f"several classes are called {target!r}: give an index, one of {same}")
-            index = same[0]
-            if len(names) == 2 and self.layers["output"][-1:] == (1,):
-                if index == 0:
-                    raise ValueError(
-                        f"{self.name!r} has one logit, and it speaks for {names[1]!r}: for {target!r} give "
-                        f"lambda y: -y[:, 0], or in an objective -class_logit({names[1]!r})"
-                    )
-                index = 0
-        elif isinstance(target, int | np.integer) and not isinstance(target, bool):
-            index = int(target)
-        else:
-            raise TypeError(
-                f"a target is a class index, a class name, or a callable from logits [N,K] to [N]; got {target!r} "
-                f"of type {type(target).__name__}"
+        head, named = self.head(), isinstance(target, str)
+        if head.kind != "binary" or callable(target):
+            found = self.target(target)
+            return target if found.function is not None else found.index
+        index = head.index(target) - 1 if named else dataclasses.replace(head, kind="multiclass").index(target)
+        if index < 0:
+            first, second = head.names or ("class 0", "class 1")
+            raise ValueError(
+                f"{self.name!r} has one logit, and it speaks for {second!r}: for {first!r} give lambda y: -y[:, 0], or "
+                f"in an objective -class_logit({second!r})"
             )
-        count = self.layers["output"][-1] if self.layers["output"] else 1
-        if count is not None and not 0 <= index < count:
-            hint = (
-                "; with one logit, index 0 is the second class, and lambda y: -y[:, 0] the first" if count == 1 else ""
-            )
-            raise ValueError(f"class index {index} is outside the {count} logits (0..{count - 1}){hint}")
         return index
-
-
-def _did_you_mean(name: str, known: list[str], otherwise: str) -> str:
-    short = {path.rsplit("/", 1)[-1]: path for path in known}
-    near = difflib.get_close_matches(name, known, 4, 0.5) or [
-        short[key] for key in difflib.get_close_matches(name, list(short), 4, 0.5)
-    ]
-    return f"did you mean {near}?" if near else f"{otherwise} {known[:12]}{' ...' if len(known) > 12 else ''}"

@@ -4,14 +4,13 @@ import copy
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_model.convolution import call_convolution, is_grouped
 from tf_interp.models.keras_model.folding import (
@@ -27,6 +26,7 @@ from tf_interp.models.keras_model.folding import (
 from tf_interp.models.keras_model.keras_layers import ELSEWHERE, Found, name_calls, walk
 from tf_interp.models.keras_model.taps import Around, Call, first_argument, tapped
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
+from tf_interp.models.logits import End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.model import LayerRow, Model, Weights
 
 _Two = TypeVar("_Two", Pair, Padded)
@@ -117,8 +117,22 @@ class KerasModel(Model):
             if item.names.isdisjoint(own) and min(place[name] for name in item.names if name in place) < last
         ]
 
-    def _undone(self) -> Collection[str]:
-        return self.cached("undone", self._find_heads)
+    def _ends(self) -> Mapping[str, End]:
+        return self.cached("ends", self._find_ends)
+
+    def _output_labels(self) -> dict[str, str]:
+        found = self._found
+        labels = {path: label.removeprefix("output:") for label, path in found.aliases.items()}
+        return {path: labels.get(path, path) if len(found.outputs) > 1 else path for path in found.outputs}
+
+    def _losses(self) -> Mapping[str, str]:
+        loss, labels = getattr(self.model, "loss", None), self._output_labels()
+        if isinstance(loss, Mapping):
+            given = {path: loss.get(label) for path, label in labels.items()}
+        else:
+            items = list(loss) if isinstance(loss, list | tuple) else [loss] * len(labels)
+            given = dict(zip(labels, items, strict=False))
+        return {path: _name_loss(item) for path, item in given.items() if item is not None}
 
     def _first_scale(self) -> float:
         first = self._found.first
@@ -141,7 +155,7 @@ class KerasModel(Model):
             for path, spot in found.spots.items()
         ]
         return rows + [
-            LayerRow(path, "logits" if path in self._undone() else "output", shape, 0)
+            LayerRow(path, "logits" if self._ends()[path].kind else "output", shape, 0)
             for path, shape in found.outputs.items()
         ]
 
@@ -237,10 +251,10 @@ class KerasModel(Model):
         outputs = keras.tree.flatten(self._call(inputs, touched.values(), around))
         for name, output in zip(found.outputs, outputs, strict=False):
             if name in fetch:
-                logits = behind_head(output, [got[path] for path in given])
-                if logits is None and given and name in self._undone():
+                logits = find_logits(output, [got[path] for path in given])
+                if logits is None and given and self._ends()[name].kind:
                     raise no_way_to_logits(next(iter(given)))
-                got[name] = tf.cast(output if logits is None else logits, tf.float32)
+                got[name] = tf.cast(output if logits is None else logits.tensor, tf.float32)
         missing = [name for name in fetch if name not in got]
         if missing:
             raise ValueError(
@@ -279,13 +293,14 @@ class KerasModel(Model):
         layers = [layer for _, layer in walk(self.model, "")] if found is None else found.grouped
         return [layer for layer in layers if is_grouped(layer)]
 
-    def _find_heads(self) -> Collection[str]:
-        """Return the outputs that end in a softmax or sigmoid, which only a trace shows."""
+    def _find_ends(self) -> Mapping[str, End]:
+        """Return how each output ends, which only a trace shows."""
         names = self._found.outputs  # finds out first for how many images the model can be built
         with tf.init_scope():
-            _, outputs = self._trace(None if self._any_batch else 1, [], lambda layer, call: call())
-        ends = zip(names, keras.tree.flatten(outputs), strict=True)
-        return frozenset(name for name, tensor in ends if behind_head(tensor) is not None)
+            graph, outputs = self._trace(None if self._any_batch else 1, [], lambda layer, call: call())
+        with graph.as_default():
+            ends = [describe_end(output, find_logits(output)) for output in keras.tree.flatten(outputs)]
+        return dict(zip(names, ends, strict=True))
 
     def _trace(self, batch: int | None, layers: Iterable[Any], around: Around) -> Any:
         specs = {
@@ -335,6 +350,12 @@ class KerasModel(Model):
 
 class _Enough(BaseException):
     """All that is wanted was seen: the rest of the network need not be built. No Exception, so that nobody stops it."""
+
+
+def _name_loss(loss: Any) -> str:
+    """Return the name of a loss in lower-case letters: of a string, a function or an object."""
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return name.replace("_", "").lower()
 
 
 def _count_parameters(layer: Any) -> int:

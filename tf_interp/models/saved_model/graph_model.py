@@ -6,14 +6,14 @@ import hashlib
 import pathlib
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
+from tf_interp.models.logits import End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
 from tf_interp.models.saved_model.graph_layers import GraphLayer, find_layers, weight_sizes
@@ -74,15 +74,23 @@ class GraphModel(Model):
             if not any(self._graph.get_tensor_by_name(name).shape[:1].is_fully_defined() for name in ends.values()):
                 break
         outputs = [self._graph.get_tensor_by_name(name) for name in ends.values()]
-        heads = [behind_head(tensor) for tensor in outputs]
         names = [f"output:{index}" if index else "output" for index in range(len(ends))]
         self._aliases = {f"output:{label}": name for label, name in zip(ends, names, strict=True)}
-        self._heads = {name for name, head in zip(names, heads, strict=True) if head is not None}
+        self._labels = dict(zip(names, ends if len(ends) > 1 else names, strict=True))
+        self._layers = find_layers(self._graph, fed, outputs)
+        with self._graph.as_default():
+            before = len(self._graph.get_operations())
+            logits = [find_logits(tensor) for tensor in outputs]
+            self._nodes |= {op.name: op.node_def for op in self._graph.get_operations()[before:]}
+        self._how = {name: describe_end(*item) for name, *item in zip(names, outputs, logits, strict=True)}
         self._outputs = {
-            name: output if head is None else head for name, output, head in zip(names, outputs, heads, strict=True)
+            name: output if found is None else found.tensor
+            for name, output, found in zip(names, outputs, logits, strict=True)
+        }
+        self._roots = {
+            name: {root.op.name for root in found.roots} for name, found in zip(names, logits, strict=True) if found
         }
         self._check_fed(self._outputs, self._nodes_for(list(ends.values()), ()))
-        self._layers = find_layers(self._graph, fed, outputs)
         self._scale = _first_scale(fed)
 
     @property
@@ -105,8 +113,11 @@ class GraphModel(Model):
         twin._weights = self._weights | {name: value for chain in twin._chains for name, value in chain.weights.items()}
         return twin if twin._chains else self
 
-    def _undone(self) -> Collection[str]:
-        return self._heads
+    def _ends(self) -> Mapping[str, End]:
+        return self._how
+
+    def _output_labels(self) -> dict[str, str]:
+        return self._labels
 
     def _first_scale(self) -> float:
         return self._scale
@@ -127,9 +138,7 @@ class GraphModel(Model):
             )
             for name, (tensor, scope) in self._layers.items()
         ]
-        ends = [
-            LayerRow(name, "logits" if name in self._heads else "output", shapes[name], 0) for name in self._outputs
-        ]
+        ends = [LayerRow(name, "logits" if end.kind else "output", shapes[name], 0) for name, end in self._how.items()]
         return rows + ends
 
     def _near(self, name: str) -> str | None:
@@ -187,8 +196,8 @@ class GraphModel(Model):
         fed = [places[name] for name in given]
         for name in given:
             behind = self._nodes_for([places[name]], ())
-            for end in set(fetch) & set(self._heads):
-                if places[end] not in fed and self._outputs[end].op.name in behind:
+            for end in set(fetch) & set(self._roots):
+                if places[end] not in fed and self._roots[end] & set(behind):
                     raise no_way_to_logits(name)
         nodes = self._nodes_for([places[name] for name in fetch], fed)
         self._check_fed(fetch, nodes)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tf_interp.models.torch_file import read_tensors
+from tf_interp.models.zoo.torch_file import read_tensors
 
 L = keras.layers
 

@@ -1,0 +1,128 @@
+"""`Target`: what is asked about, a class of an output or a function of it. All doors resolve it here."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.models.heads import Head
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """What is asked about: a class of an output, or a function of it. Made by `Model.target`.
+
+    Args:
+        head: the output.
+        name: shown to people.
+        index: class index, None for a function.
+        function: from logits [n,K] to scores [n], None for a class.
+        note: a sentence on what was assumed, or None.
+    """
+
+    head: Head
+    name: str
+    index: int | None = None
+    function: Callable[[Any], Any] | None = None
+    note: str | None = None
+
+    @property
+    def output(self) -> str:
+        """Path of the output that it is about."""
+        return self.head.path
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What each number of the output counts, float32 [K]; only of a class."""
+        if self.index is None:
+            raise TypeError(f"target {self.name!r} is a function, no class")
+        return self.head.weights(self.index)
+
+    def score(self, outputs: Any) -> tf.Tensor:
+        """Return the score of each picture.
+
+        Args:
+            outputs: tensor [n,K], or [n] of a network with a single number.
+
+        Returns:
+            Tensor [n].
+
+        Raises:
+            ValueError: if a function gives something else than one number for each image.
+        """
+        if self.function is None:
+            return weigh(outputs, self.weights[None])
+        value = tf.convert_to_tensor(self.function(outputs))
+        if value.shape.rank != 1 or not value.shape.is_compatible_with(outputs.shape[:1]):
+            raise ValueError(
+                f"a callable target must turn logits {list(outputs.shape)} into one score per image (one number for "
+                f"each image), shape {list(outputs.shape[:1])}; got {list(value.shape)}"
+            )
+        return value
+
+    def decided(self, output: np.ndarray) -> np.ndarray | None:
+        """Return for which pictures the network decides for this class, bool [N]; None where that has no meaning."""
+        decisions = None if self.index is None else self.head.decide(output)
+        if decisions is None:
+            return None
+        return decisions[:, self.index] if decisions.ndim == 2 else decisions == self.index
+
+
+def weigh(outputs: Any, weights: Any) -> Any:
+    """Return the sum of an output's numbers, each times its weight.
+
+    Args:
+        outputs: tensor [n,K], or [n].
+        weights: [n,K] or [1,K].
+
+    Returns:
+        Tensor [n].
+    """
+    outputs = outputs[:, None] if outputs.shape.rank == 1 else outputs
+    return tf.reduce_sum(outputs * tf.cast(weights, outputs.dtype), -1)
+
+
+def resolve_target(heads: Mapping[str, Head], main: Head, target: Any, chosen: bool) -> Target:
+    """Return what somebody asks about.
+
+    Args:
+        heads: path -> all outputs of the network.
+        main: the output that is meant where none is named.
+        target: class index, class name, "output label:class", a function of the logits, or a `Target`.
+        chosen: whether `main` was chosen by the user, and not only the first.
+
+    Raises:
+        TypeError: if it is something else.
+        ValueError: if there is no such class, or several.
+    """
+    if isinstance(target, Target):
+        return target
+    if callable(target):
+        return Target(main, getattr(target, "__name__", "function"), function=target)
+    head, wanted = main, target
+    named = False
+    if isinstance(target, str) and not any(target in (item.names or ()) for item in heads.values()):
+        for item in heads.values():
+            for label in (item.label, item.path):
+                if target.startswith(f"{label}:"):
+                    head, wanted, named = item, target.removeprefix(f"{label}:"), True
+        if named and wanted not in (head.names or ()) and wanted.isdecimal():
+            wanted = int(wanted)
+    elif isinstance(target, str) and target not in (main.names or ()):
+        owners = [item for item in heads.values() if target in (item.names or ())]
+        if len(owners) > 1:
+            labels = [f"{item.label}:{target}" for item in owners]
+            raise ValueError(f"several outputs have a class {target!r}: say which, one of {labels}")
+        head, named = owners[0], True
+    index = head.index(wanted)
+    name = head.name(index) if head.names is not None else str(index)
+    note = None
+    if len(heads) > 1 and not named and not chosen:
+        others = [item.label for item in heads.values() if item is not main]
+        note = (
+            f"the network has {len(heads)} outputs; {target!r} was asked of {main.label!r}, the first. For another, "
+            f"write '{others[0]}:{target}', or open_model(..., output={others[0]!r})"
+        )
+    return Target(head, name if head is main else f"{head.label}:{name}", index, note=note)
