@@ -153,7 +153,7 @@ def test_of_one_logit_each_class_has_its_sign():
     assert yes["displacement"] == pytest.approx(-no["displacement"])
     assert yes["displacement"] > 0  # red speaks for the logit
     assert (yes["predicted"], no["predicted"]) == (1.0, 0.0)
-    by_index = find(run(targets={0: TARGET}, model=model), target="yes")
+    by_index = find(run(targets={1: TARGET}, model=model), target="yes")
     assert by_index["displacement"] == pytest.approx(yes["displacement"])
 
 

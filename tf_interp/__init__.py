@@ -57,7 +57,9 @@ if TYPE_CHECKING:
     from tf_interp.features import transfer_style as transfer_style
     from tf_interp.groups import Groups as Groups
     from tf_interp.groups import find_groups as find_groups
+    from tf_interp.models import Head as Head
     from tf_interp.models import Model as Model
+    from tf_interp.models import Target as Target
     from tf_interp.models import open_model as open_model
     from tf_interp.models import zoo as zoo
     from tf_interp.probe import Probe as Probe
@@ -89,7 +91,7 @@ _HOMES = {
         "render_many", "spritemap", "transfer_style",
     ),
     "tf_interp.groups": ("Groups", "find_groups"),
-    "tf_interp.models": ("Model", "open_model", "zoo"),
+    "tf_interp.models": ("Head", "Model", "Target", "open_model", "zoo"),
     "tf_interp.probe": ("Probe",),
     "tf_interp.records": ("Record", "Writer", "read", "write"),
     "tf_interp.show": ("save_evolution",),

@@ -6,7 +6,7 @@ import os
 import pathlib
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -64,6 +64,8 @@ class InterpCallback(keras.callbacks.Callback):
             made. None means no limit.
         preprocess: from images in [0,1] to what the model was trained on, if that differs.
         class_names: names by class index; None takes the probe's.
+        head: what the output is, where the guess is wrong, as in `open_model`.
+        output: label of the output that labels and targets are about, of a model with several; None is the first.
 
     Raises:
         ValueError: for an unknown `on_error`, or `every` or `max_overhead` out of range.
@@ -86,7 +88,9 @@ class InterpCallback(keras.callbacks.Callback):
         on_error: str = "warn",
         max_overhead: float | None = 0.05,
         preprocess: Callable[[Any], Any] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        head: str | Mapping[str, str] | None = None,
+        output: str | None = None,
     ) -> None:
         super().__init__()
         if on_error not in ("warn", "raise", "disable"):
@@ -106,7 +110,7 @@ class InterpCallback(keras.callbacks.Callback):
         self.log_dir, self.probe, self.layers = log_dir, probe, layers
         self.parts = [Features(), NeuronGroups(6), Attributions()] if parts is None else list(parts)
         self.every, self.on_error, self.max_overhead = int(every), on_error, max_overhead
-        self.preprocess, self.class_names = preprocess, class_names
+        self.preprocess, self.class_names, self.head, self.output = preprocess, class_names, head, output
         self.looks = self.failures = 0
         self._skipped_steps: set[int] = set()
         self._strikes: collections.Counter[str] = collections.Counter()
@@ -121,7 +125,8 @@ class InterpCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Check every name and setting, open the log, and look once before the first step."""
         if self._analysis is None or getattr(self._analysis.model, "model", None) is not self.model:
-            model = open_model(self.model, preprocess=self.preprocess, class_names=self.class_names)
+            options: dict[str, Any] = {"class_names": self.class_names, "head": self.head, "output": self.output}
+            model = open_model(self.model, preprocess=self.preprocess, **options)
             if model.input_shape is None:  # a subclassed model does not say what it takes: a first run does
                 model.run(self.probe.images[:1], ["output"])
             self._analysis = Analysis(model, self.probe, self.layers, self.parts, repeated=True)

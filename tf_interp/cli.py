@@ -119,6 +119,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "model", type=pathlib.Path, help="a .keras file, a SavedModel folder, or zoo:efficientnet-lite0"
     )
     parser.add_argument(
+        "--head", metavar="KIND", help="what the output is, where the guess is wrong: multiclass, binary (one logit), "
+        "multilabel, regression, dense or other",
+    )  # fmt: skip
+    parser.add_argument("--output", metavar="LABEL", help="the output that is meant, of a network with several")
+    parser.add_argument(
         "--trust", action="store_true", help="load a file that can run code: only for models of your own making"
     )
 
@@ -155,7 +160,7 @@ def _demo(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     from tf_interp.models import open_model
 
-    model = open_model(options.model, trust=options.trust)
+    model = open_model(options.model, head=options.head, output=options.output, trust=options.trust)
     rows = model.inspect()
     table = Table(title=f"{model.name}: {len(rows)} layers")
     table.add_column("layer", overflow="fold")
@@ -168,6 +173,10 @@ def _inspect(options: argparse.Namespace) -> None:
     console.print(
         f"input: {_format_shape(model.input_shape)}    output (logits): {_format_shape(model.layers['output'])}"
     )
+    for head in model.heads.values():
+        console.print(f"{head.label}: {head.describe()}", highlight=False)
+        if head.caution is not None:
+            console.print(f"note: {head.caution}")
     for note in model.notes:
         console.print(f"note: {note}")
     spatial = [row for row in rows if len(row.shape) == 3 and (row.shape[0] is None or row.shape[0] > 1)]
@@ -207,7 +216,8 @@ def _analyze(options: argparse.Namespace) -> None:
         )
     names = options.class_names.read_text(encoding="utf-8").rstrip().split("\n") if options.class_names else None
     names = [name.strip() for name in names] if names else None
-    model = open_model(options.model, class_names=names, trust=options.trust)
+    meant = {"head": options.head, "output": options.output}
+    model = open_model(options.model, class_names=names, trust=options.trust, **meant)
     shape = model.input_shape
     preprocess = _preprocess(options.range, flat=isinstance(shape, tuple) and len(shape) == 2)
     if preprocess is not None:

@@ -238,33 +238,50 @@ def digest_images(images: np.ndarray) -> list[str]:
     return [hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=6).hexdigest() for image in images]
 
 
-def check_labels(
-    labels: Sequence[int] | np.ndarray | None, count: int, class_names: Sequence[str] | None
-) -> np.ndarray | None:
-    """Return labels as int64 [N], or say how they do not match.
+def check_labels(labels: Any, count: int, class_names: Sequence[str] | None) -> np.ndarray | None:
+    """Return labels as class indices, as several classes per picture, or as numbers; or say how they do not match.
 
     Args:
-        labels: N class indices, or one-hot [N,K], or None.
+        labels: N class indices, or one-hot [N,K]; or multi-hot [N,K] of 0 and 1 where several classes, or none, may be
+            true; or, without class names, numbers [N] or [N,K] of a regression; or None.
         count: number of images.
         class_names: names by class index, if known.
 
     Returns:
-        int64 array [N], or None.
+        int64 array [N], int64 array [N,K] of 0 and 1, float32 array [N,K], or None.
 
     Raises:
         ValueError: if their number, type or range does not match.
+
+    Example:
+        >>> check_labels([[0, 1, 1], [0, 0, 0]], 2, None).tolist()
+        [[0, 1, 1], [0, 0, 0]]
     """
     if labels is None:
         return None
     array = np.asarray(labels)
+    given = list(array.shape)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    elif array.ndim == 2:
-        array = array.argmax(-1)
-    if array.ndim != 1 or len(array) != count:
-        raise ValueError(f"{count} images need as many labels [N], got shape {list(np.asarray(labels).shape)}")
-    if array.dtype.kind not in "iub" and not (array.dtype.kind == "f" and np.array_equal(array, array.round())):
+    if array.ndim not in (1, 2) or len(array) != count:
+        raise ValueError(f"{count} images need as many labels [N], got shape {given}")
+    if array.dtype.kind not in "iubf" or not np.isfinite(array).all():
         raise ValueError(f"labels must be class indices (integers), got dtype {array.dtype}")
+    whole = array.dtype.kind != "f" or np.array_equal(array, array.round())
+    if array.ndim == 2 and array.min() >= 0 and array.max() <= 1:
+        if np.allclose(array.sum(-1), 1, atol=1e-3):  # one-hot, or smoothed
+            array, whole = array.argmax(-1), True
+        elif whole:
+            if class_names is not None and array.shape[1] != len(class_names):
+                raise ValueError(f"labels are for {array.shape[1]} classes, but there are {len(class_names)} names")
+            return array.astype(np.int64)
+    if not whole or array.ndim == 2:
+        if class_names is not None:
+            raise ValueError(
+                f"labels must be class indices (integers), or 0 and 1 for each class, got numbers from "
+                f"{array.min():.4g} to {array.max():.4g}"
+            )
+        return array.reshape(count, -1).astype(np.float32)
     array = array.astype(np.int64)
     if class_names is None and array.size and array.min() < 0:
         raise ValueError(f"labels must be class indices from 0 on, the lowest is {array.min()}")

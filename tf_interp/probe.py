@@ -18,7 +18,8 @@ class Probe:
 
     Args:
         images: float32 [N,H,W,C] in [0,1].
-        labels: int64 [N] class indices, or None.
+        labels: int64 [N] class indices; int64 [N,K] of 0 and 1 where several classes, or none, may be true of a
+            picture; float32 [N,K] numbers of a regression; or None.
         class_names: names by class index, or None.
         ids: N strings that name each picture (file name or content hash).
         skipped: files that were not read, a line each.
@@ -44,7 +45,8 @@ class Probe:
 
         Args:
             images: floats [N,H,W,C] or [N,H,W] in [0,1].
-            labels: N class indices, or one-hot [N,K], or None.
+            labels: N class indices, or one-hot [N,K]; multi-hot [N,K] where several classes may be true; numbers [N]
+                or [N,K] of a regression; or None.
             class_names: names by class index, or None.
 
         Returns:

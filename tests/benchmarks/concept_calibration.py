@@ -19,7 +19,7 @@ from concept_pictures import add_network_options, crop_photos, open_network
 
 from tf_interp.capture import read_activations
 from tf_interp.concepts.examples.sets import Sets
-from tf_interp.concepts.examples.targets import Target
+from tf_interp.concepts.examples.targets import TargetImages
 from tf_interp.concepts.statistics import design as permutation
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.design import Design
@@ -132,7 +132,7 @@ def check_reference(values, gradients, size, concepts, runs, label, seed=0):
     order = random.permutation(len(values))
     pool, rest = order[: len(order) // 2], order[len(order) // 2 :]
     drawn = {str(number): random.permutation(rest)[:size] for number in range(concepts)}
-    targets = [Target(str(number), number, np.zeros((1, 1))) for number in range(len(gradients))]
+    targets = [TargetImages(str(number), None, np.zeros((1, 1))) for number in range(len(gradients))]
     slopes = [Sensitivity({"layer": tf.constant(gradient)}, None) for gradient in gradients]
     sets = Sets([], drawn, {}, {}, pool, None, [], targets, frozenset(), frozenset(), [])
     table, _ = run_reference("layer", tf.constant(values), slopes, sets, runs, seed)
@@ -179,7 +179,7 @@ def main():
         model = open_network(options)
         paths = [model.resolve(layer) for layer in options.layers]
         values = read_activations(model, crops[: options.crops - 40], paths, pooling="mean", batch_size=32)
-        asked = [(target, crops[options.crops - 40 :]) for target in options.targets]
+        asked = [(model.target(target), crops[options.crops - 40 :]) for target in options.targets]
         slopes = sensitivities(model, paths, asked, "mean", 32)
         kept = {"sources": sources[: options.crops - 40]}
         for path in paths:

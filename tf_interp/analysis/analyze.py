@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tf_interp.analysis.classes import align_classes
+from tf_interp.analysis.labels import align_labels
 from tf_interp.analysis.part import Part, View
 from tf_interp.models import Model
 from tf_interp.probe import Probe
@@ -53,7 +53,7 @@ class Analysis:
                     f"{layer!r} is not a layer with channels, but an output or a single number: name another"
                 )
         self.parts = list(parts)
-        self.classes, self.probe, self._notes = align_classes(model, probe)
+        self.head, self.probe, self._notes = align_labels(model, probe)
         self._repeated = repeated
         self._memory: dict[str, dict[Any, Any]] = collections.defaultdict(dict)
         self._written: collections.Counter[str] = collections.Counter()
@@ -78,7 +78,8 @@ class Analysis:
                 tag = f"{draft.kind}/{draft.layer}"
                 data = {
                     "model": {"name": self.model.name},
-                    "class_names": self.classes.names,
+                    "class_names": self.head.names,
+                    "output": {"label": self.head.label, "kind": self.head.kind, "evidence": self.head.evidence},
                     "settings": draft.settings,
                     "seconds": round(time.perf_counter() - started, 3),
                     "epoch": epoch,
@@ -92,7 +93,7 @@ class Analysis:
                 started = time.perf_counter()
 
     def _view(self, part: Part) -> View:
-        return View(self.model, self.probe, self.layers, self.classes, self._memory[part.kind], self._repeated)
+        return View(self.model, self.probe, self.layers, self.head, self._memory[part.kind], self._repeated)
 
 
 def analyze(

@@ -1,6 +1,7 @@
 """`Attributions`: what pushed a decision, and where in the picture."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,8 @@ class Attributions(Part):
     """Attribution of a logit to the positions of each layer, for probe pictures.
 
     Args:
-        target: class index or name for all pictures; None takes each picture's own prediction.
+        target: class index or name for all pictures, or what else `Model.target` takes; None takes the class that
+            each picture is taken for, of a regression the first number.
         pictures: how many probe pictures, from the first on.
         method: as in `attribute`.
 
@@ -26,27 +28,25 @@ class Attributions(Part):
 
     kind = "attribution"
 
-    def __init__(
-        self, target: int | str | None = None, *, pictures: int = 16, method: str = "gradient_x_input"
-    ) -> None:
+    def __init__(self, target: Any = None, *, pictures: int = 16, method: str = "gradient_x_input") -> None:
         if not 1 <= pictures <= SHOWN:
             raise ValueError(f"Attributions shows 1 to {SHOWN} pictures, got {pictures}")
         self.target, self.pictures, self.method = target, pictures, method
 
     def check(self, view: View) -> None:
         """Raise if the target does not exist, or the network has no classes."""
-        view.classes.index(0 if self.target is None else self.target)
+        view.target(0 if self.target is None else self.target)
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer."""
         images = view.probe.images[: self.pictures]
         logits = view.logits[: len(images)]
-        fixed = None if self.target is None else view.classes.index(self.target)
-        targets = logits.argmax(-1) if fixed is None else np.full(len(images), fixed)
-        places, signs = zip(*(view.classes.sign(int(target)) for target in targets), strict=True)
+        asked = 0 if self.target is None and not view.head.decides else self.target
+        fixed = None if asked is None else view.target(asked)
+        targets = [view.target(int(index)) for index in logits.argmax(-1)] if fixed is None else [fixed] * len(images)
         for layer in view.layers:
-            found = attribute(view.model, images, places, layer=layer, method=self.method)
-            maps = found.positions() * np.reshape(signs, (-1, 1, 1))  # [N,h,w]
+            found = attribute(view.model, images, fixed or targets, layer=layer, method=self.method)
+            maps = found.positions()  # [N,h,w]
             scale = float(np.abs(maps).max())
             shown = maps / (scale or 1.0)
             album = Album()
@@ -54,8 +54,8 @@ class Attributions(Part):
             rows = [
                 {
                     "probe": index,
-                    "target": targets[index],
-                    "logit": logits[index, targets[index]],
+                    "target": targets[index].index,
+                    "logit": found.scores[index],
                     "total": maps[index].sum(),
                     "top": [
                         {"target": other, "logit": logits[index, other]}
@@ -65,7 +65,7 @@ class Attributions(Part):
                 for index in range(len(images))
             ]
             data = {
-                "target": None if fixed is None else {"index": fixed, "name": view.classes.name(fixed)},
+                "target": None if fixed is None else {"index": fixed.index, "name": fixed.name},
                 "method": self.method,
                 "pictures": rows,
                 "positive": album.add(np.maximum(shown, 0)),
@@ -73,7 +73,7 @@ class Attributions(Part):
                 "scale": scale,
                 "probe": entry,
             }
-            whose = "the class that each picture is taken for" if fixed is None else view.classes.name(fixed)
+            whose = "the class that each picture is taken for" if fixed is None else fixed.name
             yield Draft(
                 self.kind, layer, f"What {layer} contributes to {whose}", data, album,
                 {"method": self.method, "pictures": len(images)}, list(found.notes),

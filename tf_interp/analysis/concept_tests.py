@@ -133,14 +133,13 @@ class ConceptTests(Part):
         if isinstance(self.targets, Mapping):
             return dict(self.targets)
         found: dict[Any, tuple[Any, np.ndarray]] = {}
-        for target in self.targets:
-            index = view.classes.index(target)
-            images = view.probe.images
-            if view.probe.labels is not None:
-                images = images[view.probe.labels == index]
+        for asked in self.targets:
+            target, images = view.target(asked), view.probe.images
+            if view.probe.labels is not None and target.index is not None and target.head.decides:
+                images = images[view.head.holds(view.probe.labels, target.index)]
             if not len(images):
-                raise ValueError(f"the probe has no picture of target {target!r}: pass targets={{{target!r}: images}}")
-            found[view.classes.name(index)] = (view.classes.score(index), images)
+                raise ValueError(f"the probe has no picture of target {asked!r}: pass targets={{{asked!r}: images}}")
+            found[target.name] = (target, images)
         return found
 
 

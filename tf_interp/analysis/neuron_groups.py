@@ -9,6 +9,7 @@ from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
 from tf_interp.attribution import attribute
 from tf_interp.features import Objective
 from tf_interp.groups import find_groups
+from tf_interp.models import Target
 
 
 class NeuronGroups(Part):
@@ -19,7 +20,7 @@ class NeuronGroups(Part):
     Args:
         k: number of groups.
         targets: class indices or names whose logit is attributed to the groups; None takes the (at most 4) most
-            frequent labels of the probe.
+            frequent labels of the probe, of a regression the first numbers.
         icons: whether to draw each group by feature visualization.
         steps: optimization steps for the first icon.
         warm_steps: steps for each later one; None takes an eighth of `steps`.
@@ -57,7 +58,7 @@ class NeuronGroups(Part):
     def check(self, view: View) -> None:
         """Raise if a target does not exist, or a layer has fewer channels than groups."""
         for target in self.targets or ():
-            view.classes.index(target)
+            view.target(target)
         for layer in view.layers:
             *sides, channels = view.model.layers[layer]
             if channels is not None and self.k > channels:
@@ -113,21 +114,23 @@ class NeuronGroups(Part):
         """Mean attribution of each target's logit to the groups, and to what they leave out."""
         effects, residual = {}, {}
         for target in self._targets(view):
-            place, sign = view.classes.sign(target)
-            found = attribute(view.model, view.probe.images, place, layer=groups.layer, along=groups)
-            name = view.classes.name(target)
-            effects[name] = sign * found.values.mean(0)
-            residual[name] = sign * float((found.totals - found.values.sum(-1)).mean())
+            found = attribute(view.model, view.probe.images, target, layer=groups.layer, along=groups)
+            effects[target.name] = found.values.mean(0)
+            residual[target.name] = float((found.totals - found.values.sum(-1)).mean())
         return effects, residual
 
-    def _targets(self, view: View) -> list[int]:
+    def _targets(self, view: View) -> list[Target]:
         if self.targets is not None:
-            return [view.classes.index(target) for target in self.targets]
-        if view.classes.count is None:
+            return [view.target(target) for target in self.targets]
+        head, labels = view.head, view.probe.labels
+        if head.count is None:
             return []
-        labels = view.probe.labels if view.probe.labels is not None else view.logits.argmax(-1)
-        values, counts = np.unique(labels, return_counts=True)
-        return sorted(int(value) for value in values[np.argsort(-counts, kind="stable")][:4])
+        counts = np.ones(head.count, np.int64)
+        if head.decides:
+            classes = view.logits.argmax(-1) if labels is None else labels
+            counts = np.array([head.holds(classes, index).sum() for index in range(head.count)])
+        used = [index for index in np.argsort(-counts, kind="stable")[:4] if counts[index]]
+        return [view.target(int(index)) for index in sorted(used)]
 
     def _draw(self, view: View, groups, memory: dict, album: Album) -> dict[str, int]:
         memory["rendering"] = self.drawing.draw(view.model, groups, memory.get("rendering"))

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf_interp.analysis.classes import Classes
 from tf_interp.capture import read_activations
 from tf_interp.images import make_sheet
-from tf_interp.models import Model
+from tf_interp.models import Head, Model, Target
+from tf_interp.models.targets import resolve_target
 from tf_interp.probe import Probe
 
 SHOWN = 64  # most probe pictures that a record carries as thumbnails
@@ -26,7 +26,7 @@ class View:
         model: the network.
         probe: the pictures to look at it with.
         layers: full layer paths.
-        classes: what class indices and names mean; the probe's labels are such indices.
+        head: the output that is looked at: what classes and names mean, and the probe's labels.
         memory: kept for this part from step to step (last pictures, chosen units), empty at the first.
         repeated: whether more steps are to come, or came before.
     """
@@ -34,25 +34,47 @@ class View:
     model: Model
     probe: Probe
     layers: Sequence[str]
-    classes: Classes
+    head: Head
     memory: dict[Any, Any]
     repeated: bool = False
 
     @functools.cached_property
+    def outputs(self) -> np.ndarray:
+        """What the network gives for the probe pictures at the output that is looked at, float32 [N,K]."""
+        return read_activations(self.model, self.probe.images, [self.head.path])[self.head.path]
+
+    @property
     def logits(self) -> np.ndarray:
-        """One logit per class of the probe pictures, float32 [N,classes]."""
-        return self.classes.spread(read_activations(self.model, self.probe.images, ["output"])["output"])
+        """One number per class of the probe pictures, float32 [N,classes]."""
+        return self.head.spread(self.outputs)
+
+    def target(self, asked: Any) -> Target:
+        """Return what a part was asked about: as `Model.target`, with the names and the output of this analysis."""
+        found = resolve_target({**self.model.heads, self.head.path: self.head}, self.head, asked, chosen=True)
+        named = found.index is not None and found.head is self.head
+        return dataclasses.replace(found, name=self.head.name(found.index)) if named else found
 
     def describe_probe(self, album: "Album", limit: int = SHOWN) -> dict[str, Any]:
         """Return the `probe` entry of a record, its thumbnails added to the album."""
         probe, shown = self.probe, min(limit, len(self.probe))
+        decisions = labels = right = None
+        if self.head.decides and self.head.count is not None:
+            outputs = self.outputs[:shown]
+            decisions, labels = self.head.decide(outputs), None if probe.labels is None else probe.labels[:shown]
+            right = self.head.judge(outputs, labels)
         return {
             "count": len(probe),
             "ids": list(probe.ids[:shown]),
-            "labels": None if probe.labels is None else probe.labels[:shown],
-            "predictions": None if self.classes.count is None else self.logits[:shown].argmax(-1),
+            "labels": _list_classes(labels),
+            "predictions": _list_classes(decisions),
+            "right": right,
             "thumbnails": album.add(probe.images[:shown], longest=THUMBNAIL),
         }
+
+
+def _list_classes(classes: np.ndarray | None) -> Any:
+    """Return a class index of each picture, or where several may be true the list of its class indices."""
+    return [np.flatnonzero(row) for row in classes] if classes is not None and classes.ndim == 2 else classes
 
 
 class Album:

@@ -84,7 +84,7 @@ def find_concepts(
     check_model(model, "find_concepts")
     path = model.resolve(layer)
     _check_options(path, k, crops, held_out, importance, designs, batch_size, seed)
-    score = model.resolve_target(target)
+    score = model.target(target)
     pictures = images.images if isinstance(images, Probe) else check_images(images)
     _, first = np.unique(digest_images(pictures), return_index=True)
     notes = [f"{len(pictures) - len(first)} duplicates were left out"] if len(first) < len(pictures) else []

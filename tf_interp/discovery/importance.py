@@ -1,12 +1,10 @@
 """How much a decision hangs on each of several directions: total Sobol indices."""
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.groups import Groups
-from tf_interp.models import Model
+from tf_interp.models import Model, Target
 
 
 def total_indices(
@@ -14,7 +12,7 @@ def total_indices(
     images: np.ndarray,
     activations: np.ndarray,
     groups: Groups,
-    score: int | Callable,
+    target: Target,
     *,
     designs: int,
     seed: int,
@@ -31,7 +29,7 @@ def total_indices(
         images: float32 [N,H,W,C] in [0,1].
         activations: float32 [N,...] of the groups' layer on these images.
         groups: K groups with weights on these images.
-        score: index of a logit, or a function from logits [n,classes] to [n].
+        target: what the groups are important for.
         designs: random runs for each image, n: (K + 2) * n in all.
         seed: of the fadings.
         batch_size: runs at a time; changes nothing but memory and speed.
@@ -51,8 +49,8 @@ def total_indices(
             faded = 1 - masks[start : start + batch_size]
             taken = ((faded[:, None] * parts) @ groups.vectors).reshape(-1, *whole.shape)
             same = tf.broadcast_to(image, (len(faded), *image.shape))
-            logits = model.run(same, ["output"], {groups.layer: whole - taken})["output"]
-            scores.append(np.asarray(score(logits) if callable(score) else logits[:, score], np.float64))
+            logits = model.run(same, [target.output], {groups.layer: whole - taken})[target.output]
+            scores.append(np.asarray(target.score(logits), np.float64))
         values = np.concatenate(scores).reshape(-1, designs)  # both designs, then the first with each column exchanged
         moved += ((values[0] - values[2:]) ** 2).mean(1) / 2
         spread += values[:2].var()

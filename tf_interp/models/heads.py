@@ -30,6 +30,7 @@ _BOUNDED = (
     "on noise all outputs lie in [0,1]; if they are probabilities, effects are in probabilities, not in logits: how {} "
     "makes them is not recognized"
 )
+_SAID = "as given by head="
 _DECIDING = ("multiclass", "binary", "multilabel")
 
 
@@ -76,6 +77,14 @@ class Head:
         count = f"{self.count} classes" if self.decides and self.count is not None else KINDS[self.kind]
         kind = {"binary": "2 classes, one logit", "multilabel": f"{count}, each true or not"}.get(self.kind, count)
         return f"{kind} ({self.evidence})"
+
+    def with_names(self, count: int) -> "Head":
+        """Return what numbers are once it is known that there are names of classes: as many, or two for one number."""
+        width = self.shape[-1] if self.shape else 1
+        if self.kind != "regression" or self.evidence == _SAID or count != (2 if width == 1 else width):
+            return self
+        kind, evidence = "binary" if width == 1 else "multiclass", f"{width} numbers and {count} class names"
+        return dataclasses.replace(self, kind=kind, evidence=evidence, quantity="logit", caution=None)
 
     def index(self, target: int | str) -> int:
         """Return the class index of a class given by index or name.
@@ -171,11 +180,12 @@ class Head:
         """Return which pictures are of a class by their labels, bool [N]."""
         return labels[:, index] > 0 if labels.ndim == 2 else labels == index
 
-    def check_labels(self, labels: np.ndarray) -> np.ndarray:
+    def check_labels(self, labels: np.ndarray, network: str = "the network") -> np.ndarray:
         """Return labels as this head takes them, or say how they do not match.
 
         Args:
             labels: int [N] class indices, 0 or 1 [N,K] for several classes per picture, or numbers.
+            network: what to call the network.
 
         Returns:
             int64 [N]; for several sigmoids int64 [N,K] of 0 and 1; for a regression float32 [N,K].
@@ -186,7 +196,10 @@ class Head:
         if self.kind == "regression":
             numbers = labels.reshape(len(labels), -1).astype(np.float32)
             if self.count is not None and numbers.shape[1] != self.count:
-                raise ValueError(f"the network gives {self.count} numbers, but labels have {numbers.shape[1]} each")
+                raise ValueError(
+                    f"the network has {self.describe()}, {self.count} of them, but labels have {numbers.shape[1]} for "
+                    "each picture: if these are classes, say head='multiclass' (or 'binary', 'multilabel')"
+                )
             return numbers
         if labels.dtype.kind == "f":
             raise ValueError(
@@ -204,8 +217,8 @@ class Head:
             raise ValueError(f"labels are for {labels.shape[1]} classes, but the network has {self.count}")
         if labels.ndim == 1 and (labels.min() < 0 or labels.max() >= self.count):
             raise ValueError(
-                f"the probe's labels run from {labels.min()} to {labels.max()}, but the network has {self.count} "
-                f"classes (0..{self.count - 1})"
+                f"the probe's labels run from {labels.min()} to {labels.max()}, but {network} has {self.count} classes "
+                f"(0..{self.count - 1})"
             )
         one_each = labels.ndim == 1 and self.kind == "multilabel"
         return np.eye(self.count, dtype=np.int64)[labels] if one_each else labels
@@ -230,14 +243,13 @@ def list_heads(model: Any) -> dict[str, Head]:
         label, shape = labels[path], shapes[path]
         names = model._names.get(label, model._names.get(path)) or _plain_names(model, path, shapes, labels)
         sums = _sums(model, path, end, shape)
-        kind, evidence, quantity, caution = _guess_kind(
-            end, shape, losses.get(path), len(names) if names else None, sums
-        )
+        kind, evidence, quantity, caution = _guess_kind(end, shape, losses.get(path), sums)
         wanted = said.get(label, said.get(path))
-        if wanted is not None and wanted != kind:
+        if wanted is not None:
             quantity = "number" if wanted == "regression" else "logit" if quantity == "number" else quantity
-            kind, evidence, caution = wanted, "as given by head=", None
-        found[path] = Head(path, label, kind, evidence, shape, names, quantity, caution)
+            kind, evidence, caution = wanted, _SAID, None
+        head = Head(path, label, kind, evidence, shape, names, quantity, caution)
+        found[path] = head if names is None else head.with_names(len(names))
     return found
 
 
@@ -294,7 +306,7 @@ _LOSSES = {
 
 
 def _guess_kind(
-    end: End, shape: tuple[int | None, ...], loss: str | None, names: int | None, sums: str | None
+    end: End, shape: tuple[int | None, ...], loss: str | None, sums: str | None
 ) -> tuple[str, str, str, str | None]:
     """Return what an output is, from what that is concluded, what its numbers are, and a caution or None.
 
@@ -302,7 +314,6 @@ def _guess_kind(
         end: how the network ends there.
         shape: of the output without the batch axis.
         loss: name of the loss that it was trained with, if known.
-        names: how many class names there are, if any.
         sums: "one" where numbers were seen to be in [0,1] and to sum to one, "bounded" where only in [0,1], or None.
     """
     if len(shape) > 1:
@@ -323,8 +334,6 @@ def _guess_kind(
         return ("binary" if count == 1 else "multilabel"), f"trained with {loss}", "logit", None
     if trained == "classes" and count != 1:
         return "multiclass", f"trained with {loss}", "logit", None
-    if count == 1 and names == 2:
-        return "binary", "one number and two class names", "logit", None
     if count == 1:
         caution = _ONE_NUMBER
         return "regression", "one number without a sigmoid", "number", caution

@@ -9,7 +9,7 @@ _SMALLEST = 1e-30  # probabilities below count as this, so that their logarithm 
 _PASSING = ("Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient")
 _SHAPING = ("Reshape", "Squeeze", "ExpandDims")
 _BOUNDING = ("ClipByValue", "Minimum", "Maximum")
-_MIXING = ("Add", "AddV2", "AddN", "Mul", "RealDiv", "Mean", "Sum", "Pack", *_PASSING, *_SHAPING)
+_MIXING = ("Add", "AddV2", "AddN", "BiasAdd", "Mul", "RealDiv", "Mean", "Sum", "Pack", *_PASSING, *_SHAPING)
 _LONGEST = 64  # operations between the end of a network and its softmaxes
 
 
@@ -104,14 +104,17 @@ class _Search:
         if kind in _SHAPING:
             return self._undo_shaping(tensor)
         if kind in _BOUNDING:
-            found = [self.undo(item) for item in inputs if item.shape.rank != 0]
-            if len(found) == 1 and found[0] is not None:
-                return found[0]._replace(how=f"{found[0].how.removesuffix(' and clipping')} and clipping")
-            return _read_clipped_line(tensor)
+            return _read_clipped_line(tensor) or self._undo_clipping(tensor)
         if kind in ("ConcatV2", "Pack"):
             return self._undo_joining(tensor)
         written = _read_softmax(tensor) or _read_sigmoid(tensor)
         return written or self._undo_mixture(tensor)
+
+    def _undo_clipping(self, tensor: tf.Tensor) -> Logits | None:
+        found = [self.undo(item) for item in tensor.op.inputs if item.shape.rank != 0]
+        if len(found) != 1 or found[0] is None:
+            return None
+        return found[0]._replace(how=f"{found[0].how.removesuffix(' and clipping')} and clipping")
 
     def _undo_shaping(self, tensor: tf.Tensor) -> Logits | None:
         found = self.undo(tensor.op.inputs[0])

@@ -11,7 +11,7 @@ import numpy as np
 from tf_interp.concepts.examples.checks import check_groups
 from tf_interp.concepts.examples.concept import Concept
 from tf_interp.concepts.examples.counterparts import check_pairs
-from tf_interp.concepts.examples.targets import Target, resolve_targets
+from tf_interp.concepts.examples.targets import TargetImages, resolve_targets
 from tf_interp.models import Model
 
 POOL = "random images"
@@ -44,7 +44,7 @@ class Sets:
     pool: np.ndarray | None
     groups: np.ndarray | None
     digests: list[str]
-    targets: list[Target]
+    targets: list[TargetImages]
     overlap: frozenset[str]
     disordered: frozenset[str]
     notes: list[str]
@@ -146,6 +146,7 @@ def gather_sets(
         | {f"the images of target {name!r}": images for name, (_, images) in asked.items()}
     )
     _check_shapes(model, {name: item.images for name, item in everything.items()})
+    notes += dict.fromkeys(note for target, _ in asked.values() for note in (target.note, target.head.caution) if note)
     for name, item in everything.items():
         _list_skipped(name, item, notes)
 
@@ -165,14 +166,14 @@ def gather_sets(
             _note_shared(name, item, other, second, notes)
         _note_sources(name, item, other, second, notes)
     final = []
-    for name, (score, images) in asked.items():
+    for name, (target, images) in asked.items():
         shared = [
             concept
             for concept, item in sets.items()
             if _note_shared(f"concept {concept!r}", item, f"the images of target {name!r}", images, notes)
         ]
         distinct = images.images if len(own[name]) == len(images) else images.images[own[name]]
-        final.append(Target(name, score, distinct, frozenset(shared)))
+        final.append(TargetImages(name, target, distinct, frozenset(shared)))
     sources = store.number_sources() if any(item.groups is not None for item in called.values()) else None
     values = {name: item.values[kept[name]] for name, item in sets.items() if item.values is not None}
     return Sets(

@@ -82,7 +82,7 @@ def describe(asked: Asked, sets: Sets) -> dict[str, Any]:
         "hierarchy": {name: list(children) for name, children in (asked.hierarchy or {}).items()},
         "random": None if sets.pool is None else len(sets.pool),
         "targets": {target.name: len(target.images) for target in sets.targets},
-        "classes": {target.name: None if callable(target.score) else target.score for target in sets.targets},
+        "classes": {item.name: item.target.index for item in sets.targets},
         "grouped": sets.groups is not None,
     }
     if asked.method == "kim2018":

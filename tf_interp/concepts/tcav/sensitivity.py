@@ -1,14 +1,15 @@
 """How targets change with layers: one backward pass for all layers and class targets."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.capture import batches, pool
-from tf_interp.models import Model
+from tf_interp.models import Model, Target
+from tf_interp.models.targets import weigh
 
 _FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
 
@@ -20,7 +21,7 @@ class Sensitivity:
     Args:
         gradients: layer -> float32 [q,d], gradient of the logit; summed over positions under "mean" pooling, so that
             `gradients @ delta` is the first-order change when every position moves by `delta`.
-        predicted: share of the images that the network gives to this class; None where the target is a function.
+        predicted: share of the images that the network gives to this class; None where it decides nothing.
     """
 
     gradients: dict[str, tf.Tensor]
@@ -28,18 +29,14 @@ class Sensitivity:
 
 
 def sensitivities(
-    model: Model,
-    layers: Sequence[str],
-    targets: Sequence[tuple[int | Callable[[tf.Tensor], tf.Tensor], np.ndarray]],
-    pooling: str,
-    batch_size: int,
+    model: Model, layers: Sequence[str], targets: Sequence[tuple[Target, np.ndarray]], pooling: str, batch_size: int
 ) -> list[Sensitivity]:
-    """Return the gradients of each target on its images, one backward pass for all layers and class targets.
+    """Return the gradients of each target on its images, one backward pass for all layers and classes of an output.
 
     Args:
         model: the network.
         layers: paths of layers.
-        targets: `(class index or function outputs -> [N], images)`.
+        targets: `(target, images)`.
         pooling: "mean" over positions (all axes but the first and the last), or "flat".
         batch_size: images at a time; the last batch is filled up, so that one compiled function serves all.
 
@@ -49,35 +46,41 @@ def sensitivities(
     Raises:
         ValueError: if the target does not depend on a layer.
     """
-    found: list[Sensitivity | None] = [None] * len(targets)
-    classes = [number for number, (target, _) in enumerate(targets) if not callable(target)]
-    jobs = ([classes] if classes else []) + [[number] for number in range(len(targets)) if number not in classes]
-    for job in jobs:
+    found: dict[int, Sensitivity] = {}
+    for job in _join(targets):
         first = targets[job[0]][0]
-        score = first if callable(first) else None
         blocks = [targets[number][1] for number in job]
         sizes = [len(block) for block in blocks]
-        step = _sensitivity_step(model, tuple(layers), score, pooling, batch_size, blocks[0])
-        classes_of = [0 if callable(targets[number][0]) else targets[number][0] for number in job]
-        indices = [np.full(size, index, np.int32) for size, index in zip(sizes, classes_of, strict=True)]
+        step = _sensitivity_step(model, tuple(layers), first, pooling, batch_size, blocks[0])
+        if first.function is None:
+            rows = [np.tile(targets[number][0].weights, (size, 1)) for number, size in zip(job, sizes, strict=True)]
+        else:
+            rows = [np.zeros((size, 1), np.float32) for size in sizes]
         parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
-        hits = []
-        for (batch, wanted), used in batches([blocks, indices], batch_size, fill=True):
-            gradients, right = step(batch, wanted)
+        outputs = []
+        for (batch, weights), used in batches([blocks, rows], batch_size, fill=True):
+            gradients, output = step(batch, weights)
             for layer, value in gradients.items():
                 parts[layer].append(value[:used])
-            hits.append(right.numpy()[:used])
+            outputs.append(output.numpy()[:used])
         joined = {layer: tf.split(tf.concat(values, 0), sizes) for layer, values in parts.items()}
-        correct = np.split(np.concatenate(hits), np.cumsum(sizes)[:-1])
+        given = np.split(np.concatenate(outputs), np.cumsum(sizes)[:-1])
         for place, number in enumerate(job):
-            own = {layer: joined[layer][place] for layer in layers}
-            found[number] = Sensitivity(own, None if _is_free(score) else float(correct[place].mean()))
-    return [item for item in found if item is not None]
+            decided = targets[number][0].decided(given[place])
+            share = None if decided is None else float(decided.mean())
+            found[number] = Sensitivity({layer: joined[layer][place] for layer in layers}, share)
+    return [found[number] for number in range(len(targets))]
 
 
-def goes_otherwise(
-    concept: tf.Tensor, contrast: tf.Tensor, score: int | Callable[[tf.Tensor], tf.Tensor], displacement: float | None
-) -> bool:
+def _join(targets: Sequence[tuple[Target, np.ndarray]]) -> list[list[int]]:
+    """Return which targets are run together: the classes of one output."""
+    jobs: dict[object, list[int]] = {}
+    for number, (target, _) in enumerate(targets):
+        jobs.setdefault(target.output if target.function is None else number, []).append(number)
+    return list(jobs.values())
+
+
+def goes_otherwise(concept: tf.Tensor, contrast: tf.Tensor, target: Target, displacement: float | None) -> bool:
     """Return whether the target really moves against the displacement, from images without to those with the concept.
 
     The displacement speaks of the target's images, to first order, and with "mean" pooling as if the concept were
@@ -86,46 +89,38 @@ def goes_otherwise(
     Args:
         concept: [n,classes], outputs for the images with the concept.
         contrast: [n,classes], outputs for the same images without it.
-        score: class index, or a function outputs -> [n].
+        target: what is asked about.
         displacement: first-order change of the target.
 
     Returns:
         True if the mean change has the other sign and is more than three standard errors from 0.
     """
-    number = 0 if callable(score) else score
-    function = score if callable(score) else None
-    index = tf.fill(tf.shape(concept)[:1], number)
-    moved = (_score(concept, index, function) - _score(contrast, index, function)).numpy()
+    moved = (target.score(concept) - target.score(contrast)).numpy()
     error = moved.std(ddof=1) / np.sqrt(len(moved))
     return displacement is not None and bool(moved.mean() * displacement < 0 and abs(moved.mean()) > 3 * error)
 
 
-def first_of_two(outputs: tf.Tensor) -> tf.Tensor:
-    """Return the evidence for class 0 of a network that has one logit for two classes: minus that for class 1."""
-    return -tf.reshape(outputs, [-1])
-
-
-def _is_free(score: Callable | None) -> bool:
-    """Return whether a target is a function of which no class can be said."""
-    return score is not None and score is not first_of_two
-
-
 def _sensitivity_step(
-    model: Model, layers: tuple[str, ...], score: Callable | None, pooling: str, batch_size: int, example: np.ndarray
+    model: Model, layers: tuple[str, ...], target: Target, pooling: str, batch_size: int, example: np.ndarray
 ) -> Any:
-    """Return the compiled function `(images [b,...], class [b]) -> (layer -> [b,d], whether it is predicted [b])`."""
-    key = ("concepts.sensitivities", layers, score, pooling, batch_size, example.shape[1:], example.dtype.str)
+    """Return the compiled function `(images [b,...], weights [b,K]) -> (layer -> [b,d], output [b,K])`."""
+    form = target.output, target.function, pooling, batch_size, example.shape[1:], example.dtype.str
+    key = ("concepts.sensitivities", layers, *form)
 
     def build() -> Any:
         spec = tf.TensorSpec((batch_size, *example.shape[1:]), example.dtype)
+        width = 1 if target.function else len(target.weights)
 
-        @tf.function(input_signature=[spec, tf.TensorSpec((batch_size,), tf.int32)], autograph=False)
-        def step(images, index):
+        def score(output, weights):
+            return weigh(output, weights) if target.function is None else target.score(output)
+
+        @tf.function(input_signature=[spec, tf.TensorSpec((batch_size, width), tf.float32)], autograph=False)
+        def step(images, weights):
             with tf.GradientTape(persistent=True) as tape:
                 if images.dtype.is_floating:
                     tape.watch(images)
-                got = model.run(images, [*layers, "output"])
-                value = _score(got["output"], index, score)
+                got = model.run(images, [*layers, target.output])
+                value = score(got[target.output], weights)
             scale = max(_scale(got[name]) for name in layers)
             seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
             gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
@@ -133,40 +128,16 @@ def _sensitivity_step(
                 # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
                 with tf.GradientTape() as own:
                     own.watch(got[name])
-                    value = _score(model.run(images, ["output"], {name: got[name]})["output"], index, score)
+                    value = score(model.run(images, [target.output], {name: got[name]})[target.output], weights)
                 gradients[name] = own.gradient(value, got[name], seed)
                 if gradients[name] is None:
                     raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
             pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
-            return pooled, _is_predicted(got["output"], index, value)
+            return pooled, got[target.output]
 
         return step
 
     return model.cached(key, build)
-
-
-def _is_predicted(output: tf.Tensor, index: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    """Return whether the network decides for the target, bool [b]; one logit decides by its sign."""
-    if output.shape.rank == 2 and output.shape[-1] != 1:
-        return tf.argmax(output, -1, tf.int32) == index
-    return value > 0
-
-
-def _score(output: tf.Tensor, index: tf.Tensor, score: Callable | None) -> tf.Tensor:
-    """Return the target's value for each image, [b]."""
-    if score is None:
-        if output.shape.rank == 1:
-            return output
-        if output.shape.rank != 2:
-            raise ValueError(
-                f"the model's output has shape {output.shape}, a class index needs [N, classes]: "
-                "give a function outputs -> [N] as target"
-            )
-        return tf.gather(output, index, axis=1, batch_dims=1)
-    value = tf.convert_to_tensor(score(output))
-    if value.shape.rank != 1:
-        raise ValueError(f"a target function must return one number for each image, shape [N], got {value.shape}")
-    return value
 
 
 def _scale(activation: tf.Tensor) -> float:

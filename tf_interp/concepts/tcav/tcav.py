@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_interp.capture import check_model, read_activations
 from tf_interp.concepts.examples.sets import Sets, gather_sets
-from tf_interp.concepts.examples.targets import Target
+from tf_interp.concepts.examples.targets import TargetImages
 from tf_interp.concepts.result.result import ConceptTest, correct_rows
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.cav_quality import NULLS
@@ -62,7 +62,7 @@ def tcav(
         concepts: name -> images float [N,H,W,C] in [0,1], or `Concept`; 5 or more of each, better 50.
         random: images or `Concept` of a random pool, 60 or more for specificity; None if every concept is paired.
         targets: class name or index -> images of the class; or any name -> (class name, index or function
-            outputs -> [N], images). Rows have the class's name, where the model knows names.
+            outputs -> [N], images). Rows have the class's name, where the model knows names; see `Model.target`.
         layers: layer names, or one name.
         paired: concept name -> the same images without the concept, in the same order.
         groups: concept name or "random" -> N labels, equal where images share a source (crops of one photograph, one
@@ -179,9 +179,8 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
     contrasts = declare_contrasts(sets, asked.relative, asked.hierarchy)
 
     values = _activate(model, asked, sets, known)
-    outputs = values.get("output") if len(model.layers["output"]) == 1 else None
     if known is None:
-        scores = [(target.score, target.images) for target in sets.targets]
+        scores = [(item.target, item.images) for item in sets.targets]
         slopes = sensitivities(model, asked.paths, scores, asked.pooling, asked.batch_size)
     else:
         slopes = known.slopes
@@ -213,9 +212,10 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
                 head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
                 against = {"against": list(contrast.names) or None}
                 row = {**head, **against, **answer.numbers[number], **alike[contrast.key]}
-                if contrast.kind == "paired" and outputs is not None:
+                if contrast.kind == "paired" and len(model.layers[target.target.output]) < 2:
+                    outputs = values[target.target.output]
                     own, bare = (tf.gather(outputs, side) for side in (contrast.rows, contrast.against))
-                    if goes_otherwise(own, bare, target.score, row["displacement"]):
+                    if goes_otherwise(own, bare, target.target, row["displacement"]):
                         row["flags"] = [*row["flags"], "GOES_OTHERWISE"]
                 rows.append(_finish(row, target, slope, asked.alpha))
     family = correct_rows(rows, asked.family)
@@ -269,7 +269,8 @@ def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> d
     With pairs there is the output too: what really happens to the logit, beside what the layer says.
     """
     if known is None:
-        return _read(model, asked, sets.blocks, [*asked.paths, *(["output"] if sets.paired else [])])
+        outputs = dict.fromkeys(item.target.output for item in sets.targets) if sets.paired else ()
+        return _read(model, asked, sets.blocks, list(dict.fromkeys([*asked.paths, *outputs])))
     place = {digest: number for number, digest in enumerate(known.digests)}
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
@@ -312,7 +313,7 @@ def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, 
     return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
 
 
-def _finish(row: dict[str, Any], target: Target, slope: Sensitivity, alpha: float) -> dict[str, Any]:
+def _finish(row: dict[str, Any], target: TargetImages, slope: Sensitivity, alpha: float) -> dict[str, Any]:
     """Add what belongs to the target, and put the flags last."""
     flags = row.pop("flags")
     if row["concept"] in target.overlap and "OVERLAP" not in flags:

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.features.objectives.algebra import Objective
+from tf_interp.features.renderer.settings import bind_targets
 from tf_interp.images import to_uint8
 from tf_interp.models.model import Model
 
@@ -90,11 +91,9 @@ class UnitCache:
         Returns:
             A path in the folder.
         """
-        numbers = [
-            {**term.values, **{key: self._model.resolve_target(value) for key, value in term.targets.items()}}
-            for term in objective.terms()
-        ]
-        return self.folder / name_file(str(objective), (self._common, objective.structure(), numbers), ".npz")
+        bound = bind_targets(objective, self._model)
+        numbers = [term.values for term in bound.terms()]
+        return self.folder / name_file(str(objective), (self._common, bound.structure(), numbers), ".npz")
 
     def read(self, objective: Objective) -> RenderedUnit | None:
         """Return a kept unit, or None if there is none or its file is damaged.

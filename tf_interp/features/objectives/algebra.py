@@ -63,6 +63,14 @@ class Objective:
         """Iterate over the leaves, left to right."""
         raise NotImplementedError
 
+    def map(self, change: Callable[["Term"], "Term"]) -> "Objective":
+        """Return the same objective with each leaf changed.
+
+        Args:
+            change: from a leaf to the one in its place.
+        """
+        raise NotImplementedError
+
     def evaluate(self, T: Lookup, values: Iterator[Mapping[str, Any]], rewards_only: bool = False) -> Any:
         """Return the value [N] or a scalar.
 
@@ -125,7 +133,7 @@ class Term(Objective):
         neutral: what it counts as in a picture's activation: 0 for penalties, 1 for schedules, None for itself.
         needs: what the model must have, for a check before costly work: tuples `(layer, kind, number)` with kind
             "channel" (an index), "width" (a number of channels), "x" or "y" (a position), or "layer" (no number).
-        targets: values that are classes: an index, or a name that the model resolves.
+        targets: values that are classes; `class_weights` puts what a network makes of them in their place.
         title: how it is written.
         least: a picture whose activation is not above this did not activate; None if that cannot be said.
     """
@@ -164,6 +172,9 @@ class Term(Objective):
 
     def terms(self) -> Iterator["Term"]:  # noqa: D102
         yield self
+
+    def map(self, change: Callable[["Term"], "Term"]) -> Objective:  # noqa: D102
+        return change(self)
 
     def evaluate(self, T: Lookup, values: Iterator[Mapping[str, Any]], rewards_only: bool = False) -> Any:  # noqa: D102
         mine = next(values)
@@ -215,6 +226,9 @@ class _Join(Objective):
     def terms(self) -> Iterator[Term]:
         yield from self.left.terms()
         yield from self.right.terms()
+
+    def map(self, change: Callable[[Term], Term]) -> Objective:
+        return _Join(self.sign, self.left.map(change), self.right.map(change))
 
     def evaluate(self, T: Lookup, values: Iterator[Mapping[str, Any]], rewards_only: bool = False) -> Any:
         a = self.left.evaluate(T, values, rewards_only)

@@ -171,7 +171,8 @@ def class_logit(target: int | str) -> Objective:
     """Reward: the logit of a class.
 
     Args:
-        target: class index, or a name of the model's `class_names`.
+        target: class index or name, or whatever else `Model.target` takes for a class ("breed:dog"). Of a map of
+            logits, the mean over its positions.
 
     Returns:
         The objective.
@@ -181,6 +182,23 @@ def class_logit(target: int | str) -> Objective:
 
 def _class_logit(T: Lookup, k: Any) -> Any:
     return pick(tf.reduce_mean(T("output"), [1, 2]), k)
+
+
+def class_weights(term: Term, output: str, weights: np.ndarray, title: str) -> Term:
+    """Return the term for a class of a network that is known by now.
+
+    Args:
+        term: as `class_logit` made it.
+        output: path of the output that the class belongs to.
+        weights: float32 [K], what each number of that output counts.
+        title: how it is written.
+    """
+    needs = ((output, "layer", 0),)
+    return Term(_weighted_logits, {"output": output}, {"weights": weights}, needs=needs, title=title)
+
+
+def _weighted_logits(T: Lookup, output: str, weights: Any) -> Any:
+    return tf.reduce_sum(tf.reduce_mean(T(output), [1, 2]) * weights, -1)
 
 
 def channel_interpolate(layer1: str, n1: int, layer2: str, n2: int) -> Objective:

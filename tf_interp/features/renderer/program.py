@@ -327,12 +327,11 @@ def _scalar(value: float | bool) -> Any:
         return tf.constant(value, tf.bool if isinstance(value, bool) else tf.float32)
 
 
-def prepare(objectives: Sequence[Objective], model: Model, count: int) -> list[dict[str, Any]]:
+def prepare(objectives: Sequence[Objective], count: int) -> list[dict[str, Any]]:
     """Return the numbers of objectives of one structure as tensors.
 
     Args:
         objectives: of one structure.
-        model: resolves names of classes.
         count: pictures per objective.
 
     Returns:
@@ -340,7 +339,7 @@ def prepare(objectives: Sequence[Objective], model: Model, count: int) -> list[d
     """
     stacks = []
     for terms in zip(*(item.terms() for item in objectives), strict=True):
-        rows = [{**t.values, **{k: np.int32(model.resolve_target(v)) for k, v in t.targets.items()}} for t in terms]
+        rows = [term.values for term in terms]
         stacks.append({key: tf.constant(np.repeat(np.stack([row[key] for row in rows]), count, 0)) for key in rows[0]})
     return stacks
 

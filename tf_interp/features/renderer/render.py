@@ -19,6 +19,7 @@ from tf_interp.features.renderer.program import Canvas, HeldWeights, Program, pr
 from tf_interp.features.renderer.progress import progress_bar
 from tf_interp.features.renderer.rendering import Rendering, State, gather
 from tf_interp.features.renderer.settings import (
+    bind_targets,
     check_objective,
     check_settings,
     check_snapshots,
@@ -105,7 +106,7 @@ def render(
         optimizer=optimizer,
     )
     snapshots = check_snapshots(snapshots, steps)
-    objectives = list_objectives(objective)
+    objectives = [bind_targets(item, model) for item in list_objectives(objective)]
     if param is None:
         param = init.state.param if isinstance(init, Rendering) else Fourier()
     if not isinstance(param, Param):
@@ -240,7 +241,7 @@ class _Job:
         )
 
     def _canvas(self, objectives: list[Objective], state: State) -> Canvas:
-        values = prepare(objectives, self.model, self.count)
+        values = prepare(objectives, self.count)
         return Canvas(state.variables, state.slots, values, self.weights)
 
     def _rows(self, indices: Sequence[int]) -> np.ndarray:

@@ -1,13 +1,14 @@
 """What a call of `render` asks for, checked before any work: objectives, sizes, numbers."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tf_interp.directions import Directions
-from tf_interp.features.objectives.algebra import Objective, as_objective
-from tf_interp.features.objectives.rewards import from_directions
+from tf_interp.features.objectives.algebra import Objective, Term, as_objective
+from tf_interp.features.objectives.rewards import class_weights, from_directions
 from tf_interp.features.renderer.rendering import Rendering
 from tf_interp.models.model import Model
 
@@ -26,6 +27,31 @@ def list_objectives(objective: Any) -> list[Objective]:
     if not items:
         raise ValueError("render needs at least one objective, got an empty list")
     return [as_objective(item) for item in items]
+
+
+def bind_targets(objective: Objective, model: Model) -> Objective:
+    """Return an objective whose classes are those of a network.
+
+    Args:
+        objective: any.
+        model: knows what a class is.
+
+    Raises:
+        ValueError: if there is no such class.
+    """
+
+    def bind(term: Term) -> Term:
+        for asked in term.targets.values():
+            head = model.head()
+            if head.kind == "dense" and not callable(asked):
+                whole = dataclasses.replace(head, kind="multiclass", shape=head.shape[-1:])
+                return class_weights(term, head.path, whole.weights(whole.index(asked)), str(term))
+            target = model.target(asked)
+            title = str(term) if target.note is None else f"{term} of {target.head.label}"
+            return class_weights(term, target.output, target.weights, title)
+        return term
+
+    return objective.map(bind)
 
 
 def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, int], tuple[int, int]]:
@@ -182,9 +208,7 @@ def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tup
         model: the network.
         shapes: layer -> shape of its output without the batch axis, as far as known.
     """
-    for term in objective.terms():
-        for target in term.targets.values():
-            model.resolve_target(target)
+    for term in bind_targets(objective, model).terms():
         for layer, kind, number in term.needs:
             path = model.resolve(layer)
             shape = _as_map(shapes.get(layer, shapes.get(path, ())))

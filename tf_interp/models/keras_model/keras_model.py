@@ -254,6 +254,12 @@ class KerasModel(Model):
                 logits = find_logits(output, [got[path] for path in given])
                 if logits is None and given and self._ends()[name].kind:
                     raise no_way_to_logits(next(iter(given)))
+                known = self._functions.get("ends")
+                if known is not None and known[name].kind != (logits and logits.kind):
+                    raise ValueError(
+                        f"{self.name!r} ends otherwise for inputs of this shape than when it was looked at "
+                        f"({known[name].how or 'no softmax'}): probabilities would pass for logits"
+                    )
                 got[name] = tf.cast(output if logits is None else logits.tensor, tf.float32)
         missing = [name for name in fetch if name not in got]
         if missing:

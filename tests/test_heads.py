@@ -1,0 +1,181 @@
+"""What an output is, what right and wrong mean for it, and which labels it takes."""
+
+import heads
+import keras
+import numpy as np
+import pytest
+
+from tf_interp import (
+    Attributions,
+    ConceptTests,
+    InterpCallback,
+    NeuronGroups,
+    Probe,
+    analyze,
+    attribute,
+    open_model,
+    read,
+)
+from tf_interp.models import Head
+
+L = keras.layers
+IMAGES = np.random.default_rng(5).random((12, *heads.SIZE), np.float32)
+
+
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_every_head_is_recognized(name, tmp_path):
+    headed = heads.build(name)
+    headed.model.export(tmp_path, verbose=False)
+    for source in (headed.model, tmp_path):
+        head = open_model(source).head()
+        assert head.kind == headed.kind
+        assert (head.caution is None) == (name not in ("ensemble", "regression"))
+
+
+@pytest.mark.parametrize(
+    ("units", "loss", "kind"),
+    [
+        (1, keras.losses.BinaryCrossentropy(from_logits=True), "binary"),
+        (3, keras.losses.BinaryCrossentropy(from_logits=True), "multilabel"),
+        (3, keras.losses.SparseCategoricalCrossentropy(from_logits=True), "multiclass"),
+        (3, "mse", "regression"),
+        (1, "mean_absolute_error", "regression"),
+        (1, keras.losses.huber, "regression"),
+        (1, "hinge", "binary"),
+        (3, None, "multiclass"),
+        (1, None, "regression"),
+    ],
+)
+def test_numbers_are_what_the_loss_says(units, loss, kind):
+    model = keras.Sequential([keras.Input((4,)), L.Dense(units)])
+    if loss is not None:
+        model.compile("sgd", loss)
+    assert open_model(model).head().kind == kind
+
+
+def test_losses_of_several_outputs():
+    x = keras.Input((4,))
+    model = keras.Model(x, {"age": L.Dense(1, name="age")(x), "sick": L.Dense(1, name="sick")(x)})
+    model.compile("sgd", {"age": "mse", "sick": keras.losses.BinaryCrossentropy(from_logits=True)})
+    assert {head.label: head.kind for head in open_model(model).heads.values()} == {
+        "age": "regression",
+        "sick": "binary",
+    }
+
+
+def test_names_say_that_numbers_are_classes():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(1)])
+    assert open_model(model, class_names=["no", "yes"]).head().kind == "binary"
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3)])
+    model.compile("sgd", "mse")
+    assert open_model(model, class_names=["a", "b", "c"]).head().kind == "multiclass"
+    assert open_model(model, class_names=["a", "b", "c"], head="regression").head().kind == "regression"
+
+
+def test_probabilities_that_are_not_recognized_are_told():
+    x = keras.Input((4,))
+    p = L.Dense(3, activation="softmax")(x)
+    head = open_model(keras.Model(x, p**2 / keras.ops.sum(p**2, -1, keepdims=True))).head()
+    assert (head.kind, head.quantity) == ("multiclass", "probability")
+    assert "sum to one, so they are probabilities, but how RealDiv makes them is not recognized" in head.caution
+    head = open_model(keras.Model(x, keras.ops.sin(p))).head()
+    assert "all outputs lie in [0,1]" in head.caution
+
+
+def test_the_user_has_the_last_word():
+    headed = heads.build("regression")
+    model = open_model(headed.model, head="binary", class_names=["no", "yes"])
+    head = model.head()
+    assert (head.kind, head.evidence, head.caution) == ("binary", "as given by head=", None)
+    no, yes = (attribute(model, IMAGES, name).scores for name in ("no", "yes"))
+    np.testing.assert_allclose(no, -yes)
+    both = open_model(heads.build("two heads, dict").model, head={"species": "multilabel"})
+    assert [head.kind for head in both.heads.values()] == ["multiclass", "multilabel"]
+    with pytest.raises(ValueError, match=r"head must be one of \['multiclass', .*got 'softmax'"):
+        open_model(headed.model, head="softmax")
+    with pytest.raises(ValueError, match=r"head names the outputs \['spices'\]"):
+        open_model(headed.model, head={"spices": "binary"}).heads  # noqa: B018
+
+
+# --- right and wrong
+
+
+def test_several_sigmoids_are_right_where_all_of_them_are():
+    head = Head("output", "output", "multilabel", "", (3,))
+    output = np.array([[2.0, -1, 3], [-1, -2, -3], [1, 1, -1]])
+    labels = head.check_labels(np.array([[1, 0, 1], [0, 0, 0], [1, 0, 0]]))
+    assert head.judge(output, labels).tolist() == [True, True, False]
+    assert head.holds(labels, 2).tolist() == [True, False, False]
+    assert head.check_labels(np.array([0, 2, 1])).tolist() == np.eye(3)[[0, 2, 1]].tolist()
+
+
+def test_one_logit_decides_by_its_sign():
+    head = Head("output", "output", "binary", "", (1,))
+    output = np.array([[0.2], [-0.1]])
+    assert head.decide(output).tolist() == [1, 0]
+    assert head.spread(output).tolist() == [[-0.2, 0.2], [0.1, -0.1]]
+    assert head.judge(output, np.array([1, 1])).tolist() == [True, False]
+
+
+def test_a_regression_decides_nothing():
+    head = Head("output", "output", "regression", "", (2,))
+    assert head.decide(np.zeros((3, 2))) is None
+    assert head.judge(np.zeros((3, 2)), np.zeros((3, 2))) is None
+    assert head.check_labels(np.array([[0.5, 2], [1, 3]])).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "message"),
+    [
+        ("multiclass", [[1, 0, 1], [0, 0, 0]], "labels hold several classes per picture .* say head='multilabel'"),
+        ("multiclass", [0.5, 2.5], "labels are numbers, but the network has 3 classes"),
+        ("multilabel", [[1, 1], [0, 0]], "labels are for 2 classes, but the network has 3"),
+        ("multiclass", [0, 3], "labels run from 0 to 3, but the network has 3 classes"),
+        ("regression", [0, 3], "3 of them, but labels have 1 for each picture"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(kind, labels, message):
+    head = Head("output", "output", kind, "softmax", (3,))
+    probe = Probe.from_arrays(IMAGES[:2], labels)
+    with pytest.raises(ValueError, match=message):
+        head.check_labels(probe.labels)
+
+
+def test_a_multilabel_network_is_watched_as_one():
+    headed = heads.build("several sigmoids")
+    model = open_model(headed.model)
+    truth = headed.model(IMAGES).numpy() > 0.5
+    labels = truth.astype(int)
+    labels[0, 0] = 1 - labels[0, 0]
+    probe = Probe.from_arrays(IMAGES, labels)
+    parts = [
+        Attributions(pictures=12),
+        NeuronGroups(2, icons=False),
+        ConceptTests({"bright": IMAGES[:6] ** 0.5}, 1 - IMAGES, [int(labels.sum(0).argmax())], permutations=99),
+    ]
+    records = list(analyze(model, probe, ["conv"], parts))
+    entry = records[0].data["probe"]
+    assert entry["right"] == [False] + [True] * 11
+    assert entry["predictions"] == [np.flatnonzero(row).tolist() for row in truth]
+    assert entry["labels"] == [np.flatnonzero(row).tolist() for row in labels]
+    row = records[2].data["tests"][0]
+    most = int(labels.sum(0).argmax())
+    assert row["n_target"] == labels[:, most].sum()
+    assert row["predicted"] == pytest.approx(truth[labels[:, most] > 0, most].mean())
+
+
+def test_a_regression_is_watched_as_one(tmp_path):
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input(heads.SIZE), L.Conv2D(4, 3, activation="relu", name="conv"), L.GlobalAveragePooling2D()]
+    model = keras.Sequential([*layers, L.Dense(1)])
+    model.compile("sgd", "mse")
+    y = IMAGES.mean((1, 2, 3))
+    parts = [Attributions(pictures=4), NeuronGroups(2, icons=False)]
+    watch = InterpCallback(tmp_path, Probe.from_arrays(IMAGES, y), layers=["conv"], parts=parts, on_error="raise")
+    model.fit(IMAGES, y, epochs=1, verbose=0, callbacks=[watch])
+    attribution, groups = [record.data for record in read(tmp_path)][-2:]
+    assert attribution["probe"]["labels"] is attribution["probe"]["right"] is None
+    expected = model.predict(IMAGES[:4], verbose=0)[:, 0]
+    np.testing.assert_allclose([row["logit"] for row in attribution["pictures"]], expected, rtol=1e-4)
+    assert attribution["output"]["kind"] == "regression"
+    assert list(groups["groups"][0]["effects"]) == ["number 0"]
