@@ -79,7 +79,9 @@ class Analysis:
                 data = {
                     "model": {"name": self.model.name},
                     "class_names": self.head.names,
-                    "output": {"label": self.head.label, "kind": self.head.kind, "evidence": self.head.evidence},
+                    "output": {
+                        name: getattr(self.head, name) for name in ("label", "kind", "evidence", "quantity")
+                    },
                     "settings": draft.settings,
                     "seconds": round(time.perf_counter() - started, 3),
                     "epoch": epoch,

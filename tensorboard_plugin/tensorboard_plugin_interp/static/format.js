@@ -51,9 +51,14 @@ export function duration(seconds) {
   return `${Math.round(seconds / 60)} min`;
 }
 
-/** @param {string[]|null|undefined} names @param {number|null|undefined} index @returns {string} */
+/**
+ * @param {string[]|null|undefined} names
+ * @param {number|number[]|null|undefined} index of a class, or of several that are true together
+ * @returns {string}
+ */
 export function className(names, index) {
   if (index === null || index === undefined) return "–";
+  if (Array.isArray(index)) return index.map((item) => className(names, item)).join(", ") || "none";
   return names?.[index] ?? `class ${index}`;
 }
 

@@ -264,6 +264,7 @@ export function Outcome({ predicted, truth, right }) {
  * @returns {boolean|null} whether the prediction of a probe picture is right
  */
 export function isRight(probe, index) {
+  if (probe?.right) return probe.right[index] ?? null; // where several classes may be true, all of them must be
   const label = probe?.labels?.[index];
   const prediction = probe?.predictions?.[index];
   return label === undefined || label === null || prediction === undefined || prediction === null

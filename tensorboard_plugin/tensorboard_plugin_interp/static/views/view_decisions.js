@@ -93,7 +93,7 @@ export function Grid({ ctx, tag, record, limit }) {
                     `
                   }
                   <span class="decision-line quiet">
-                    <span>logit of ${target}</span>
+                    <span>${record.data.output?.quantity ?? "logit"} of ${target}</span>
                     <b>${number(picture.logit)}</b>
                   </span>
                 `
