@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -66,3 +67,73 @@ def test_architecture_names_every_room():
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     missing = [room for room in FLOORS if f"`{room}" not in text and f"`{room}.py" not in text]
     assert not missing
+
+
+# --- rooms: a newcomer finds a thing in one place
+
+PUBLIC_ROOMS = frozenset(
+    f"tf_interp.{room}"
+    for room in (
+        "analysis", "attribution", "callback", "capture", "concepts", "demo", "directions", "discovery", "features",
+        "groups", "images", "models", "probe", "records", "show",
+    )
+)  # fmt: skip
+CODE = [
+    path
+    for folder in ("tf_interp", "tensorboard_plugin")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".js") and "vendor" not in path.parts
+]
+
+
+def _modules() -> dict[str, pathlib.Path]:
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in SOURCES}
+    return {name.removesuffix(".__init__"): path for name, path in names.items()}
+
+
+def test_no_circles():
+    modules = _modules()
+    edges = {
+        name: {
+            module for item in _imports(path) for module in (item, item.rpartition(".")[0]) if module in modules
+        } - {name}
+        for name, path in modules.items()
+    }  # fmt: skip
+    edges = {name: others for name, others in edges.items() if modules[name].name != "__init__.py"}
+    while True:  # take away what imports nothing that is left
+        free = {name for name, others in edges.items() if not others & set(edges)}
+        if not free:
+            break
+        edges = {name: others for name, others in edges.items() if name not in free}
+    assert not edges, f"these import each other in a circle: {sorted(edges)}"
+
+
+def test_no_name_stands_twice():
+    names = [path.name for path in SOURCES if path.name != "__init__.py"]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_rooms_are_small():
+    folders: dict[pathlib.Path, int] = {}
+    for path in CODE:
+        folders[path.parent] = folders.get(path.parent, 0) + 1
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, f"{path} is two things"
+    assert not {str(folder): count for folder, count in folders.items() if count > 10}
+
+
+def test_public_names_come_from_the_front_of_a_room():
+    import tf_interp
+
+    for name, home in tf_interp._HOME.items():
+        assert home in PUBLIC_ROOMS, f"{name} comes from {home}"
+
+
+def test_examples_and_messages_name_public_rooms_only():
+    texts = {path: path.read_text(encoding="utf-8") for path in (*SOURCES, ROOT / "README.md")}
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        texts[path] = path.read_text(encoding="utf-8")
+    for path, text in texts.items():
+        lines = text.splitlines()
+        shown = lines if path not in SOURCES else [x for x in lines if ">>>" in x]
+        for name in re.findall(r"(?:from|import) (tf_interp[\w.]*)", "\n".join(shown)):
+            assert name in {*PUBLIC_ROOMS, "tf_interp"}, f"{path}: {name} is not public"

@@ -100,7 +100,7 @@ def plant(images: np.ndarray, what: str) -> np.ndarray:
         float32 [N,32,32,1].
 
     Example:
-        >>> plant(np.zeros((1, 32, 32, 1)), "tag").max()
+        >>> float(plant(np.zeros((1, 32, 32, 1)), "tag").max())
         1.0
     """
     images = images.copy()

@@ -19,7 +19,7 @@ from concept_pictures import add_network_options, crop_photos, open_network
 
 from tf_interp.capture import read_activations
 from tf_interp.concepts.examples.sets import Sets
-from tf_interp.concepts.examples.targets import TargetImages
+from tf_interp.concepts.examples.target_images import TargetImages
 from tf_interp.concepts.statistics import design as permutation
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.design import Design

@@ -79,9 +79,7 @@ class Analysis:
                 data = {
                     "model": {"name": self.model.name},
                     "class_names": self.head.names,
-                    "output": {
-                        name: getattr(self.head, name) for name in ("label", "kind", "evidence", "quantity")
-                    },
+                    "output": {name: getattr(self.head, name) for name in ("label", "kind", "evidence", "quantity")},
                     "settings": draft.settings,
                     "seconds": round(time.perf_counter() - started, 3),
                     "epoch": epoch,

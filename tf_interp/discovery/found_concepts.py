@@ -102,9 +102,12 @@ class FoundConcepts:
             ValueError: if there is no such concept, or it shows in fewer than 5 held-out pictures.
 
         Example:
-            >>> stripes = found.concept(0, "stripes")  # doctest: +SKIP
-            >>> sets = {"stripes": stripes}, found.pool(photos), {"zebra": found.held_out}  # doctest: +SKIP
-            >>> test = tcav(model, *sets, found.layer)  # doctest: +SKIP
+            >>> found = find_concepts(model, zebras, "conv3", target="zebra", k=4, designs=2)
+            >>> stripes = found.concept(0, "stripes")
+            >>> sets = {"stripes": stripes}, found.pool(photos), {"zebra": found.held_out}
+            >>> test = tcav(model, *sets, found.layer)
+            >>> test.rows[0]["concept"]
+            'stripes'
         """
         rows, places = self._strongest(index, self.rest, count)
         if len(rows) < MINIMUM:

@@ -11,7 +11,7 @@ import numpy as np
 from tf_interp.concepts.examples.checks import check_groups
 from tf_interp.concepts.examples.concept import Concept
 from tf_interp.concepts.examples.counterparts import check_pairs
-from tf_interp.concepts.examples.targets import TargetImages, resolve_targets
+from tf_interp.concepts.examples.target_images import TargetImages, resolve_targets
 from tf_interp.models import Model
 
 POOL = "random images"

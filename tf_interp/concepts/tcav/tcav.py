@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_interp.capture import check_model, read_activations
 from tf_interp.concepts.examples.sets import Sets, gather_sets
-from tf_interp.concepts.examples.targets import TargetImages
+from tf_interp.concepts.examples.target_images import TargetImages
 from tf_interp.concepts.result.result import ConceptTest, correct_rows
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.cav_quality import NULLS
@@ -97,8 +97,9 @@ def tcav(
     the displacement, because the paper's t-test over runs with one concept set is not calibrated.
 
     Example:
-        >>> tcav(model, {"striped": stripes}, photos, {"zebra": zebras}, "block5").rows[0]["score"]  # doctest: +SKIP
-        0.93
+        >>> test = tcav(model, {"striped": stripes}, photos, {"zebra": zebras}, "conv3")
+        >>> test.rows[0]["concept"], test.rows[0]["n_target"]
+        ('striped', 30)
     """
     check_model(model, "tcav")
     if not isinstance(layers, str | list | tuple):

@@ -67,7 +67,7 @@ def render_many(
         ValueError: if a layer or class does not exist, or `init` is more than one picture.
 
     Example:
-        >>> [unit.status for unit in render_many(model, ["conv2:7", "conv2:8"], steps=8)]  # doctest: +SKIP
+        >>> [unit.status for unit in render_many(model, ["conv2:7", "conv2:8"], steps=16)]
         [('ok',), ('ok',)]
     """
     check_model(model, "render_many")

@@ -95,7 +95,8 @@ def spritemap(
         ValueError: if the layer or a channel does not exist, or no unit at all could be rendered.
 
     Example:
-        >>> spritemap(model, "conv2", channels=range(8), steps=64, cache="cache").sheet  # doctest: +SKIP
+        >>> spritemap(model, "conv2", channels=range(8), steps=16).sheet.shape
+        (96, 96, 3)
 
     Source: Lucid's spritemap notebook; Olah et al., "The Building Blocks of Interpretability" (2018).
     """

@@ -171,7 +171,7 @@ def saturation(constant: float = 0.5) -> Objective:
         The objective.
 
     Example:
-        >>> from tf_interp.features.objectives.algebra import channel
+        >>> from tf_interp.features import channel
         >>> str(channel("conv2", 7) * (1 - 0.6 * saturation()))
         'conv2:7 * (1 - 0.6 * saturation())'
     """

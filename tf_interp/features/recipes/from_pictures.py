@@ -40,8 +40,8 @@ def caricature(
         A `Rendering` of one picture per layer.
 
     Example:
-        >>> caricature(model, image, ["conv2", "conv3"]).images.shape  # doctest: +SKIP
-        (2, 224, 224, 3)
+        >>> caricature(model, image, ["conv2", "conv3"]).images.shape
+        (2, 32, 32, 3)
 
     Source: Lucid, `recipes.caricature`; Mahendran & Vedaldi, "Understanding deep image representations by inverting
     them" (2015).
@@ -74,8 +74,8 @@ def dream(
         A `Rendering` of one picture.
 
     Example:
-        >>> dream(model, image, "conv3").images.shape  # doctest: +SKIP
-        (1, 224, 224, 3)
+        >>> dream(model, image, "conv3").images.shape
+        (1, 32, 32, 3)
 
     Source: Mordvintsev et al., "Inceptionism: Going Deeper into Neural Networks" (2015).
     """

@@ -40,7 +40,7 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
         An `Interaction`.
 
     Example:
-        >>> interaction(model, "conv2:7", "conv2:8").alone.names  # doctest: +SKIP
+        >>> interaction(model, "conv2:7", "conv2:8", steps=32).alone.names
         ('conv2:7', 'conv2:7 + conv2:8', 'conv2:8')
 
     Source: Olah et al., "Feature Visualization" (2017), "Interaction between Neurons"; Lucid's
@@ -81,7 +81,7 @@ def interaction_grid(model: Model, units: Any, **options: Any) -> Rendering:
         ValueError: if there are fewer than two units, or pictures would share variables.
 
     Example:
-        >>> interaction_grid(model, ["conv2:7", "conv2:8"]).names  # doctest: +SKIP
+        >>> interaction_grid(model, ["conv2:7", "conv2:8"], steps=32).names
         ('conv2:7', 'conv2:7 + conv2:8', 'conv2:7 + conv2:8', 'conv2:8')
 
     Source: as for `interaction`.

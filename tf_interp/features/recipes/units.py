@@ -33,8 +33,8 @@ def positive_negative(model: Model, layer: str, channels: int | Sequence[int], *
         Activations of negatives are what was made large: the channel's mean with the sign changed.
 
     Example:
-        >>> positive_negative(model, "conv2", [7, 8]).images.shape  # doctest: +SKIP
-        (4, 224, 224, 3)
+        >>> positive_negative(model, "conv2", [7, 8]).images.shape
+        (4, 32, 32, 3)
 
     Source: Olah et al., "Feature Visualization" (2017), positive and negative examples; Lucid,
     `recipes.feature_visualization`.
@@ -76,7 +76,7 @@ def facets(
         ValueError: if there are fewer than two facets.
 
     Example:
-        >>> len(facets(model, "conv2", 7))  # doctest: +SKIP
+        >>> len(facets(model, "conv2", 7, steps=32))
         4
 
     Source: Olah et al., "Feature Visualization" (2017), "Diversity".
@@ -112,7 +112,7 @@ def interpolate(
         ValueError: if there are fewer than two pictures.
 
     Example:
-        >>> interpolate(model, "conv2:7", "conv3:1", count=3).names[1]  # doctest: +SKIP
+        >>> interpolate(model, "conv2:7", "conv3:1", count=3, steps=32).names[1]
         '0.50 (conv2:7) + 0.50 (conv3:1)'
 
     Source: Mordvintsev et al., "Differentiable Image Parameterizations" (2018), "Aligned Feature Visualization

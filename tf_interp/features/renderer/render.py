@@ -86,8 +86,8 @@ def render(
         ValueError: if a layer, channel, size or start does not fit the network.
 
     Example:
-        >>> render(model, ["conv2:7", "conv2:8"]).images.shape  # doctest: +SKIP
-        (2, 224, 224, 3)
+        >>> render(model, ["conv2:7", "conv2:8"]).images.shape
+        (2, 32, 32, 3)
 
     Source: Olah et al., "Feature Visualization" (2017); Lucid, `optvis.render`.
     """
