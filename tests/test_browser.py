@@ -91,7 +91,7 @@ def test_the_run_can_be_chosen(servers: tuple[str, str], browser: BrowserContext
         tab.frame.get_by_label("Run", exact=True).select_option(label="digits/clean")
         wait_until(lambda: tab.step() == fake_run.STEPS[2], "the other run's last step")
         tab.wait_for_pictures()
-        assert "no evidence" in tab.text(".finding")
+        assert tab.text(".finding") == "No concept test is a finding. Of 8 tests: 8 no finding."
 
 
 def test_names_from_data_are_text_and_nothing_else(servers: tuple[str, str], browser: BrowserContext) -> None:

@@ -156,11 +156,10 @@ class ConceptTests(Part):
 
 def _make_headline(result: ConceptTest) -> dict[str, Any]:
     """Return the strongest finding of all layers, and which test of which layer's record it is."""
-    number, text = result.headline()
-    if number is None:
-        return {"layer": None, "test": None, "text": text}
-    layers = [row["layer"] for row in result.rows]
-    return {"layer": layers[number], "test": layers[:number].count(layers[number]), "text": text}
+    number, finding = result.headline()
+    layers = [row["layer"] for row in result.rows[: 0 if number is None else number + 1]]
+    place = {"layer": layers[-1], "test": layers.count(layers[-1]) - 1} if layers else {"layer": None, "test": None}
+    return place | {"finding": dataclasses.asdict(finding)}
 
 
 def _as_concept(images: Any, name: str) -> Concept:

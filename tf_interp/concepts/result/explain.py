@@ -102,14 +102,23 @@ def describe_correction(family: int, permutations: int | None = None) -> str:
     words = f"p {_after(family)}"
     if permutations is None:
         return words
-    return f"{words}; with {permutations:,} relabelings none is below {_p(min(1, family / (1 + permutations)))}"
+    return (
+        f"{words}; {_p(min(1, family / (1 + permutations)))} is the smallest that {permutations:,} relabelings can give"
+    )
 
 
-def count_claims(findings: Sequence[Finding]) -> str:
-    """Return the plain sentence for tests none of which is a finding."""
+def find_nothing(findings: Sequence[Finding]) -> Finding:
+    """Return what is said in place of a finding, where none of the tests is one.
+
+    Args:
+        findings: what each test says.
+
+    Returns:
+        A sentence that counts what they claim instead.
+    """
     claims = [finding.claim for finding in findings]
     counts = ", ".join(f"{claims.count(claim)} {claim}" for claim in CLAIMS if claim in claims)
-    return f"No concept test is a finding. Of {_tests(len(claims))}: {counts}."
+    return Finding(f"No concept test is a finding. Of {_tests(len(claims))}: {counts}.", "", "no finding", [])
 
 
 def _explain(

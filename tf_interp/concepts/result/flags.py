@@ -151,7 +151,7 @@ TABLE = {
         lambda row, _: row["entanglement"] is not None and abs(row["entanglement"]) > 0.9,
     ),
     "SMALL_POOL": Flag(
-        "fewer than 60 random images, so specificity could not be computed",
+        "no random images, or fewer than 60, so specificity could not be computed",
         lambda row, _: row["specificity"] is None and not _is_published(row),
     ),
     "POOL_REUSED": Flag(

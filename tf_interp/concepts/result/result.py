@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_interp.concepts.result.explain import CLAIMS, Finding, count_claims, explain_rows, is_significant
+from tf_interp.concepts.result.explain import CLAIMS, Finding, explain_rows, find_nothing, is_significant
 from tf_interp.concepts.result.plot import plot_rows
 from tf_interp.concepts.statistics.continuous import Trend
 from tf_interp.concepts.statistics.corrections import benjamini_hochberg, holm
@@ -235,21 +235,22 @@ class ConceptTest:
         notes = [*(f"of all these findings: {caution}" for caution in shared), *self.notes]
         return [found[number].text for number in self._rank(found)] + [f"Note: {note}." for note in notes]
 
-    def headline(self) -> tuple[int | None, str]:
-        """Return the strongest finding, with everything that is to be careful about in it.
+    def headline(self) -> tuple[int | None, Finding]:
+        """Return the strongest finding.
 
         Returns:
-            `(number of its row, text)`; where no test is a finding, None and a sentence that says so.
+            `(number of its row, finding with all that is to be careful about)`; where no test is a finding, None and
+            one that says so.
 
         Example:
-            >>> result.headline()  # doctest: +SKIP
-            (None, 'No concept test is a finding. Of 8 tests: 3 not specific, 5 no finding.')
+            >>> result.headline()[1].text  # doctest: +SKIP
+            'No concept test is a finding. Of 8 tests: 3 not specific, 5 no finding.'
         """
         found, _ = self.findings()
-        first = self._rank(found)[0] if found else None
-        if first is None or found[first].claim != "finding":
-            return None, count_claims(found)
-        return first, self.findings([self.rows[first]])[0][0].text
+        for number in self._rank(found)[:1]:
+            if found[number].claim == "finding":
+                return number, self.findings([self.rows[number]])[0][0]
+        return None, find_nothing(found)
 
     def _rank(self, found: Sequence[Finding]) -> list[int]:
         """Return the numbers of the rows, those that claim most first; then the clearest contrast; then by size."""
