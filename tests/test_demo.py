@@ -109,8 +109,10 @@ def test_the_tab_shows_the_story(finding, browser):
             tab.shoot("demo-dark-concepts")
             texts = tab.frame.locator("button.test").all_inner_texts()
             rows = {name: next(text for text in texts if name in text) for name in ("tag", "mark")}
-            assert "raises it" in rows["tag"]
-            assert "raises it" not in rows["mark"]
+            for name, text in rows.items():
+                row = finding.last[name]
+                assert text.endswith(f"{row['claim']} p = {row['p_holm']:.2g}")
+                assert ("−" in text) == (row["ci_low"] < 0), "the sign says which way"
 
 
 @pytest.mark.browser
