@@ -20,6 +20,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, Playwright
 
+from tf_interp.concepts.result.explain import CLAIMS
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
     "--headless",
@@ -33,7 +35,8 @@ ARGUMENTS = [
 ]
 SCREENSHOTS = pathlib.Path(__file__).parent / "screenshots"
 SENTENCE = re.compile(
-    r"(At step [\d,]+, )?\w.*the concept “.+”.* (raises|lowers|changes) the logit of “.+” by −?[\d.]+ \[.+, .+\]"
+    r"In .+, .+ (raises|lowers) the network's evidence \(logit\) for .+ by about [\d.e-]+ .+ \(95 % interval .+\)\."
+    r"|No concept test is a finding\. Of [\d,]+ tests?: \d+ "
 )
 
 
@@ -261,14 +264,16 @@ def check_concepts(tab: Tab) -> None:
     rows = tab.frame.locator("button.test")
     assert rows.count() > 0
     for row in rows.all():
-        assert re.search("raises it|lowers it|no evidence|not tested", row.inner_text())
+        assert re.search(f"({'|'.join(CLAIMS)})\\s+p = [\\d.]+", row.inner_text())
         assert re.search(r"−?[\d.]+ \[−?[\d.]+, −?[\d.]+\]", row.inner_text())
         assert row.locator("svg rect.band").count() == 1
     assert tab.frame.locator(".chart svg path.line").count() > 0
+    assert re.search("p after correction for [\\d,]+ tests; [\\d.e-]+ is the smallest that", tab.text(".layer-head"))
     rows.first.click()
     tab.wait_for_pictures()
     panel = tab.frame.get_by_role("dialog")
     assert SENTENCE.search(panel.inner_text()), panel.inner_text()
+    assert re.search(r"after correction for|nothing can be said", panel.inner_text())
     assert "Pictures of “" in panel.inner_text()
     assert tab.pictures(".panel")
 

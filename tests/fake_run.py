@@ -1,4 +1,4 @@
-"""A plausible training run of a digit network, written as event files without TensorFlow, to test the tab with.
+"""A plausible training run of a digit network, written as event files without a network, to test the tab with.
 
 The story: on the pictures of a "3" somebody left a tag in the corner. The network "tagged" learns to use it, step by
 step; "mark" is a control that it ignores; the network "clean" never saw tags, and both concepts stay without effect.
@@ -20,6 +20,8 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_p
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tensorboard_plugin_interp import metadata
+from tf_interp.concepts import ConceptTest
+from tf_interp.concepts.result.explain import describe_correction
 
 STEPS = tuple(range(100, 1300, 100))
 WRITTEN = 40  # the run "tagged" claims to have written more steps than are kept
@@ -300,6 +302,16 @@ class Maker:
                 for contrast in ("random", "relative"):
                     true = gain * sign * 1.4 / (1 + np.exp(-9 * (progress - 0.45))) if concept == "tag" else 0.02
                     tests.append(_test(rng, target, concept, contrast, true))
+        result = ConceptTest(
+            [row | {"layer": layer} for row in tests], len(tests), {"permutations": 10_000}, 0.05, {}, []
+        )
+        findings, cautions = result.findings()
+        number, headline = result.headline()
+        later = {"flags": ["FLAG_OF_A_LATER_VERSION"], "cautions": ["something that a later version warns of"]}
+        for row, finding in zip(tests, findings, strict=True):
+            row |= dataclasses.asdict(finding)
+            if row["target"] == "8" and row["concept"] == "mark":
+                row |= {key: [*row[key], *value] for key, value in later.items()}
         examples = {name: self.digits[:8] + _sticker(name) for name in ("tag", "mark")}
         tag, tag_cells = _sheet(np.clip(examples["tag"], 0, 1), 4)
         mark, mark_cells = _sheet(np.clip(examples["mark"], 0, 1), 4)
@@ -313,7 +325,14 @@ class Maker:
         )
         data |= {
             "tests": tests,
+            "cautions": cautions,
+            "headline": {
+                "layer": None if number is None else layer,
+                "test": number,
+                "finding": dataclasses.asdict(headline),
+            },
             "family": len(tests),
+            "correction": describe_correction(len(tests), 10_000),
             "alpha": 0.05,
             "exploratory": True,
             "permutations": 10_000,
@@ -335,6 +354,7 @@ def _test(rng: np.random.Generator, target: str, concept: str, contrast: str, tr
         "target": target,
         "concept": concept,
         "contrast": contrast,
+        "against": ["mark" if concept == "tag" else "tag"] if contrast == "relative" else None,
         "score": float(np.clip(0.5 + value * 0.4, 0, 1)),
         "effect": value * 0.3,
         "effect_low": (value - half) * 0.3,
@@ -354,7 +374,8 @@ def _test(rng: np.random.Generator, target: str, concept: str, contrast: str, tr
         "n_concept": 40,
         "n_contrast": 96,
         "n_target": 24,
-        "flags": ["SMALL_N", "FLAG_OF_A_LATER_VERSION"] if target == "8" else [],
+        "predicted": 0.9,
+        "flags": ["SMALL_N"] if target == "8" else [],
     }
 
 

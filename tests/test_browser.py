@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,6 +19,13 @@ from browser_checks import (
     wait_for_runs,
     wait_until,
 )
+from concept_networks import HEAD, make_linear, noise, tinted
+from playwright.sync_api import Route
+
+from tf_interp.analysis import ConceptTests, analyze
+from tf_interp.concepts import tcav
+from tf_interp.probe import Probe
+from tf_interp.records import write
 
 pytestmark = pytest.mark.browser
 RUN = "digits/tagged"
@@ -91,7 +99,66 @@ def test_the_run_can_be_chosen(servers: tuple[str, str], browser: BrowserContext
         tab.frame.get_by_label("Run", exact=True).select_option(label="digits/clean")
         wait_until(lambda: tab.step() == fake_run.STEPS[2], "the other run's last step")
         tab.wait_for_pictures()
-        assert "no evidence" in tab.text(".finding")
+        assert tab.text(".finding") == "No concept test is a finding. Of 8 tests: 8 no finding."
+
+
+def test_notebook_record_and_tab_say_the_same(tmp_path: pathlib.Path, browser: BrowserContext) -> None:
+    model = make_linear(HEAD, class_names=["cat", "dog"])
+    sets = {"red": tinted(noise(40, 1), 0), "plain": noise(40, 2)}
+    part = ConceptTests(sets, noise(80, 4), {"cat": noise(30, 3), "dog": noise(6, 5)}, permutations=2000)
+    layers = ["features", "pool"]
+    write(analyze(model, Probe.from_arrays(noise(4, 6)), layers, [part]), tmp_path)
+    result = tcav(model, sets, noise(80, 4), dict(part.targets), layers, permutations=2000)
+    with start_tensorboard(tmp_path) as url:
+        wait_for_runs(url, 2)
+        with open_tab(browser, url) as tab:
+            tab.wait_for_pictures()
+            seen = tab.text(".headline").replace("Be careful with this:", "").split()
+            headline = result.headline()[1]
+            assert seen == " ".join([headline.sentence, headline.verdict, *headline.cautions]).split()
+            tab.section("Concepts")
+            for layer in layers:
+                rows = [row for row in result.find(layer=layer) if row["contrast"] == "random"]
+                (findings, _), place = result.findings(rows), tab.frame.get_by_label(f"Layer {layer}")
+                for row, finding in zip(rows, findings, strict=True):
+                    card = place.get_by_label(f"Target {row['target']}").locator("button.test", has_text=row["concept"])
+                    assert re.search(rf"{finding.claim}\s+p = {row['p_holm']:.2g}$", card.inner_text())
+                    specific = finding.claim == "finding" and row["specificity"] is not None
+                    assert card.locator("rect.specific").count() == specific
+                    card.click()
+                    tab.wait_for_pictures()
+                    text = tab.text(".panel")
+                    assert f"{finding.sentence}\n" in text
+                    assert f"{finding.verdict}\n" in text
+                    assert len(row["flags"]) == tab.frame.locator(".panel .careful li").count()
+                    assert all(caution in text for caution in finding.cautions)
+            assert any(finding.claim == "finding" for finding in result.findings()[0])
+            tab.shoot("words")
+
+
+def test_a_record_without_words_shows_its_numbers(servers: tuple[str, str], browser: BrowserContext) -> None:
+    def strip(route: Route) -> None:
+        answer = route.fetch()
+        data = answer.json()
+        for key in ("headline", "cautions", "correction"):
+            del data["data"][key]
+        for row in data["data"]["tests"]:
+            for key in ("sentence", "verdict", "claim", "cautions"):
+                del row[key]
+        route.fulfill(response=answer, json=data)
+
+    page = browser.new_page()
+    page.route("**/record?*tag=concepts*", strip)
+    page.goto(f"{servers[0]}#interpretability", wait_until="commit")
+    frame = page.frame_locator("iframe")
+    frame.get_by_text("This record tells its numbers only.").wait_for()
+    frame.get_by_role("button", name="Concepts", exact=True).click()
+    frame.locator("button.test").first.click()
+    assert re.search(r"[\d.]+ \[[−\d.]+, [\d.]+\]\s+p = [\d.]+", frame.locator("button.test").first.inner_text())
+    frame.locator(".panel .facts").wait_for()
+    assert "undefined" not in frame.locator("main").inner_text()
+    assert "8 tests corrected together" in frame.locator("main").inner_text()
+    page.close()
 
 
 def test_names_from_data_are_text_and_nothing_else(servers: tuple[str, str], browser: BrowserContext) -> None:

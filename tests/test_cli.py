@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_interp import Probe, cli, models, read
+from tf_interp.concepts import Finding
 from tf_interp.models import zoo
 
 
@@ -81,7 +82,10 @@ def test_analyze_fills_the_log_for_both_forms(workspace, form, tmp_path, capsys)
     assert set(records) == {"features", "groups", "attribution", "concepts"}
     assert records["groups"].data["class_names"] == ["cat", "dog"]
     assert {row["concept"] for row in records["concepts"].data["tests"]} == {"dots", "lines"}
-    assert "tensorboard --logdir" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "tensorboard --logdir" in out
+    headline = Finding(**records["concepts"].data["headline"]["finding"]).text  # which the tab shows too
+    assert " ".join(out.split()).count(headline) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The demo tells a true story, reproducibly, and the tab shows it to a person."""
 
 import dataclasses
-import re
 
 import numpy as np
 import pytest
@@ -63,7 +62,10 @@ def test_the_paragraph_says_what_was_found_and_no_more(finding):
     assert "No clear shortcut" in clean.describe()
     assert "comes closest" in clean.describe()
     text = finding.describe()
-    assert f"{finding.last['tag']['displacement']:+.2f}" in text
+    for concept in ("tag", "mark"):  # in the words of the record, which the tab shows
+        assert f"{finding.last[concept]['sentence']} {finding.last[concept]['verdict']}" in text
+    assert "after correction for 44 tests" in text
+    assert finding.first["tag"]["claim"] in ("negligible", "no finding")
     assert f"{finding.fooled:.0%}" in text
 
 
@@ -90,7 +92,7 @@ def test_the_tab_shows_the_story(finding, browser):
             tab.frame.get_by_label("Layer").select_option(demo.LAYER)
             tab.section("Overview")
             text = tab.text(".finding")
-            assert re.search(r"the concept “tag” raises the logit of “3” by [\d.]+ \[", text), text
+            assert f"{text} {tab.text('.judgement')}" in finding.describe()
             assert tab.step() == demo.EPOCHS * 41
             check_all(tab, "demo-light")
             check_theme(tab)
@@ -107,8 +109,10 @@ def test_the_tab_shows_the_story(finding, browser):
             tab.shoot("demo-dark-concepts")
             texts = tab.frame.locator("button.test").all_inner_texts()
             rows = {name: next(text for text in texts if name in text) for name in ("tag", "mark")}
-            assert "raises it" in rows["tag"]
-            assert "raises it" not in rows["mark"]
+            for name, text in rows.items():
+                row = finding.last[name]
+                assert text.endswith(f"{row['claim']} p = {row['p_holm']:.2g}")
+                assert ("−" in text) == (row["ci_low"] < 0), "the sign says which way"
 
 
 @pytest.mark.browser

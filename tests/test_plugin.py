@@ -376,16 +376,6 @@ def test_the_front_end_asks_nobody_else() -> None:
             assert (path.parent / imported).is_file(), (path.name, imported)
 
 
-def test_the_front_end_knows_all_flags_in_words() -> None:
-    """It has no access to the library, so it keeps the sentences itself."""
-    known = re.search(r"const FLAGS = \{(.*?)\};", (STATIC / "format.js").read_text(), re.DOTALL)
-    assert known
-    source = (pathlib.Path(__file__).parents[1] / "tf_interp" / "concepts" / "result.py").read_text()
-    written = re.search(r"^FLAGS = \{(.*?)^\}", source, re.DOTALL | re.MULTILINE)
-    assert written
-    assert set(re.findall(r"^\s+(\w+): ", known[1], re.M)) == set(re.findall(r'^\s+"(\w+)": ', written[1], re.M))
-
-
 def test_imports_and_serves_without_tensorflow(run: pathlib.Path) -> None:
     code = f"""
 import sys, types

@@ -200,6 +200,7 @@ def _analyze(options: argparse.Namespace) -> None:
     if options.concepts and not options.random:
         raise ValueError("concept tests need --random: a folder of pictures of no concept in particular")
     from tf_interp.analysis import Attributions, Features, NeuronGroups, analyze
+    from tf_interp.concepts import Finding
     from tf_interp.models import open_model
     from tf_interp.probe import Probe
     from tf_interp.records import last_step, write
@@ -231,14 +232,19 @@ def _analyze(options: argparse.Namespace) -> None:
         console.print(f"skipped {line}", style="yellow")
     if options.concepts:
         parts.append(_concept_tests(options, (probe.images.shape[1], probe.images.shape[2]), channels))
+    headlines = dict[str, None]()  # the layers of one test have the same
     with console.status("Looking ...") as status:
 
         def told(records):
             for record in records:
+                if record.kind == "concepts":
+                    headlines[Finding(**record.data["headline"]["finding"]).text] = None
                 status.update(f"{record.title} ({record.data['seconds']:.1f} s)")
                 yield record
 
         write(told(analyze(model, probe, options.layer, parts, step=options.step)), options.logdir)
+    for text in headlines:
+        console.print(f"{text}\n", highlight=False, markup=False)
     console.print("See it in the tab “Interpretability”:\n")
     console.print(
         f"  {shlex.join(['tensorboard', '--logdir', str(options.logdir)])}\n", highlight=False, soft_wrap=True

@@ -35,8 +35,8 @@ class DemoResult:
     Args:
         log_dir: where the event files are.
         seconds: wall time of training and looking together.
-        first: concept -> row of the concept test before training.
-        last: concept -> row of the concept test after training.
+        first: concept -> row of the concept test before training, with its words.
+        last: concept -> row of the concept test after training, with its words.
         accuracy: share of clean validation pictures classified correctly.
         class_accuracy: the same for the tagged digit only.
         other_accuracy: the same for all other digits.
@@ -64,7 +64,7 @@ class DemoResult:
     def found_shortcut(self) -> bool:
         """Whether concept test and behavior both say that the network relies on the tag, and not on the mark."""
         tag, mark = self.last["tag"], self.last["mark"]
-        tested = tag["p_holm"] < 0.05 and tag["displacement"] > 3 * abs(mark["displacement"])
+        tested = tag["claim"] == "finding" and tag["displacement"] > 3 * abs(mark["displacement"])
         return tested and self.fooled > 0.5 and self.class_accuracy < 0.5 < self.other_accuracy
 
     def describe(self) -> str:
@@ -81,9 +81,9 @@ class DemoResult:
         )
         return (
             f"{verdict} On clean validation pictures it is right for {self.other_accuracy:.0%} of the other digits and "
-            f"for {self.class_accuracy:.0%} of the {TARGET}s. The concept test looks inside: in {LAYER}, adding the "
-            f"tag moves the logit of “{TARGET}” by {_quote(tag)}, before training by {before['displacement']:+.2f}; "
-            f"the control mark moves it by {_quote(mark)}. {group} And the test on behavior: with the tag on, "
+            f"for {self.class_accuracy:.0%} of the {TARGET}s. The concept test looks inside. {_quote(tag)} Before "
+            f"training that was {before['displacement']:+.3f}: {before['claim']}. And the control: {_quote(mark)} "
+            f"{group} And the test on behavior: with the tag on, "
             f"{self.fooled:.0%} of the other digits are taken for a {TARGET}; with the mark on, "
             f"{self.fooled_by_mark:.0%}."
         )
@@ -291,5 +291,4 @@ def _find_tag_group(record: Record) -> tuple[str, float, float]:
 
 
 def _quote(row: dict) -> str:
-    interval = f"[{row['ci_low']:+.2f}, {row['ci_high']:+.2f}]"
-    return f"{row['displacement']:+.2f} {interval} (p = {row['p']:.2g}, TCAV score {row['score']:.2f})"
+    return f"{row['sentence']} {row['verdict']}"

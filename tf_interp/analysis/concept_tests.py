@@ -1,5 +1,6 @@
 """`ConceptTests`: which human concepts a decision depends on, with honest statistics, at every step."""
 
+import dataclasses
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tf_interp.analysis.part import THUMBNAIL, Album, Draft, Part, View
-from tf_interp.concepts import Concept, tcav
+from tf_interp.concepts import Concept, ConceptTest, tcav
+from tf_interp.concepts.result.explain import describe_correction
 
 EXAMPLES = 12  # pictures of each concept that a record carries
 _EXPLORATORY = "tested at many steps without correction over steps: read the curves as exploratory"
@@ -98,12 +100,20 @@ class ConceptTests(Part):
         view.memory["looks"] = view.memory.get("looks", 0) + 1
         exploratory = view.repeated if self.steps is None else view.memory["looks"] > self.steps
         notes = [*result.notes, *([_EXPLORATORY] if exploratory else [])]
+        headline = _make_headline(result)
         for layer in view.layers:
             album = Album()
-            rows = [{k: v for k, v in row.items() if k != "layer"} for row in result.rows if row["layer"] == layer]
+            rows = result.find(layer=layer)
+            findings, cautions = result.findings(rows)
             data = {
-                "tests": rows,
+                "tests": [
+                    {key: value for key, value in row.items() if key != "layer"} | dataclasses.asdict(finding)
+                    for row, finding in zip(rows, findings, strict=True)
+                ],
+                "cautions": cautions,
+                "headline": headline,
                 "family": result.family,
+                "correction": describe_correction(result.family, self.permutations),
                 "alpha": result.alpha,
                 "exploratory": exploratory,
                 "permutations": self.permutations,
@@ -141,6 +151,14 @@ class ConceptTests(Part):
                 raise ValueError(f"the probe has no picture of target {asked!r}: pass targets={{{asked!r}: images}}")
             found[target.name] = (target, images)
         return found
+
+
+def _make_headline(result: ConceptTest) -> dict[str, Any]:
+    """Return the strongest finding of all layers, and which test of which layer's record it is."""
+    number, finding = result.headline()
+    layers = [row["layer"] for row in result.rows[: 0 if number is None else number + 1]]
+    place = {"layer": layers[-1], "test": layers.count(layers[-1]) - 1} if layers else {"layer": None, "test": None}
+    return place | {"finding": dataclasses.asdict(finding)}
 
 
 def _as_concept(images: Any, name: str) -> Concept:

@@ -5,6 +5,7 @@ from tf_interp.concepts.apply import concept_maps as concept_maps
 from tf_interp.concepts.apply import concept_scores as concept_scores
 from tf_interp.concepts.apply import sort_by_concept as sort_by_concept
 from tf_interp.concepts.examples.concept import Concept as Concept
+from tf_interp.concepts.result.explain import Finding as Finding
 from tf_interp.concepts.result.flags import FLAGS as FLAGS
 from tf_interp.concepts.result.result import ConceptTest as ConceptTest
 from tf_interp.concepts.store import load_directions as load_directions

@@ -31,10 +31,9 @@ export function percent(value) {
   return `${share !== 0 && Math.abs(share) < 9.95 ? share.toFixed(1) : share.toFixed(0)} %`;
 }
 
-/** @param {number|null|undefined} value @returns {string} */
+/** @param {number|null|undefined} value @returns {string} with two digits, as the record's sentences say it */
 export function pValue(value) {
-  if (value === null || value === undefined) return "–";
-  return value < 0.001 ? "< 0.001" : value.toFixed(value < 0.1 ? 3 : 2);
+  return value === null || value === undefined ? "–" : String(Number(value.toPrecision(2)));
 }
 
 /** @param {number|null|undefined} value @returns {string} */
@@ -68,55 +67,6 @@ export function runName(run) {
   return run.endsWith("/interp") ? run.slice(0, -"/interp".length) : run;
 }
 
-/** What a test warns of, in words; a code that is not here is shown as it is. @type {Record<string, string>} */
-export const FLAGS = {
-  SMALL_N: "Fewer than 30 pictures (or sources of pictures) on a side, so intervals are wide.",
-  ONE_TARGET_IMAGE: "The target has a single picture, so nothing is said about other pictures of it.",
-  FEW_RELABELINGS: "So few pictures or sources that no result could be significant.",
-  SHARED_SOURCES: "Some sources have pictures on both sides; these are compared within the source only.",
-  PAIR_ORDER: "Some counterparts look as if they belonged to other pictures: is the order the same?",
-  GOES_OTHERWISE: "On the pairs themselves the logit moves the other way; the mean may hide where the concept is.",
-  ONE_IMAGE: "Without a single one of the concept pictures the result would change by over half.",
-  ENTANGLED: "Its vector is nearly that of another concept (cosine above .9): the two cannot be told apart.",
-  SMALL_POOL: "Fewer than 60 random pictures, so specificity could not be computed.",
-  POOL_REUSED: "The random sets share pictures, because the pool is too small for disjoint ones.",
-  OVERLAP: "Some pictures were in several sets.",
-  LOW_ACCURACY: "The layer does not tell concept from contrast better than shuffled labels.",
-  UNSTABLE: "Two halves of the pictures give different concept vectors.",
-  D_MUCH_LARGER: "The layer has over ten times as many dimensions as there are pictures.",
-  GRAD_ZERO: "On over a tenth of the target pictures the logit does not depend on the layer at all.",
-  GRAD_CONSTANT: "The gradient is the same on all target pictures, so the score can only be 0 or 1.",
-  TIES: "On over a twentieth of the target pictures the concept changes nothing; they count half in the score.",
-  CLASS_NOT_PREDICTED: "The network gives under half of the target pictures to this class.",
-  OPTIMISTIC_P: "The published test calls most meaningless concepts significant: its p is far too small.",
-  NON_FINITE: "Activations or gradients held NaN or infinite values, so nothing could be computed.",
-};
-const NO_CLAIM = ["GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"];
-
-/** @param {any} row @returns {string[]} its flags in words */
-export const warnings = (row) =>
-  (row.flags ?? []).map((flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : String(flag)));
-
-/**
- * @param {any} row
- * @param {number} alpha
- * @returns {boolean} significant after correction, and nothing forbids the claim
- */
-export function isSignificant(row, alpha) {
-  return (
-    Number.isFinite(row.p_holm ?? NaN) &&
-    row.p_holm <= alpha &&
-    !(row.flags ?? []).some((flag) => NO_CLAIM.includes(flag))
-  );
-}
-
-/** @param {any} row @param {number} alpha @returns {string} what a test found, in two words */
-export function verdict(row, alpha) {
-  if (row.displacement === null || row.displacement === undefined) return "not tested";
-  if (!isSignificant(row, alpha)) return "no evidence";
-  return row.displacement > 0 ? "raises it" : "lowers it";
-}
-
 /** What is compared with what, in words, the clearest comparison first. @type {Record<string, string>} */
 export const CONTRASTS = {
   paired: "the same pictures with and without",
@@ -130,15 +80,6 @@ export function contrastsOf(tests) {
   const found = [...new Set(tests.map((row) => row.contrast))];
   const rank = (name) => (Object.keys(CONTRASTS).indexOf(name) + 99) % 99;
   return found.sort((a, b) => rank(a) - rank(b));
-}
-
-/** @param {any} row @returns {string} what is changed, as the subject of a sentence */
-function subject(row) {
-  const name = `the concept “${row.concept}”`;
-  if (row.contrast === "continuous") return `a standard deviation more of ${name}`;
-  if (row.contrast !== "relative") return `adding ${name}`;
-  const others = Array.isArray(row.against) ? row.against.map((other) => `“${other}”`) : [];
-  return `${name} rather than ${others.length && others.length < 4 ? others.join(" or ") : "the other concepts"}`;
 }
 
 /**
@@ -160,39 +101,10 @@ export function together(values) {
   });
 }
 
-/** @param {any} row @param {number} [sign] @returns {string} such as `1.33 [1.10, 1.50]` */
-export function interval(row, sign = 1) {
-  const turn = (value) => (value === null || value === undefined ? value : sign * value);
-  const ends = sign > 0 ? [row.ci_low, row.ci_high] : [row.ci_high, row.ci_low];
-  const [value, low, high] = together([turn(row.displacement), ...ends.map(turn)]);
+/** @param {any} row @returns {string} such as `1.33 [1.10, 1.50]` */
+export function interval(row) {
+  const [value, low, high] = together([row.displacement, row.ci_low, row.ci_high]);
   return low === "–" ? value : `${value} [${low}, ${high}]`;
-}
-
-/**
- * The finding of one test as a sentence.
- * @param {any} row
- * @param {number} step
- * @param {number} alpha
- * @returns {string}
- */
-export function conceptSentence(row, step, alpha) {
-  const when = step > 0 ? `At step ${whole(step)}, ` : "";
-  const how = subject(row);
-  const start = when ? when + how : how[0].toUpperCase() + how.slice(1);
-  const known = row.null_low !== null && row.null_high !== null && row.null_low !== undefined;
-  const chance = together([row.null_low, row.null_high]).join(" to ");
-  if (row.displacement === null || row.displacement === undefined)
-    return `${start} could not be tested for “${row.target}”.`;
-  if (isSignificant(row, alpha)) {
-    const what = row.displacement > 0 ? "raises" : "lowers";
-    const size = interval(row, Math.sign(row.displacement));
-    const luck = known ? `; permuted labels give ${chance}` : "";
-    return `${start} ${what} the logit of “${row.target}” by ${size}${luck}.`;
-  }
-  return (
-    `${start} changes the logit of “${row.target}” by ${interval(row)}` +
-    `${known ? `; permuted labels give ${chance}` : ""}: no evidence that the decision depends on it.`
-  );
 }
 
 /** @param {number} count @param {string} one @param {string} [many] @returns {string} */

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tf_interp.concepts.result.flags import SPECIFIC
+from tf_interp.concepts.result.explain import CLEAR_OF_CHANCE
 
 _AGAINST = {
     "random": "concepts against random examples",
@@ -19,15 +19,15 @@ _BAND = "#e4e4e4"
 
 
 def plot_rows(
-    rows: Sequence[Mapping[str, Any]], claimed: Sequence[bool], family: int, alpha: float, ax: Any = None
+    rows: Sequence[Mapping[str, Any]], claims: Sequence[str], family: int, alpha: float, ax: Any = None
 ) -> Any:
     """Draw one target and contrast of a concept test: concepts along the axis, a bar for each layer.
 
-    A filled bar is significant after correction, a hollow one is not; a diamond says that the concept is specific.
+    A filled bar is clear of chance after correction, a hollow one is not; a diamond says that the concept is specific.
 
     Args:
         rows: rows of `ConceptTest` with one target and one contrast.
-        claimed: which of them are significant after correction.
+        claims: what each of them claims, of `CLAIMS`.
         family: number of tests of the correction.
         alpha: its level.
         ax: matplotlib axes; None makes new ones.
@@ -57,7 +57,7 @@ def plot_rows(
         size = (max(6.4, 3.2 + 0.4 * len(concepts) * (len(layers) + 0.6)), 4.2)
         ax = pyplot.figure(figsize=size, layout="constrained").add_subplot()
     width = _SLOT / len(layers)
-    for row, name, filled in zip(rows, names, claimed, strict=True):
+    for row, name, claim in zip(rows, names, claims, strict=True):
         number = layers.index(row["layer"])
         place = concepts.index(name) + (number + 0.5) * width - _SLOT / 2
         if row[value] is None:
@@ -66,10 +66,10 @@ def plot_rows(
         if row["null_low"] is not None:
             edges = [place - width / 2, place + width / 2]
             ax.fill_between(edges, row["null_low"], row["null_high"], color=_BAND, linewidth=0, zorder=1)
-        face = colors[number] if filled else "none"
+        face = colors[number] if claim in CLEAR_OF_CHANCE else "none"
         ax.bar(place, row[value], 0.66 * width, facecolor=face, edgecolor=colors[number], linewidth=1.4, zorder=2)
         ax.plot([place, place], [row[low], row[high]], color=_INK, linewidth=1.3, path_effects=halo, zorder=3)
-        if (row["specificity"] or 0) >= SPECIFIC and filled:
+        if claim == "finding" and row["specificity"] is not None:
             up = row[value] > 0
             end = max(row[high], 0) if up else min(row[low], 0)
             ax.annotate(
@@ -109,8 +109,8 @@ def _add_legend(ax: Any, layers: Sequence[str], colors: Sequence[Any], corrected
     if corrected is not None:
         family, alpha = corrected
         signs = [
-            patch(facecolor=_INK, edgecolor=_INK, label=f"significant: p ≤ {alpha:g}\nby Holm, {family} tests"),
-            patch(facecolor="none", edgecolor=_INK, label="not significant"),
+            patch(facecolor=_INK, edgecolor=_INK, label=f"p ≤ {alpha:g} by Holm, {family} tests,\nand clear of 0"),
+            patch(facecolor="none", edgecolor=_INK, label="not so, or negligible"),
             *signs,
             patch(facecolor=_BAND, label="95 % of shuffled labels"),
             line(

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_interp.concepts.result.explain import explain_row
-from tf_interp.concepts.result.flags import FLAGS, FORBIDDING, SPECIFIC
+from tf_interp.concepts.result.explain import CLAIMS, Finding, explain_rows, find_nothing, is_significant
 from tf_interp.concepts.result.plot import plot_rows
 from tf_interp.concepts.statistics.continuous import Trend
 from tf_interp.concepts.statistics.corrections import benjamini_hochberg, holm
@@ -16,7 +15,7 @@ from tf_interp.concepts.statistics.design import Design
 from tf_interp.directions import Directions
 
 _HEAD = {"layer", "target", "concept", "contrast"}
-_PREFERRED = ("paired", "random", "continuous", "relative")  # which of a concept's vectors stands for it
+_PREFERRED = ("paired", "random", "continuous", "relative")  # the clearest comparison first
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -113,7 +112,7 @@ class ConceptTest:
         Returns:
             True for a star.
         """
-        return row["p_holm"] is not None and row["p_holm"] <= self.alpha and not FORBIDDING & set(row["flags"])
+        return is_significant(row, self.alpha)
 
     def directions(self, layer: str, concepts: Sequence[str] | None = None, contrast: str | None = None) -> Directions:
         """Return concept vectors for the renderer, attribution and ablation.
@@ -210,20 +209,58 @@ class ConceptTest:
             )
         return names[0]
 
+    def findings(self, rows: Sequence[Mapping[str, Any]] | None = None) -> tuple[list[Finding], list[str]]:
+        """Return what rows say, in parts, and what to be careful about in all of them.
+
+        Args:
+            rows: some of `rows`, as `find` returns them; None for all.
+
+        Returns:
+            `(a finding for each row, cautions that they share)`; a finding holds the others.
+
+        Example:
+            >>> result.findings()[0][0].claim  # doctest: +SKIP
+            'not specific'
+        """
+        rows = self.rows if rows is None else rows
+        return explain_rows(rows, self.family, self.alpha, self.settings.get("permutations"))
+
     def explain(self) -> list[str]:
-        """Return the findings in plain sentences: significant and specific ones first, then by size; notes last.
+        """Return the findings in plain sentences: those that claim most first, then by size; notes last.
 
         Returns:
             A text for each row, then one for each note. What to be careful about in all rows is said once, in a note.
         """
-        shared = [flag for flag in FLAGS if len(self.rows) > 1 and all(flag in row["flags"] for row in self.rows)]
-        shared = [flag for flag in shared if flag not in FORBIDDING]  # these change how each row is read
-        rows = [{**row, "flags": [flag for flag in row["flags"] if flag not in shared]} for row in self.rows]
-        rows.sort(key=lambda row: (not self.claims(row), not _is_specific(row), -abs(row["effect"] or 0)))
-        permutations = self.settings.get("permutations")
-        texts = [explain_row(row, self.claims(row), self.family, self.alpha, permutations) for row in rows]
-        notes = [*(f"of all these findings: {FLAGS[flag]}" for flag in shared), *self.notes]
-        return texts + [f"Note: {note}." for note in notes]
+        found, shared = self.findings()
+        notes = [*(f"of all these findings: {caution}" for caution in shared), *self.notes]
+        return [found[number].text for number in self._rank(found)] + [f"Note: {note}." for note in notes]
+
+    def headline(self) -> tuple[int | None, Finding]:
+        """Return the strongest finding.
+
+        Returns:
+            `(number of its row, finding with all that is to be careful about)`; where no test is a finding, None and
+            one that says so.
+
+        Example:
+            >>> result.headline()[1].text  # doctest: +SKIP
+            'No concept test is a finding. Of 8 tests: 3 not specific, 5 no finding.'
+        """
+        found, _ = self.findings()
+        for number in self._rank(found)[:1]:
+            if found[number].claim == "finding":
+                return number, self.findings([self.rows[number]])[0][0]
+        return None, find_nothing(found)
+
+    def _rank(self, found: Sequence[Finding]) -> list[int]:
+        """Return the numbers of the rows, those that claim most first; then the clearest contrast; then by size."""
+
+        def place(number: int) -> tuple[Any, ...]:
+            row = self.rows[number]
+            contrast = _PREFERRED.index(row["contrast"])
+            return CLAIMS.index(found[number].claim), contrast, -abs(row["effect"] or 0)
+
+        return sorted(range(len(found)), key=place)
 
     def plot(self, target: str | int | None = None, contrast: str | None = None, ax: Any = None) -> Any:
         """Draw bars of the displacement by concept and layer, with intervals, null band and corrected significance.
@@ -245,7 +282,8 @@ class ConceptTest:
         if (contrast or there[0]) not in there:
             raise ValueError(f"not tested: contrast {contrast!r}; there are {there}")
         rows = [row for row in rows if row["contrast"] == (contrast or there[0])]
-        return plot_rows(rows, [self.claims(row) for row in rows], self.family, self.alpha, ax)
+        claims = [finding.claim for finding in self.findings(rows)[0]]
+        return plot_rows(rows, claims, self.family, self.alpha, ax)
 
 
 def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:
@@ -264,10 +302,6 @@ def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:
         for row, value in zip(rows, adjusted, strict=True):
             row[name] = None if np.isnan(value) else float(value)
     return size
-
-
-def _is_specific(row: Mapping[str, Any]) -> bool:
-    return (row["specificity"] or 0) >= SPECIFIC
 
 
 def _flat(value: Any) -> Any:

@@ -64,7 +64,6 @@ def run_reference(
             lengths = np.linalg.norm(gradient, axis=1, keepdims=True)
             cosines = (np.divide(gradient, lengths, where=lengths > 0, out=np.zeros_like(gradient)) @ found.T).mean(0)
             p = compare_means(np.array(null[number]), np.array(scores))
-            small = ["SMALL_N"] if min(size, len(gradient)) < 30 else []
             table[number].append(
                 dict.fromkeys(NUMBERS)
                 | {
@@ -80,7 +79,7 @@ def run_reference(
                     "n_contrast": size,
                     "n_target": len(gradient),
                     "zero_gradients": float((lengths == 0).mean()),
-                    "flags": ["OPTIMISTIC_P", *small, *(["POOL_REUSED"] if size * runs > len(pool) else [])],
+                    "pool_reused": size * runs > len(pool),
                 }
             )
     return table, vectors

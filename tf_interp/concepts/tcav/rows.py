@@ -20,7 +20,7 @@ NUMBERS = (
     *("p", "specificity", "p_specificity", "cav_accuracy", "cav_auc", "cav_accuracy_null", "cav_auc_null"),
     *("cav_correlation", "cav_correlation_null", "stability", "entanglement", "entangled_with", "influence"),
     *("influence_image", "n_concept", "n_contrast", "n_target", "sources_concept", "sources_contrast"),
-    *("p_smallest", "ties", "zero_gradients"),
+    *("p_smallest", "ties", "zero_gradients", "gradient_cosine"),
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ class Compared:
     """What a comparison found in a layer.
 
     Args:
-        numbers: for each target a dictionary with `NUMBERS` and "flags".
+        numbers: for each target a dictionary with `NUMBERS`.
         vector: float32 [d], unit length; NaN where activations were not finite.
         projections: float32 [n+m,T], of each image on the mean gradient of each target.
     """
@@ -140,9 +140,9 @@ def compare(
             "n_target": count,
             "ties": float(ties.mean()),
             "zero_gradients": 1 - alive / count,
+            "gradient_cosine": _measure_cosine(item["direction"] * count, alive),
         }
-        constant = _is_constant(item["direction"] * count, alive)
-        rows.append({**row, "flags": _flags(contrast, row, int(activations.shape[1]), constant)})
+        rows.append(row)
     return Compared(rows, vector.numpy(), projections)
 
 
@@ -155,12 +155,9 @@ def leave_blank(contrast: Contrast, sensitivities: list[tf.Tensor], width: int) 
         width: d.
 
     Returns:
-        Rows of None with the flag "NON_FINITE".
+        Rows of None, but for the numbers of images.
     """
-    rows = [
-        {**dict.fromkeys(NUMBERS), **_count(contrast), "n_target": int(item.shape[0]), "flags": ["NON_FINITE"]}
-        for item in sensitivities
-    ]
+    rows = [{**dict.fromkeys(NUMBERS), **_count(contrast), "n_target": int(item.shape[0])} for item in sensitivities]
     empty = np.full((len(contrast.all_rows), len(sensitivities)), np.nan, np.float32)
     return Compared(rows, np.full(width, np.nan, np.float32), empty)
 
@@ -242,30 +239,6 @@ def _measure_quality(contrast: Contrast, problem: Problem, vectors: Vectors, opt
     }
 
 
-def _is_constant(total: np.ndarray, alive: float) -> bool:
-    """Return whether the mean cosine between different images' gradients is above .999; `total` is their sum."""
-    return alive > 1 and (float(total @ total) - alive) / (alive * (alive - 1)) > 0.999
-
-
-def _flags(contrast: Contrast, row: dict[str, Any], width: int, constant: bool) -> list[str]:
-    sides = (("sources_concept", "n_concept"), ("sources_contrast", "n_contrast"), ("n_target",))
-    sizes = [next((row[name] for name in names if row[name] is not None), None) for names in sides]
-    if row["cav_correlation"] is None:
-        vague = row["cav_accuracy"] <= row["cav_accuracy_null"]
-    else:
-        vague = row["cav_correlation"] <= row["cav_correlation_null"]
-    checks = {
-        "OVERLAP": contrast.overlap,
-        "PAIR_ORDER": contrast.disordered,
-        "SMALL_N": min(size for size in sizes if size is not None) < 30,
-        "ONE_TARGET_IMAGE": row["n_target"] == 1,
-        "ONE_IMAGE": abs(row["influence"]) > abs(row["displacement"]) / 2 > 0,
-        "SHARED_SOURCES": contrast.shares_sources,
-        "D_MUCH_LARGER": width > 10 * len(contrast.all_rows),
-        "LOW_ACCURACY": vague,
-        "UNSTABLE": row["stability"] is not None and row["stability"] < 0.5,
-        "GRAD_ZERO": row["zero_gradients"] > 0.1,
-        "GRAD_CONSTANT": constant,
-        "TIES": row["ties"] > 0.05,
-    }
-    return [flag for flag, true in checks.items() if true]
+def _measure_cosine(total: np.ndarray, alive: float) -> float | None:
+    """Return the mean cosine between the gradients of different images; `total` is the sum of their unit vectors."""
+    return (float(total @ total) - alive) / (alive * (alive - 1)) if alive > 1 else None

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_interp.capture import check_model, read_activations
 from tf_interp.concepts.examples.sets import Sets, gather_sets
-from tf_interp.concepts.examples.target_images import TargetImages
+from tf_interp.concepts.result.flags import Circumstances, raise_flags
 from tf_interp.concepts.result.result import ConceptTest, correct_rows
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.cav_quality import NULLS
@@ -21,7 +21,6 @@ from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
 from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sensitivities
 from tf_interp.models import Model
 
-ENTANGLED = 0.9  # vectors with a higher cosine are nearly the same
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
 _ESTIMATOR_NULLS = 19
 _ESTIMATOR_PATTERNS = 59
@@ -213,12 +212,21 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
                 head = {"layer": path, "target": target.name, "concept": contrast.concept, "contrast": contrast.kind}
                 against = {"against": list(contrast.names) or None}
                 row = {**head, **against, **answer.numbers[number], **alike[contrast.key]}
+                turned = False
                 if contrast.kind == "paired" and len(model.layers[target.target.output]) < 2:
                     outputs = values[target.target.output]
                     own, bare = (tf.gather(outputs, side) for side in (contrast.rows, contrast.against))
-                    if goes_otherwise(own, bare, target.target, row["displacement"]):
-                        row["flags"] = [*row["flags"], "GOES_OTHERWISE"]
-                rows.append(_finish(row, target, slope, asked.alpha))
+                    turned = goes_otherwise(own, bare, target.target, row["displacement"])
+                circumstances = Circumstances(
+                    alpha=asked.alpha,
+                    overlap=contrast.overlap or contrast.concept in target.overlap,
+                    shares_sources=contrast.shares_sources,
+                    disordered=contrast.disordered,
+                    goes_otherwise=turned,
+                    dimensions=int(values[path].shape[1]),
+                    examples=len(contrast.all_rows),
+                )
+                rows.append(_finish(row, slope, circumstances))
     family = correct_rows(rows, asked.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
     notes = [*sets.notes, *_note_family(rows, family, asked)]
@@ -303,7 +311,9 @@ def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, 
         for target, slope, answers in zip(sets.targets, known.slopes, table, strict=True):
             for name, answer in zip(sets.concepts, answers, strict=True):
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
-                rows.append(_finish({**head, **answer}, target, slope, asked.alpha))
+                overlap, reused = name in target.overlap, answer.pop("pool_reused")
+                circumstances = Circumstances(alpha=asked.alpha, overlap=overlap, pool_reused=reused)
+                rows.append(_finish({**head, **answer}, slope, circumstances))
     family = correct_rows(rows, asked.family)
     unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
     notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
@@ -314,17 +324,7 @@ def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, 
     return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
 
 
-def _finish(row: dict[str, Any], target: TargetImages, slope: Sensitivity, alpha: float) -> dict[str, Any]:
+def _finish(row: dict[str, Any], slope: Sensitivity, circumstances: Circumstances) -> dict[str, Any]:
     """Add what belongs to the target, and put the flags last."""
-    flags = row.pop("flags")
-    if row["concept"] in target.overlap and "OVERLAP" not in flags:
-        flags = [*flags, "OVERLAP"]
-    if row["p_smallest"] is not None and row["p_smallest"] > alpha:
-        flags = [*flags, "FEW_RELABELINGS"]
-    if row["entanglement"] is not None and abs(row["entanglement"]) > ENTANGLED:
-        flags = [*flags, "ENTANGLED"]
-    if slope.predicted is not None and slope.predicted < 0.5:
-        flags = [*flags, "CLASS_NOT_PREDICTED"]
-    if row["specificity"] is None and not {"NON_FINITE", "OPTIMISTIC_P"} & set(flags):
-        flags = [*flags, "SMALL_POOL"]
-    return {**row, "predicted": slope.predicted, "flags": flags}
+    row = {**row, "predicted": slope.predicted}
+    return {**row, "flags": raise_flags(row, circumstances)}

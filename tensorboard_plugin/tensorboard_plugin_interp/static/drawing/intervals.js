@@ -1,7 +1,8 @@
 /** Effects with their 95 % intervals over the band of chance, one row each, on one common scale. */
 import { html, useRef } from "../vendor/preact-htm.js";
 import { extent, scale, tickFormat, ticks, useWidth } from "./charts.js";
-import { isSignificant } from "../format.js";
+
+const CLEAR_OF_CHANCE = ["finding", "not specific"]; // claims of a row
 
 /** @param {any[]} rows @returns {[number, number]} a range that holds all rows and zero */
 export function rangeOf(rows) {
@@ -12,15 +13,17 @@ export function rangeOf(rows) {
 }
 
 /**
- * @param {{row: any, range: [number, number], alpha: number, color: string, label: string, height?: number}} props
+ * @param {{row: any, range: [number, number], color: string, label: string, height?: number}} props filled where the
+ *   row is clear of chance, a diamond where it is specific as well
  */
-export function Interval({ row, range, alpha, color, label, height = 34 }) {
+export function Interval({ row, range, color, label, height = 34 }) {
   const ref = useRef(/** @type {any} */ (null));
   const width = useWidth(ref, 320);
   const x = scale(range, [6, width - 6]);
   const middle = height / 2;
   const known = (/** @type {any[]} */ ...values) => values.every((value) => value !== null && value !== undefined);
-  const significant = isSignificant(row, alpha);
+  const clear = CLEAR_OF_CHANCE.includes(row.claim);
+  const specific = row.claim === "finding" && known(row.specificity);
   return html`
     <div class="interval" ref=${ref}>
       <svg width=${width} height=${height} role="img" aria-label=${label}>
@@ -47,8 +50,8 @@ export function Interval({ row, range, alpha, color, label, height = 34 }) {
               y1=${middle}
               y2=${middle}
               stroke=${color}
-              stroke-width=${significant ? 8 : 3}
-              opacity=${significant ? 0.28 : 0.2}
+              stroke-width=${clear ? 8 : 3}
+              opacity=${clear ? 0.28 : 0.2}
             />
           `
         }
@@ -65,13 +68,17 @@ export function Interval({ row, range, alpha, color, label, height = 34 }) {
         ${
           known(row.displacement) &&
           html`
-            <circle
-              cx=${x(row.displacement)}
-              cy=${middle}
-              r="5.5"
+            <rect
+              class=${specific ? "specific" : ""}
+              x=${x(row.displacement) - 5.5}
+              y=${middle - 5.5}
+              width="11"
+              height="11"
+              rx=${specific ? 1 : 5.5}
+              transform=${specific ? `rotate(45 ${x(row.displacement)} ${middle})` : ""}
               stroke=${color}
               stroke-width="2"
-              fill=${significant ? color : "var(--card)"}
+              fill=${clear ? color : "var(--card)"}
             />
           `
         }

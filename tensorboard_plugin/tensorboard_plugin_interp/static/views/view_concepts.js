@@ -2,21 +2,7 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
-import {
-  CONTRASTS,
-  conceptSentence,
-  contrastsOf,
-  interval,
-  isSignificant,
-  number,
-  pValue,
-  percent,
-  plural,
-  together,
-  verdict,
-  warnings,
-  whole,
-} from "../format.js";
+import { CONTRASTS, contrastsOf, interval, number, pValue, percent, plural, together, whole } from "../format.js";
 import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { Layer, Message, Term } from "../drawing/parts.js";
@@ -32,7 +18,7 @@ const TIPS = {
   score: "Share of target pictures whose logit rises toward the concept: the classical score. One half is chance.",
   specificity:
     "Percentile of the alignment among arbitrary coherent patterns of the pool: near 100 % means that it is about " +
-    "this concept.",
+    "this concept. Where that was tested, a finding needs 95 %, and has a diamond for a dot.",
   accuracy: "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.",
   pictures: "Concept, contrast and target pictures.",
   exploratory:
@@ -48,13 +34,43 @@ export function conceptColor(record, concept) {
   return groupStyle(Math.max(0, names.indexOf(concept)));
 }
 
-/** @param {any} record @returns {any} the test with the largest effect, significant ones first */
-export function strongest(record) {
-  const tests = record.data.tests ?? [];
-  const [clearest] = contrastsOf(tests);
-  const rows = tests.filter((row) => row.contrast === clearest);
-  const rank = (row) => (isSignificant(row, record.data.alpha ?? 0.05) ? 1e6 : 0) + Math.abs(row.displacement ?? 0);
-  return [...rows].sort((a, b) => rank(b) - rank(a))[0];
+/**
+ * @param {{finding: any, large?: boolean}} props what a test says, in the record's own words; records of older versions
+ *   have none
+ */
+export function Words({ finding, large = false }) {
+  return html`
+    ${
+      finding?.sentence &&
+      html`
+        <p class="finding ${large ? "large" : ""}">${finding.sentence}</p>
+      `
+    }
+    ${
+      finding?.verdict &&
+      html`
+        <p class="judgement">${finding.verdict}</p>
+      `
+    }
+    <${Cautions} of="this" cautions=${finding?.cautions} />
+  `;
+}
+
+/** @param {{of: string, cautions?: string[]}} props what to be careful about */
+function Cautions({ of, cautions = [] }) {
+  if (!cautions.length) return null;
+  return html`
+    <div class="careful">
+      Be careful with ${of}:
+      <ul>
+        ${cautions.map(
+          (caution) => html`
+            <li>${caution}</li>
+          `,
+        )}
+      </ul>
+    </div>
+  `;
 }
 
 /** @param {{ctx: any}} props */
@@ -65,7 +81,8 @@ export function Concepts({ ctx }) {
       Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit,
       with its 95 % interval; the${" "}
       <${Term} tip=${TIPS.band}>grey band<//>
-      ${" "} is what chance gives. A filled dot is significant.
+      ${" "} is what chance gives. A filled dot is clear of chance, a diamond also${" "}
+      <${Term} tip=${TIPS.specificity}>specific<//>.
     </p>
     ${ctx.series.concepts.map(
       (series, place) => html`
@@ -75,8 +92,7 @@ export function Concepts({ ctx }) {
           series=${series}
           heading=${(record) => html`
             <span class="quiet">
-              ${plural(record.data.family ?? 0, "test")} corrected
-              together${
+              ${record.data.correction ?? `${plural(record.data.family ?? 0, "test")} corrected together`}${
                 record.data.exploratory
                   ? html`
                       ${" · "}
@@ -110,7 +126,6 @@ function Body({ ctx, series, record, contrast, setContrast }) {
   const chosen = contrasts.includes(contrast) ? contrast : contrasts[0];
   const rows = tests.filter((row) => row.contrast === chosen);
   const range = rangeOf(rows);
-  const alpha = record.data.alpha ?? 0.05;
   const targets = [...new Set(rows.map((row) => row.target))];
   if (!tests.length)
     return html`
@@ -132,12 +147,17 @@ function Body({ ctx, series, record, contrast, setContrast }) {
         </div>
       `
     }
+    <${Cautions} of="all of these" cautions=${record.data.cautions} />
     <div class="targets">
       ${targets.map((target) => {
         const own = rows.filter((row) => row.target === target);
+        const shared = (own[0].cautions ?? []).filter(
+          (caution) => own.length > 1 && own.every((row) => row.cautions?.includes(caution)),
+        );
         return html`
           <section class="card target" key=${target} aria-label=${`Target ${target}`}>
             <h3>Logit of “${target}”</h3>
+            <${Cautions} of=${`all tests of “${target}”`} cautions=${shared} />
             <div class="tests" role="list">
               ${own.map(
                 (row) => html`
@@ -148,7 +168,7 @@ function Body({ ctx, series, record, contrast, setContrast }) {
                     record=${record}
                     row=${row}
                     range=${range}
-                    alpha=${alpha}
+                    shared=${shared}
                   />
                 `,
               )}
@@ -171,42 +191,36 @@ function Body({ ctx, series, record, contrast, setContrast }) {
   `;
 }
 
-/** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], alpha: number}} props */
-function Row({ ctx, tag, record, row, range, alpha }) {
-  const significant = isSignificant(row, alpha);
-  const sentence = conceptSentence(row, record.step, alpha);
+/** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], shared: string[]}} props */
+function Row({ ctx, tag, record, row, range, shared }) {
+  const cautions = (row.cautions ?? []).filter((caution) => !shared.includes(caution));
+  const words = [row.sentence ?? `${row.concept}: ${interval(row)}`, row.verdict].filter(Boolean).join(" ");
   return html`
     <button
       class="test"
       role="listitem"
       aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))}
       onClick=${() => ctx.open("concepts", tag, keyOf(row))}
-      title=${sentence}
+      title=${words}
     >
       <span class="test-name">
         <${Example} record=${record} concept=${row.concept} />
         <span>
           ${row.concept}${
-            (row.flags ?? []).length > 0
+            cautions.length > 0
               ? html`
-                  <span class="flag" title=${warnings(row).join(" ")}>!</span>
+                  <span class="flag" title=${`Be careful: ${cautions.join("; ")}.`}>!</span>
                 `
               : ""
           }
         </span>
       </span>
-      <${Interval}
-        row=${row}
-        range=${range}
-        alpha=${alpha}
-        color=${conceptColor(record, row.concept)}
-        label=${sentence}
-      />
+      <${Interval} row=${row} range=${range} color=${conceptColor(record, row.concept)} label=${words} />
       <span class="test-value">
         <b>${interval(row)}</b>
-        <span class=${significant ? "verdict yes" : "verdict"}>
-          ${verdict(row, alpha)}${" "}
-          <small>p ${pValue(row.p_holm)}</small>
+        <span class=${row.claim === "finding" ? "verdict yes" : "verdict"}>
+          ${row.claim}${" "}
+          <small>p = ${pValue(row.p_holm)}</small>
         </span>
       </span>
     </button>
@@ -289,7 +303,7 @@ export function ConceptDetail({ ctx, tag, name, series }) {
     return html`
       <${Message}>This was not tested at this step.<//>
     `;
-  const { alpha = 0.05, concepts = {}, pool } = record.data;
+  const { concepts = {}, pool } = record.data;
   const cosine = { displacement: row.effect, ci_low: row.effect_low, ci_high: row.effect_high };
   const facts = [
     ["displacement", TIPS.displacement, interval(row)],
@@ -303,12 +317,8 @@ export function ConceptDetail({ ctx, tag, name, series }) {
     ["pictures", TIPS.pictures, [row.n_concept, row.n_contrast, row.n_target].map(whole).join(" / ")],
   ];
   return html`
-    <p class="finding">${conceptSentence(row, record.step, alpha)}</p>
-    ${warnings(row).map(
-      (text) => html`
-        <p class="note">${text}</p>
-      `,
-    )}
+    <${Words} finding=${row} />
+    <${Cautions} of="this, as with all others" cautions=${record.data.cautions} />
     ${
       entries.length > 1 &&
       html`

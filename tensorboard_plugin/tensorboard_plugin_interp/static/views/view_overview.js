@@ -2,10 +2,10 @@
 import { html } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
-import { conceptSentence, duration, percent, plural, whole } from "../format.js";
+import { contrastsOf, duration, percent, plural, whole } from "../format.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { Guard, LayerName, Message, accuracy, isRight } from "../drawing/parts.js";
-import { Curve, strongest } from "./view_concepts.js";
+import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Grid as UnitGrid } from "./view_features.js";
 import { Thumbnails } from "./view_groups.js";
@@ -150,10 +150,13 @@ function ShareBar({ groups }) {
   `;
 }
 
-/** @param {{ctx: any, all: any[]}} props the strongest finding of the deepest layer that has one */
+/** @param {{ctx: any, all: any[]}} props the strongest finding of all layers, or that there is none */
 function ConceptHeadlines({ ctx, all }) {
-  const series = all[all.length - 1];
-  const { record, error } = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step));
+  const last = all[all.length - 1];
+  const { record, error } = useRecord(ctx.store, ctx.run, last.tag, stepAt(last.steps, ctx.step));
+  const { finding, layer, test } = record?.data.headline ?? {};
+  const series = all.find((candidate) => candidate.layer === layer) ?? last;
+  const own = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step)).record;
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
   if (error)
     return html`
@@ -163,30 +166,41 @@ function ConceptHeadlines({ ctx, all }) {
     return html`
       <${Message}>Loading …<//>
     `;
-  const row = strongest(record);
-  if (!row)
-    return html`
-      <${Message}>No test could be made.<//>
-    `;
-  const rivals = record.data.tests.filter((other) => other.target === row.target && other.contrast === row.contrast);
-  const examples = record.data.concepts?.[row.concept]?.examples;
+  const tests = own?.data.tests ?? [];
+  const [clearest] = contrastsOf(tests);
+  const row = (series.layer === layer && tests[test]) || tests.find((other) => other.contrast === clearest);
+  const examples = finding?.claim === "finding" && own?.data.concepts?.[row?.concept]?.examples;
   return html`
     <div class="headline">
       <div>
-        <p class="finding large">${conceptSentence(row, record.step, record.data.alpha ?? 0.05)}</p>
-        <p class="quiet">Layer ${record.layer}, the strongest of ${plural(record.data.tests.length, "test")}.</p>
+        ${
+          finding
+            ? html`
+                <${Words} finding=${finding} large />
+              `
+            : html`
+                <${Message}>This record tells its numbers only.<//>
+              `
+        }
       </div>
       ${
         examples &&
         html`
-          <${Examples} record=${record} sheet=${examples} concept=${row.concept} />
+          <${Examples} record=${own} sheet=${examples} concept=${row.concept} />
         `
       }
     </div>
     ${
+      row &&
       entries.length > 1 &&
       html`
-        <${Curve} ctx=${ctx} record=${record} entries=${entries} rows=${rivals} height=${200} />
+        <${Curve}
+          ctx=${ctx}
+          record=${own}
+          entries=${entries}
+          rows=${tests.filter((other) => other.target === row.target && other.contrast === row.contrast)}
+          height=${200}
+        />
       `
     }
   `;
