@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(  # of TensorBoard, when it starts its d
 )
 
 STATIC = pathlib.Path(plugin.__file__).parent / "static"
-OURS = [path for path in sorted(STATIC.rglob("*.*")) if "vendor" not in path.parts]
+OURS = [path for path in sorted(STATIC.rglob("*.*")) if path.parent.name != "vendor"]
 
 
 @pytest.fixture(params=["fast", "slow"])
@@ -373,7 +373,7 @@ def test_serves_every_file_of_the_front_end_with_its_type(tmp_path: pathlib.Path
     client = Server(tmp_path, fast=False).client
     types_seen = set()
     for path in STATIC.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.suffix != ".ts":  # types of the vendored module: nothing for a browser
             answer = client.get(f"{ROOT}/static/{path.relative_to(STATIC).as_posix()}")
             assert (answer.status_code, answer.data) == (200, path.read_bytes())
             assert answer.headers["X-Content-Type-Options"] == "nosniff"

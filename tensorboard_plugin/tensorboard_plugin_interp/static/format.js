@@ -90,7 +90,7 @@ const NO_CLAIM = ["GRAD_ZERO", "NON_FINITE", "OPTIMISTIC_P"];
 
 /** @param {any} row @returns {string[]} its flags in words */
 export const warnings = (row) =>
-  (row.flags ?? []).map((flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : String(flag)));
+  (row.flags ?? []).map((/** @type {string} */ flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : String(flag)));
 
 /**
  * @param {any} row
@@ -101,7 +101,7 @@ export function isSignificant(row, alpha) {
   return (
     Number.isFinite(row.p_holm ?? NaN) &&
     row.p_holm <= alpha &&
-    !(row.flags ?? []).some((flag) => NO_CLAIM.includes(flag))
+    !(row.flags ?? []).some((/** @type {string} */ flag) => NO_CLAIM.includes(flag))
   );
 }
 
@@ -123,7 +123,7 @@ export const CONTRASTS = {
 /** @param {any[]} tests @returns {string[]} the contrasts that occur, in the order of `CONTRASTS` */
 export function contrastsOf(tests) {
   const found = [...new Set(tests.map((row) => row.contrast))];
-  const rank = (name) => (Object.keys(CONTRASTS).indexOf(name) + 99) % 99;
+  const rank = (/** @type {string} */ name) => (Object.keys(CONTRASTS).indexOf(name) + 99) % 99;
   return found.sort((a, b) => rank(a) - rank(b));
 }
 
@@ -132,7 +132,7 @@ function subject(row) {
   const name = `the concept “${row.concept}”`;
   if (row.contrast === "continuous") return `a standard deviation more of ${name}`;
   if (row.contrast !== "relative") return `adding ${name}`;
-  const others = Array.isArray(row.against) ? row.against.map((other) => `“${other}”`) : [];
+  const others = Array.isArray(row.against) ? row.against.map((/** @type {string} */ other) => `“${other}”`) : [];
   return `${name} rather than ${others.length && others.length < 4 ? others.join(" or ") : "the other concepts"}`;
 }
 
@@ -157,7 +157,8 @@ export function together(values) {
 
 /** @param {any} row @param {number} [sign] @returns {string} such as `1.33 [1.10, 1.50]` */
 export function interval(row, sign = 1) {
-  const turn = (value) => (value === null || value === undefined ? value : sign * value);
+  const turn = (/** @type {number|null|undefined} */ value) =>
+    value === null || value === undefined ? value : sign * value;
   const ends = sign > 0 ? [row.ci_low, row.ci_high] : [row.ci_high, row.ci_low];
   const [value, low, high] = together([turn(row.displacement), ...ends.map(turn)]);
   return low === "–" ? value : `${value} [${low}, ${high}]`;

@@ -1,4 +1,9 @@
-/** Which human concepts a decision depends on, with what chance alone would give. */
+/**
+ * Which human concepts a decision depends on, with what chance alone would give.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { ConceptTest, ConceptsData, Entry, Examples as ExampleSheet, TabRecord } from "../records.js"
+ */
 import { html, useState } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
@@ -39,25 +44,33 @@ const TIPS = {
     "The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.",
 };
 
-/** @param {any} row @returns {string} */
+/** @param {ConceptTest} row @returns {string} */
 export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contrast]);
 
-/** @param {any} record @param {string} concept @returns {string} one color per concept, the same in all charts */
+/**
+ * @param {TabRecord<ConceptsData>} record
+ * @param {string} concept
+ * @returns {string} one color per concept, the same in all charts
+ */
 export function conceptColor(record, concept) {
   const names = Object.keys(record.data.concepts ?? {});
   return groupStyle(Math.max(0, names.indexOf(concept)));
 }
 
-/** @param {any} record @returns {any} the test with the largest effect, significant ones first */
+/**
+ * @param {TabRecord<ConceptsData>} record
+ * @returns {ConceptTest} the test with the largest effect, significant ones first
+ */
 export function strongest(record) {
   const tests = record.data.tests ?? [];
   const [clearest] = contrastsOf(tests);
   const rows = tests.filter((row) => row.contrast === clearest);
-  const rank = (row) => (isSignificant(row, record.data.alpha ?? 0.05) ? 1e6 : 0) + Math.abs(row.displacement ?? 0);
+  const rank = (/** @type {ConceptTest} */ row) =>
+    (isSignificant(row, record.data.alpha ?? 0.05) ? 1e6 : 0) + Math.abs(row.displacement ?? 0);
   return [...rows].sort((a, b) => rank(b) - rank(a))[0];
 }
 
-/** @param {{ctx: any}} props */
+/** @param {{ctx: Ctx}} props */
 export function Concepts({ ctx }) {
   const [contrast, setContrast] = useState("");
   return html`
@@ -102,7 +115,10 @@ export function Concepts({ ctx }) {
   `;
 }
 
-/** @param {{ctx: any, series: any, record: any, contrast: string, setContrast: ((c: string) => void)|null}} props */
+/**
+ * @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<ConceptsData>, contrast: string,
+ *   setContrast: ((c: string) => void)|null}} props
+ */
 function Body({ ctx, series, record, contrast, setContrast }) {
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
   const tests = record.data.tests ?? [];
@@ -171,7 +187,10 @@ function Body({ ctx, series, record, contrast, setContrast }) {
   `;
 }
 
-/** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], alpha: number}} props */
+/**
+ * @param {{ctx: Ctx, tag: string, record: TabRecord<ConceptsData>, row: ConceptTest, range: [number, number],
+ *   alpha: number}} props
+ */
 function Row({ ctx, tag, record, row, range, alpha }) {
   const significant = isSignificant(row, alpha);
   const sentence = conceptSentence(row, record.step, alpha);
@@ -213,7 +232,7 @@ function Row({ ctx, tag, record, row, range, alpha }) {
   `;
 }
 
-/** @param {{record: any, concept: string}} props the first example of a concept, as its sign */
+/** @param {{record: TabRecord<ConceptsData>, concept: string}} props the first example of a concept, as its sign */
 function Example({ record, concept }) {
   const sheet = useSheet(record, record.data.concepts?.[concept]?.examples);
   return record.data.concepts?.[concept]?.examples
@@ -225,21 +244,25 @@ function Example({ record, concept }) {
     : null;
 }
 
-/** @param {{ctx: any, record: any, entries: any[], rows: any[], height?: number}} props */
+/**
+ * @param {{ctx: Ctx, record: TabRecord<ConceptsData>, entries: Entry<ConceptsData>[], rows: ConceptTest[],
+ *   height?: number}} props
+ */
 export function Curve({ ctx, record, entries, rows, height = 210 }) {
-  const find = (entry, row) => (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
+  const find = (/** @type {Entry<ConceptsData>} */ entry, /** @type {ConceptTest} */ row) =>
+    (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
   const series = rows.map((row) => ({
     name: row.concept,
     color: conceptColor(record, row.concept),
     points: entries.map((entry) => {
-      const found = find(entry, row) ?? {};
+      const found = find(entry, row);
       return {
         x: entry.step,
-        y: found.displacement ?? null,
-        low: found.ci_low,
-        high: found.ci_high,
-        from: found.null_low,
-        to: found.null_high,
+        y: found?.displacement ?? null,
+        low: found?.ci_low,
+        high: found?.ci_high,
+        from: found?.null_low,
+        to: found?.null_high,
       };
     }),
   }));
@@ -272,11 +295,11 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
   `;
 }
 
-/** @param {{ctx: any, tag: string, name: string, series: any}} props one test in the side panel */
+/** @param {{ctx: Ctx, tag: string, name: string, series: ShownSeries}} props one test in the side panel */
 export function ConceptDetail({ ctx, tag, name, series }) {
   const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
-  const row = (record?.data.tests ?? []).find((candidate) => keyOf(candidate) === name);
+  const row = (record?.data.tests ?? []).find((/** @type {ConceptTest} */ candidate) => keyOf(candidate) === name);
   if (error)
     return html`
       <${Message} kind="error">${error}<//>
@@ -330,7 +353,7 @@ export function ConceptDetail({ ctx, tag, name, series }) {
   `;
 }
 
-/** @param {{title: string, record: any, entry: any}} props */
+/** @param {{title: string, record: TabRecord, entry: ExampleSheet|null|undefined}} props */
 function Examples({ title, record, entry }) {
   const sheet = useSheet(record, entry?.examples);
   if (!entry?.examples) return null;
