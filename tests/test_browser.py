@@ -18,6 +18,7 @@ from browser_checks import (
     wait_for_runs,
     wait_until,
 )
+from playwright.sync_api import Route
 
 pytestmark = pytest.mark.browser
 RUN = "digits/tagged"
@@ -242,6 +243,51 @@ def test_a_run_that_began_again_is_told_from_one_that_goes_on(
     assert found == [replaced for *_, replaced in cases]
 
 
+def test_records_of_a_run_that_began_again_are_asked_for_again(
+    servers: tuple[str, str], browser: BrowserContext
+) -> None:
+    later = 0.0
+
+    def answer(route: Route) -> None:
+        runs = json.loads(route.fetch().text())
+        for series in runs["runs"][f"{RUN}/interp"].values():
+            series["wall_time"] += later
+        route.fulfill(json=runs)
+
+    with open_tab(browser, servers[0], link=f"&p.interpretability.run={RUN}/interp") as tab:
+        tab.page.route("**/interpretability/runs*", answer)
+        tab.section("Features")
+        asked: list[str] = []
+        tab.page.on("request", lambda request: asked.append(request.url) if "/record?" in request.url else None)
+        with tab.page.expect_response("**/interpretability/runs*"):
+            reload(tab.page)
+        later = 60.0  # the same steps, written anew
+        wait_until(lambda: len([url for url in reload(tab.page) or asked if "step=1200" in url]) >= 2, "both layers")
+        tab.wait_for_pictures()
+
+
+def test_a_chart_has_no_dot_where_there_is_no_number(servers: tuple[str, str], browser: BrowserContext) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        dots = tab.frame.evaluate(
+            """async (address) => {
+                const { LineChart } = await import(`${address}drawing/charts.js`);
+                const { html, render } = await import(`${address}vendor/preact-htm.js`);
+                const place = document.createElement("div");
+                document.body.append(place);
+                return [180, 100].map((height) => {
+                    const points = [{ x: 1, y: 2 }, { x: 2, y: null }, { x: 3, y: 4 }];
+                    const series = [{ name: "a", color: "red", points }];
+                    return [1, 2].map((at) => {
+                        render(html`<${LineChart} label="a" series=${series} at=${at} height=${height} />`, place);
+                        return place.querySelectorAll("circle").length;
+                    });
+                });
+            }""",
+            f"{servers[0]}data/plugin/interpretability/static/",
+        )
+    assert dots == [[2, 2], [1, 0]]  # a high chart marks every point, a low one the step of the slider
+
+
 def test_without_data_it_says_what_to_do(servers: tuple[str, str], browser: BrowserContext) -> None:
     page = browser.new_page()
     page.route("**/interpretability/runs*", lambda route: route.fulfill(body=json.dumps({"runs": {}})))
@@ -282,4 +328,12 @@ def test_a_record_that_cannot_be_read_leaves_the_others(servers: tuple[str, str]
     frame.get_by_text(sentence).wait_for()
     frame.get_by_text("This record cannot be shown").wait_for()
     assert frame.get_by_role("heading", name="conv3").count() >= 2
+    frame.get_by_role("navigation").get_by_role("button", name="Groups", exact=True).click()
+    frame.locator(".map").first.click()  # of conv3
+    frame.get_by_role("dialog").get_by_text("Each group alone").wait_for()
+    link = page.url.replace("conv3", "conv2")
+    page.goto("about:blank")
+    page.goto(link, wait_until="commit")
+    frame.get_by_role("dialog").get_by_text("This record cannot be shown").wait_for()
+    assert frame.get_by_role("heading", name="conv3").count() == 1
     page.close()
