@@ -223,6 +223,137 @@ def test_new_steps_appear_and_a_hidden_tab_is_quiet(
         assert asked == []
 
 
+def test_a_new_step_is_asked_for_alone(logs: pathlib.Path, servers: tuple[str, str], browser: BrowserContext) -> None:
+    fake_run.write_run(logs, "digits/growing", (100, 200, 300), tagged=False)
+    with open_tab(browser, servers[0], link="&p.interpretability.run=digits/growing/interp") as tab:
+        wait_until(lambda: tab.step() == 300, "the last step so far")
+        tab.section("Groups")
+        tab.frame.locator(".chart").first.wait_for()
+        asked: list[str] = []
+        tab.page.on("request", lambda request: asked.append(request.url) if "/series?" in request.url else None)
+        fake_run.write_run(logs, "digits/growing", (400,), tagged=False)
+        wait_until(lambda: tab.step() == 400, "the new step, without a click")
+        tab.wait_for_pictures()
+        wait_until(lambda: len(asked) == 2, "both layers' curves grow")
+        assert all(url.endswith("&after=300") for url in asked), asked
+        charts = tab.frame.locator(".chart-card")
+        assert "400" in charts.first.inner_text()
+        assert "100" in charts.first.inner_text()
+
+
+# A source that answers from a table, and the store in front of it, in the browser.
+STORE = """async ([address, sessions]) => {
+    const { Store } = await import(address);
+    const asked = [];
+    let written = [];
+    const record = ([step, time]) => ({ step, data: time, images: [] });
+    const store = new Store({
+        record: async (run, tag, step) => { asked.push(`record ${step}`); return { step }; },
+        series: async (run, tag, after) => {
+            asked.push(after ?? "all");
+            const found = written.filter(([step]) => after === undefined || step > after);
+            return { steps: found.map(record), unreadable: 0, written };
+        },
+    });
+    const answers = [];
+    for (written of sessions) {
+        const { steps } = await store.series("run", "tag", written.map(([step]) => step));
+        await store.record("run", "tag", 1);
+        answers.push(steps.map((entry) => [entry.step, entry.data]));
+    }
+    return { asked, answers };
+}"""
+
+
+@pytest.mark.parametrize(
+    ("sessions", "asked"),
+    [
+        ([[[1, 5], [2, 6]], [[1, 5], [2, 6], [3, 7]]], ["all", "record 1", 2]),
+        # TensorBoard thins out what is between
+        ([[[1, 5], [2, 6], [3, 7]], [[1, 5], [3, 7], [4, 8], [5, 9]]], ["all", "record 1", 3]),
+        # the run began again in the same folder: at a lower step, at the same steps, and further already
+        ([[[1, 5], [2, 6]], [[1, 9]]], ["all", "record 1", 2, "all", "record 1"]),
+        ([[[1, 5], [2, 6]], [[1, 8], [2, 9], [3, 10]]], ["all", "record 1", 2, "all", "record 1"]),
+        ([[[1, 5], [4, 6]], [[1, 5], [2, 8], [4, 9], [5, 10]]], ["all", "record 1", 4, "all", "record 1"]),
+    ],
+)
+def test_what_is_known_of_a_series_is_kept_while_it_holds(
+    servers: tuple[str, str], browser: BrowserContext, sessions: list, asked: list
+) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        address = f"{servers[0]}data/plugin/interpretability/static/model.js"
+        found = tab.frame.evaluate(STORE, [address, sessions])
+    assert found == {"asked": asked, "answers": sessions}
+
+
+def test_a_run_that_began_again_is_told_from_one_that_goes_on(
+    servers: tuple[str, str], browser: BrowserContext
+) -> None:
+    cases = [
+        ([1, 2], 7, False),
+        ([1, 2, 3], 8, False),
+        ([2], 7, False),
+        ([1], 9, True),
+        ([1, 2], 9, True),
+        (None, 7, True),
+    ]
+    with open_tab(browser, servers[0]) as tab:
+        found = tab.frame.evaluate(
+            """async ([address, cases]) => {
+                const { isReplaced } = await import(address);
+                const before = { steps: [1, 2], wall_time: 7 };
+                return cases.map(([steps, wall_time]) => isReplaced(before, { steps, wall_time }));
+            }""",
+            [f"{servers[0]}data/plugin/interpretability/static/model.js", cases],
+        )
+    assert found == [replaced for *_, replaced in cases]
+
+
+def test_records_of_a_run_that_began_again_are_asked_for_again(
+    servers: tuple[str, str], browser: BrowserContext
+) -> None:
+    later = 0.0
+
+    def answer(route: Route) -> None:
+        runs = json.loads(route.fetch().text())
+        for series in runs["runs"][f"{RUN}/interp"].values():
+            series["wall_time"] += later
+        route.fulfill(json=runs)
+
+    with open_tab(browser, servers[0], link=f"&p.interpretability.run={RUN}/interp") as tab:
+        tab.page.route("**/interpretability/runs*", answer)
+        tab.section("Features")
+        asked: list[str] = []
+        tab.page.on("request", lambda request: asked.append(request.url) if "/record?" in request.url else None)
+        with tab.page.expect_response("**/interpretability/runs*"):
+            reload(tab.page)
+        later = 60.0  # the same steps, written anew
+        wait_until(lambda: len([url for url in reload(tab.page) or asked if "step=1200" in url]) >= 2, "both layers")
+        tab.wait_for_pictures()
+
+
+def test_a_chart_has_no_dot_where_there_is_no_number(servers: tuple[str, str], browser: BrowserContext) -> None:
+    with open_tab(browser, servers[0]) as tab:
+        dots = tab.frame.evaluate(
+            """async (address) => {
+                const { LineChart } = await import(`${address}drawing/charts.js`);
+                const { html, render } = await import(`${address}vendor/preact-htm.js`);
+                const place = document.createElement("div");
+                document.body.append(place);
+                return [180, 100].map((height) => {
+                    const points = [{ x: 1, y: 2 }, { x: 2, y: null }, { x: 3, y: 4 }];
+                    const series = [{ name: "a", color: "red", points }];
+                    return [1, 2].map((at) => {
+                        render(html`<${LineChart} label="a" series=${series} at=${at} height=${height} />`, place);
+                        return place.querySelectorAll("circle").length;
+                    });
+                });
+            }""",
+            f"{servers[0]}data/plugin/interpretability/static/",
+        )
+    assert dots == [[2, 2], [1, 0]]  # a high chart marks every point, a low one the step of the slider
+
+
 def test_without_data_it_says_what_to_do(servers: tuple[str, str], browser: BrowserContext) -> None:
     page = browser.new_page()
     page.route("**/interpretability/runs*", lambda route: route.fulfill(body=json.dumps({"runs": {}})))
@@ -263,4 +394,12 @@ def test_a_record_that_cannot_be_read_leaves_the_others(servers: tuple[str, str]
     frame.get_by_text(sentence).wait_for()
     frame.get_by_text("This record cannot be shown").wait_for()
     assert frame.get_by_role("heading", name="conv3").count() >= 2
+    frame.get_by_role("navigation").get_by_role("button", name="Groups", exact=True).click()
+    frame.locator(".map").first.click()  # of conv3
+    frame.get_by_role("dialog").get_by_text("Each group alone").wait_for()
+    link = page.url.replace("conv3", "conv2")
+    page.goto("about:blank")
+    page.goto(link, wait_until="commit")
+    frame.get_by_role("dialog").get_by_text("This record cannot be shown").wait_for()
+    assert frame.get_by_role("heading", name="conv3").count() == 1
     page.close()

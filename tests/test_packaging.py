@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import importlib.resources
 import inspect
+import pathlib
 import subprocess
 import sys
 
@@ -41,6 +42,10 @@ def test_the_front_end_is_installed_with_its_sub_folders():
     static = importlib.resources.files("tensorboard_plugin_interp") / "static"
     assert (static / "index.js").is_file()
     assert (static / "vendor" / "preact-htm.js").is_file()
+    source = pathlib.Path(__file__).parents[1] / "tensorboard_plugin" / "tensorboard_plugin_interp" / "static"
+    assert {path.parent.name for path in source.rglob("*.js")} > {"static", "views", "drawing"}
+    for path in source.rglob("*.*"):
+        assert static.joinpath(*path.relative_to(source).parts).is_file(), path
 
 
 def test_every_public_name_exists_and_importing_the_package_is_light():

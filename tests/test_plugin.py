@@ -18,12 +18,14 @@ from PIL import Image
 from plugin_server import PNG, ROOT, Server, blobs, header
 
 from tensorboard_plugin_interp import metadata, plugin
+from tf_interp.records.event_file import read_events
 
 pytestmark = pytest.mark.filterwarnings(  # of TensorBoard, when it starts its data server
     "ignore:Implicitly cleaning up:ResourceWarning", "ignore:subprocess .* is still running:ResourceWarning"
 )
 
 STATIC = pathlib.Path(plugin.__file__).parent / "static"
+OURS = [path for path in sorted(STATIC.rglob("*.*")) if path.parent.name != "vendor"]
 
 
 @pytest.fixture(params=["fast", "slow"])
@@ -115,6 +117,44 @@ def test_series_has_all_steps_in_order(tmp_path: pathlib.Path, serve: Callable) 
     assert server.client.get(f"{ROOT}/{answer['steps'][2]['images'][0]}").data == PNG + b"\0"
 
 
+def test_series_can_be_read_from_a_step_on(tmp_path: pathlib.Path, serve: Callable) -> None:
+    steps = [0, 10, 20, 30]
+    records = [blobs(s, data={"units": [s]}) for s in steps[:3]] + [[b"no record"]]
+    path = fake_run.write_events(
+        tmp_path / "r", [("features/conv", *event) for event in zip(steps, records, strict=True)]
+    )
+    server = serve(tmp_path)
+    server.runs()
+
+    def ask(**after: int) -> tuple:
+        answer = server.ask("series", run="r", tag="features/conv", **after).json
+        assert [step for step, _ in answer["written"]] == steps
+        return [entry["step"] for entry in answer["steps"]], answer["unreadable"]
+
+    assert ask() == ask(after=-1) == ([0, 10, 20], 1)
+    assert ask(after=10) == ask(after=19) == ([20], 1)
+    assert ask(after=20) == ([], 1)
+    assert ask(after=30) == ask(after=99) == ([], 0)
+    whole = server.ask("series", run="r", tag="features/conv").json
+    assert whole["steps"][2:] == server.ask("series", run="r", tag="features/conv", after=10).json["steps"]
+    times = [event.wall_time for *_, event in read_events(path)][1:]
+    assert [time for _, time in whole["written"]] == times
+
+
+def test_series_reads_no_record_that_is_not_asked_for(tmp_path: pathlib.Path) -> None:
+    fake_run.write_events(tmp_path / "r", [("features/conv", s, blobs(s)) for s in range(9)])
+    server = Server(tmp_path, fast=False)
+    read, keys = server.provider.read_blob, []
+
+    def counting(*args: object, blob_key: str, **options: object) -> bytes:
+        keys.append(blob_key)
+        return read(*args, blob_key=blob_key, **options)
+
+    server.provider.read_blob = counting
+    server.ask("series", run="r", tag="features/conv", after=6)
+    assert len(keys) == 2
+
+
 def test_steps_come_sorted_and_once(tmp_path: pathlib.Path) -> None:
     """The slow loader keeps what was written out of order; the fast one drops it by itself."""
     events = [("features/conv", step, blobs(step)) for step in (0, 20, 10, 20)]
@@ -163,6 +203,10 @@ WRONG = [
     ("record", {"run": "r" * 5000, "tag": "features/conv", "step": "7"}, 404),
     ("record", {"run": "r\0", "tag": "features/conv", "step": "7"}, 404),
     ("series", {"run": "r"}, 400),
+    ("series", {"run": "r", "tag": "features/conv", "after": ""}, 400),
+    ("series", {"run": "r", "tag": "features/conv", "after": "7.0"}, 400),
+    ("series", {"run": "r", "tag": "features/conv", "after": "all"}, 400),
+    ("series", {"run": "nope", "tag": "features/conv", "after": "1"}, 404),
     ("series", {"run": "nope", "tag": "features/conv"}, 404),
     ("image", {"run": "r", "tag": "features/conv", "step": "7"}, 400),
     ("image", {"run": "r", "tag": "features/conv", "step": "7", "index": "1"}, 404),
@@ -329,7 +373,7 @@ def test_serves_every_file_of_the_front_end_with_its_type(tmp_path: pathlib.Path
     client = Server(tmp_path, fast=False).client
     types_seen = set()
     for path in STATIC.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.suffix != ".ts":  # types of the vendored module: nothing for a browser
             answer = client.get(f"{ROOT}/static/{path.relative_to(STATIC).as_posix()}")
             assert (answer.status_code, answer.data) == (200, path.read_bytes())
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -359,20 +403,25 @@ def test_no_path_leads_out_of_the_front_end(tmp_path: pathlib.Path, path: str) -
     assert b"import" not in answer.data
 
 
+def test_the_front_end_has_no_long_file() -> None:
+    assert {path.name: n for path in OURS if (n := len(path.read_text().splitlines())) > 400} == {}
+
+
 def test_the_front_end_never_makes_html_or_code_of_text() -> None:
     risky = (
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|createContextualFragment"
     )
-    for path in STATIC.glob("*.js"):
+    for path in OURS:
         assert not re.search(risky, path.read_text()), path.name
 
 
 def test_the_front_end_asks_nobody_else() -> None:
-    for path in [*STATIC.glob("*.js"), *STATIC.glob("*.css")]:
+    assert {path.suffix for path in OURS} == {".js", ".css"}
+    for path in OURS:
         text = path.read_text()
         assert "http://" not in text.replace("http://www.w3.org", "")
         assert "https://" not in text
-        for imported in re.findall(r'^import .* from "(.*)";$', text, re.MULTILINE):
+        for imported in re.findall(r'^(?:import|\}) .*from "(.*)";$', text, re.MULTILINE):
             assert (path.parent / imported).is_file(), (path.name, imported)
 
 

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import copy
+import io
 import itertools
 import os
 import pathlib
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 from tensorboard_plugin_interp import metadata
-from tf_interp.records import Record, Writer, read, read_runs, summary, write
+from tf_interp.records import Record, Writer, last_step, read, read_runs, summary, write
 
 
 def make_record(step=1, layer="conv", kind="features", scalars=None, size=8):
@@ -93,6 +94,57 @@ def test_threads_may_share_a_writer(tmp_path):
         for thread in threads:
             thread.join()
     assert len(list(read(tmp_path))) == 80
+
+
+# --- the last step ----------------------------------------------------------------------------------------------------
+
+
+def test_last_step_is_the_highest_of_our_records_over_files_and_tags(tmp_path, monkeypatch):
+    assert last_step(tmp_path) is None
+    with Writer(tmp_path) as writer:
+        assert last_step(tmp_path) is None  # the file holds its version and no record
+        writer.add(make_record(0))
+        assert last_step(tmp_path) == 0
+        writer.add(make_record(2**40, layer="first"))
+        writer.add(make_record(7, layer="last"))
+    assert last_step(tmp_path) == 2**40
+    write([make_record(300)], tmp_path)
+    assert last_step(tmp_path) == 2**40
+    monkeypatch.setattr(metadata, "PLUGIN_NAME", "somebody")
+    write([make_record(2**50)], tmp_path)
+    monkeypatch.undo()
+    assert last_step(tmp_path) == 2**40
+
+
+def count_bytes(monkeypatch, call):
+    """Return how many bytes `call` asks event files for."""
+    counts = []
+
+    class Counting(io.FileIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            counts.append(len(data))
+            return data
+
+        def readinto(self, buffer):
+            counts.append(super().readinto(buffer))
+            return counts[-1]
+
+    def open_counting(path, mode, buffering=-1):
+        return io.BufferedReader(Counting(path, mode)) if buffering else Counting(path, mode)
+
+    monkeypatch.setattr("tf_interp.records.event_file.open", open_counting, raising=False)
+    call()
+    monkeypatch.undo()
+    return sum(counts)
+
+
+def test_last_step_reads_one_event_and_no_other_pictures(tmp_path, monkeypatch):
+    write([make_record(step, size=300) for step in range(1, 21)], tmp_path)
+    size = event_file(tmp_path).stat().st_size
+    assert count_bytes(monkeypatch, lambda: list(read(tmp_path))) >= size  # the count is right
+    assert count_bytes(monkeypatch, lambda: last_step(tmp_path)) < size / 20 + 10_000
+    assert last_step(tmp_path) == 20
 
 
 # --- TensorBoard sees the same ----------------------------------------------------------------------------------------
@@ -381,6 +433,39 @@ def test_flipped_bytes_are_reported_and_cost_only_their_record(tmp_path):
             steps = [record.step for record in read(tmp_path)]
         assert len(caught) == 1
         assert steps == [step for step in (1, 2, 3) if step < hit or (step > hit and not in_header)]
+
+
+@pytest.mark.filterwarnings("ignore:.*damaged at byte")
+def test_last_step_of_a_damaged_file_is_that_of_the_records_that_can_be_read(tmp_path):
+    write([make_record(step, layer, size=2) for step, layer in ((1, "a"), (300, "b"), (2, "a"))], tmp_path)
+    path = event_file(tmp_path)
+    data = path.read_bytes()
+    seen = set()
+    for position in range(0, len(data), 3):
+        for wrong in (data[:position], data[:position] + bytes([data[position] ^ 0x41]) + data[position + 1 :]):
+            path.write_bytes(wrong)
+            expected = max((record.step for record in read(tmp_path)), default=None)
+            assert last_step(tmp_path) == expected, (position, len(wrong))
+            seen.add(expected)
+    assert seen == {None, 1, 2, 300}
+
+
+def test_damage_that_may_hide_the_last_step_is_told(tmp_path):
+    write([make_record(step, size=2) for step in (1, 2, 3)], tmp_path)
+    path = event_file(tmp_path)
+    data = bytearray(path.read_bytes())
+    start, _, _ = list(summary.read_events(path))[2]  # of step 2
+    data[start - 12] ^= 1
+    path.write_bytes(data)
+    with pytest.warns(
+        UserWarning, match=f"damaged at byte {start - 12}, behind 2 events; the rest of the file is lost"
+    ):
+        assert last_step(tmp_path) == 1
+    data[start - 12] ^= 1
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match="damaged at byte [0-9]+; what follows is read"):
+        assert last_step(tmp_path) == 2
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100, np.random.default_rng(0).bytes(100)], ids=["zeros", "random"])

@@ -90,8 +90,11 @@ class InterpPlugin(base_plugin.TBPlugin):
         return _json(request, self._header(request, datum) | {"images": _addresses(run, tag, datum)})
 
     def _series(self, request: wrappers.Request) -> wrappers.Response:
+        """All steps of one series, or those above `?after=`: what is known need not be read again while a run grows."""
         run, tag = _text(request, "run"), _text(request, "tag")
-        found = self._one(request, run, tag)
+        after = _integer(request, "after") if "after" in request.args else None
+        every = self._one(request, run, tag)
+        found = [datum for datum in every if after is None or datum.step > after]
 
         def read(datum: provider.BlobSequenceDatum) -> dict[str, Any] | None:
             try:
@@ -103,7 +106,8 @@ class InterpPlugin(base_plugin.TBPlugin):
         # The data server takes 40 ms to begin with each blob, however small, but serves many at once.
         with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
             steps = [entry for entry in readers.map(read, found) if entry is not None]
-        return _json(request, {"steps": steps, "unreadable": len(found) - len(steps)})
+        written = [[datum.step, datum.wall_time] for datum in every]
+        return _json(request, {"steps": steps, "unreadable": len(found) - len(steps), "written": written})
 
     def _image(self, request: wrappers.Request) -> wrappers.Response:
         step, index = _integer(request, "step"), _integer(request, "index")

@@ -51,8 +51,9 @@ class View:
     def target(self, asked: Any) -> Target:
         """Return what a part was asked about: as `Model.target`, with the names and the output of this analysis."""
         found = resolve_target({**self.model.heads, self.head.path: self.head}, self.head, asked, chosen=True)
-        named = found.index is not None and found.head is self.head
-        return dataclasses.replace(found, name=self.head.name(found.index)) if named else found
+        if found.index is None or found.head is not self.head:
+            return found
+        return dataclasses.replace(found, name=self.head.name(found.index))
 
     def describe_probe(self, album: "Album", limit: int = SHOWN) -> dict[str, Any]:
         """Return the `probe` entry of a record, its thumbnails added to the album."""

@@ -14,12 +14,14 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2
 
 from tf_interp.records.checksum import mask_crc32c
+
+_STEP_ENDS = 20  # bytes of an event after which its step is known: nine for the time, at most eleven for the step
 
 
 class EventFile:
@@ -94,29 +96,96 @@ def read_events(path: pathlib.Path) -> Iterator[tuple[int, int, Any]]:
         `(start, length, event)`: first byte and number of bytes of the event's data, and TensorBoard's protocol buffer.
     """
     count, damaged = 0, False
-    size = path.stat().st_size
     with open(path, "rb") as file:
-        while len(header := file.read(12)) == 12:
-            start = file.tell()
-            length, check = struct.unpack("<QI", header)
-            readable = check == mask_crc32c(header[:8])
-            if readable and start + length + 4 > size:
-                return
-            event = None
-            if readable:
-                data, check = file.read(length), struct.unpack("<I", file.read(4))[0]
-                event = parse_event(data) if check == mask_crc32c(data) else None
-            if event is not None:
+        for start, length in _walk(file):
+            event = None if length is None else _read_event(file, start, length)
+            if event is not None and length is not None:
                 count += 1
                 yield start, length, event
             elif not damaged:
                 damaged = True
-                rest = "what follows is read" if readable else "the rest of the file is lost"
-                warnings.warn(
-                    f"{path}: damaged at byte {start - 12}, behind {count} whole events; {rest}", stacklevel=2
-                )
-            if not readable:
-                return
+                _warn_of_damage(path, start, f", behind {count} whole events", length is None)
+
+
+def read_steps(path: pathlib.Path) -> list[tuple[int, int, int]]:
+    """Return the steps of a file's events, from the first bytes of each: pictures are not read.
+
+    A damaged event may claim any step: `read_event` tells whether it is whole.
+
+    Args:
+        path: the file.
+
+    Returns:
+        List of `(step, start, length)`: first byte and number of bytes of the event's data.
+    """
+    steps: list[tuple[int, int, int]] = []
+    with open(path, "rb", buffering=0) as file:
+        for start, length in _walk(file):
+            if length is None:
+                _warn_of_damage(path, start, f", behind {len(steps)} events", lost=True)
+            else:
+                steps.append((_parse_step(file.read(min(length, _STEP_ENDS))), start, length))
+    return steps
+
+
+def read_event(path: pathlib.Path, start: int, length: int) -> Any:
+    """Return one event of a file, or None, with a warning, if it is damaged.
+
+    Args:
+        path: the file.
+        start: first byte of the event's data.
+        length: number of bytes of it.
+
+    Returns:
+        TensorBoard's protocol buffer, or None.
+    """
+    with open(path, "rb") as file:
+        event = _read_event(file, start, length)
+    if event is None:
+        _warn_of_damage(path, start, "", lost=False)
+    return event
+
+
+def _walk(file: BinaryIO) -> Iterator[tuple[int, int | None]]:
+    """Yield first byte and number of bytes of each event's data, up to an unfinished end.
+
+    Where an event's length is damaged it is None, and nothing that follows can be found.
+    """
+    size = os.fstat(file.fileno()).st_size
+    while len(header := file.read(12)) == 12:
+        start = file.tell()
+        length, check = struct.unpack("<QI", header)
+        if check != mask_crc32c(header[:8]):
+            yield start, None
+            return
+        if start + length + 4 > size:
+            return
+        yield start, length
+        file.seek(start + length + 4)
+
+
+def _read_event(file: BinaryIO, start: int, length: int) -> Any:
+    file.seek(start)
+    data, check = file.read(length), struct.unpack("<I", file.read(4))[0]
+    return parse_event(data) if check == mask_crc32c(data) else None
+
+
+def _parse_step(data: bytes) -> int:
+    """Return the step of an event from its first bytes: fields stand in the order of their numbers, 0 is left out."""
+    place = 9 if data[:1] == b"\x09" else 0  # field 1: the time, eight bytes
+    if data[place : place + 1] != b"\x10":  # field 2: the step, seven bits a byte, the lowest first
+        return 0
+    step = 0
+    for shift, byte in enumerate(data[place + 1 :]):
+        step |= (byte & 0x7F) << 7 * shift
+        if byte < 0x80:
+            break
+    return (step + 2**63) % 2**64 - 2**63
+
+
+def _warn_of_damage(path: pathlib.Path, start: int, behind: str, lost: bool) -> None:
+    rest = "the rest of the file is lost" if lost else "what follows is read"
+    warnings.warn(f"{path}: damaged at byte {start - 12}{behind}; {rest}", stacklevel=3)
 
 
 def parse_event(data: bytes) -> Any:

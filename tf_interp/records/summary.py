@@ -16,7 +16,7 @@ from typing import Any
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 
 from tensorboard_plugin_interp import metadata
-from tf_interp.records.event_file import EventFile, parse_event, read_events
+from tf_interp.records.event_file import EventFile, parse_event, read_event, read_events, read_steps
 from tf_interp.records.record import Record
 
 MAX_EVENT_BYTES = 64 * 2**20  # above 2 GiB TensorBoard loses an event silently; long before that it is a mistake
@@ -225,7 +225,7 @@ def read(logdir: str | os.PathLike) -> Iterator[Record]:
 
 
 def last_step(logdir: str | os.PathLike) -> int | None:
-    """Return the highest step of the records of one run, without reading their pictures.
+    """Return the highest step of the records of one run, from a few bytes of each and the whole of that one.
 
     Args:
         logdir: TensorBoard's log directory of one run, as `Writer` takes it.
@@ -235,7 +235,12 @@ def last_step(logdir: str | os.PathLike) -> int | None:
     """
     folder = pathlib.Path(logdir) / metadata.SUBRUN
     files = sorted(folder.glob("*tfevents*")) if folder.is_dir() else []
-    return max((event.step for path in files for *_, event in read_events(path) if _records_in(event)), default=None)
+    found = [(step, path, start, length) for path in files for step, start, length in read_steps(path)]
+    for _, path, start, length in sorted(found, reverse=True):
+        event = read_event(path, start, length)
+        if event is not None and _records_in(event):
+            return event.step
+    return None
 
 
 def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:

@@ -1,9 +1,13 @@
-/** The whole tab: what is selected, what is known, and which view shows it. */
+/**
+ * The whole tab: what is selected, what is known, and which view shows it.
+ *
+ * @import { Ctx, Runs, Series, ShownSeries, Source } from "./model.js"
+ */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { setGroupStyles } from "./drawing/canvas.js";
 import { Bar, Timeline } from "./header.js";
-import { Store, stepAt, useRecord } from "./model.js";
-import { Message, Panel } from "./drawing/parts.js";
+import { Store, isReplaced, stepAt, useRecord } from "./model.js";
+import { Guard, Message, Panel } from "./drawing/parts.js";
 import { followTheme, isVisible, onReload, readLink, writeLink } from "./tbhost.js";
 import { ConceptDetail, Concepts } from "./views/view_concepts.js";
 import { DecisionDetail, Decisions } from "./views/view_decisions.js";
@@ -28,9 +32,10 @@ function setTheme(dark) {
   setGroupStyles(dark);
 }
 
-/** @param {Record<string, any>} runs @returns {string} the run that was written last */
+/** @param {Runs} runs @returns {string} the run that was written last */
 function latestRun(runs) {
-  const time = (run) => Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
+  const time = (/** @type {string} */ run) =>
+    Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
   return Object.keys(runs).sort((a, b) => time(b) - time(a) || a.localeCompare(b))[0] ?? "";
 }
 
@@ -38,10 +43,10 @@ function latestRun(runs) {
  * Ask again and again which runs and steps there are, while the tab can be seen.
  * @param {Store} store
  * @param {string} wanted the run to know the steps of; "" for the latest
- * @returns {{runs: Record<string, any>|null, run: string, error: string}}
+ * @returns {{runs: Runs|null, run: string, error: string}}
  */
 function useRuns(store, wanted) {
-  const [state, setState] = useState({ runs: /** @type {Record<string, any>|null} */ (null), run: "", error: "" });
+  const [state, setState] = useState({ runs: /** @type {Runs|null} */ (null), run: "", error: "" });
   const known = useRef(state);
   known.current = state;
   useEffect(() => {
@@ -57,15 +62,8 @@ function useRuns(store, wanted) {
         if (run && run !== wanted) runs = (await store.source.runs(run)).runs;
         if (over) return;
         const before = known.current.runs?.[run] ?? {};
-        for (const [tag, series] of Object.entries(before)) {
-          const now = runs[run]?.[tag]?.steps;
-          // Steps that went away, other than by thinning out, mean that the run was started again in the same folder.
-          if (
-            !now ||
-            (series.steps?.length && now.length && now[now.length - 1] < series.steps[series.steps.length - 1])
-          )
-            store.forget(run);
-        }
+        const replaced = Object.entries(before).some(([tag, series]) => isReplaced(series, runs[run]?.[tag]));
+        if (replaced) store.forget(run);
         if (
           JSON.stringify(runs) !== JSON.stringify(known.current.runs) ||
           run !== known.current.run ||
@@ -91,18 +89,21 @@ function useRuns(store, wanted) {
 }
 
 /**
- * @param {Record<string, any>} tags of one run
- * @returns {Record<string, any[]>} series with steps, by kind, in the order of layers
+ * @param {Record<string, Series>} tags of one run
+ * @returns {Record<string, ShownSeries[]>} series with steps, by kind, in the order of layers
  */
 function byKind(tags) {
-  const all = Object.entries(tags).map(([tag, series]) => ({ tag, ...series }));
-  const order = (a, b) => a.layer.localeCompare(b.layer, "en", { numeric: true });
-  return Object.fromEntries(
-    KINDS.map((kind) => [kind, all.filter((series) => series.kind === kind && series.steps?.length).sort(order)]),
-  );
+  const all = Object.entries(tags).map(([tag, series]) => ({ tag, ...series, steps: series.steps ?? [] }));
+  const shown = all.filter((series) => series.steps.length).sort((a, b) => byName(a.layer, b.layer));
+  return Object.fromEntries(KINDS.map((kind) => [kind, shown.filter((series) => series.kind === kind)]));
 }
 
-/** @param {{source: import("./model.js").Source}} props */
+/** @param {string} a @param {string} b @returns {number} order in which "conv2" stands before "conv10" */
+function byName(a, b) {
+  return a.localeCompare(b, "en", { numeric: true });
+}
+
+/** @param {{source: Source}} props */
 export function App({ source }) {
   const store = useMemo(() => new Store(source), [source]);
   const [choice, setChoice] = useState(() => ({
@@ -113,7 +114,7 @@ export function App({ source }) {
     item: "",
     ...readLink(),
   }));
-  const change = (part) => setChoice((before) => ({ ...before, ...part }));
+  const change = (/** @type {Partial<typeof choice>} */ part) => setChoice((before) => ({ ...before, ...part }));
   const { runs, run, error } = useRuns(store, choice.run);
   useEffect(() => followTheme(setTheme), []);
   useEffect(() => writeLink({ ...choice, section: choice.section === "overview" ? "" : choice.section }), [choice]);
@@ -121,9 +122,7 @@ export function App({ source }) {
   const top = useTop(runs);
   const every = KINDS.flatMap((kind) => all[kind]);
   const steps = useMemo(() => [...new Set(every.flatMap((series) => series.steps))].sort((a, b) => a - b), [all]);
-  const layers = [...new Set(every.map((series) => series.layer))].sort((a, b) =>
-    a.localeCompare(b, "en", { numeric: true }),
-  );
+  const layers = [...new Set(every.map((series) => series.layer))].sort(byName);
 
   if (!runs)
     return html`
@@ -152,6 +151,7 @@ export function App({ source }) {
   const step = follow ? steps[steps.length - 1] : (stepAt(steps, Number(choice.step)) ?? steps[0]);
   const current =
     SECTIONS.find((one) => one.id === choice.section && (!one.kind || all[one.kind].length)) ?? SECTIONS[0];
+  /** @type {Ctx} */
   const ctx = {
     store,
     run,
@@ -160,7 +160,7 @@ export function App({ source }) {
     unknown: [
       ...new Set(
         Object.values(runs[run])
-          .map((one) => /** @type {any} */ (one).kind)
+          .map((one) => one.kind)
           .filter((kind) => !KINDS.includes(kind)),
       ),
     ],
@@ -235,8 +235,8 @@ function useTop(sign) {
 }
 
 /**
- * @param {{ctx: any, steps: number[], shown: any[], every: any[], follow: boolean}} props the slider, with what the
- *   records say about their steps
+ * @param {{ctx: Ctx, steps: number[], shown: ShownSeries[], every: ShownSeries[], follow: boolean}} props the
+ *   slider, with what the records say about their steps
  */
 function StepBar({ ctx, steps, shown, every, follow }) {
   const lead = shown[0] ?? every[0];
@@ -252,8 +252,9 @@ function StepBar({ ctx, steps, shown, every, follow }) {
         if (series.steps.includes(neighbor)) ctx.store.prefetch(ctx.run, series.tag, neighbor);
     }
   }, [ctx.step, ctx.run, stale, shown.map((series) => series.tag).join()]);
-  const written = last && Number.isFinite(last.data.ordinal) ? last.data.ordinal + 1 : null;
-  const epoch = record && record.step === ctx.step && Number.isFinite(record.data.epoch) ? record.data.epoch : null;
+  const ordinal = last?.data.ordinal;
+  const written = typeof ordinal === "number" ? ordinal + 1 : null;
+  const epoch = record?.step === ctx.step ? (record.data.epoch ?? null) : null;
   return html`
     <${Timeline}
       steps=${steps}
@@ -267,7 +268,7 @@ function StepBar({ ctx, steps, shown, every, follow }) {
   `;
 }
 
-/** @param {{ctx: any, section: any, item: string, onClose: () => void}} props */
+/** @param {{ctx: Ctx, section: typeof SECTIONS[number], item: string, onClose: () => void}} props */
 function Detail({ ctx, section, item, onClose }) {
   if (!item || !section.detail) return null;
   let tag, name;
@@ -287,7 +288,28 @@ function Detail({ ctx, section, item, onClose }) {
       `}
       onClose=${onClose}
     >
-      <${section.detail} key=${tag} ctx=${ctx} tag=${tag} name=${name} series=${series} />
+      <${Opened} key=${tag} ctx=${ctx} series=${series} view=${section.detail} name=${name} />
     <//>
+  `;
+}
+
+/** @param {{ctx: Ctx, series: ShownSeries, view: any, name: string}} props what the panel shows, once it is there */
+function Opened({ ctx, series, view, name }) {
+  const { record, error } = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step));
+  if (error)
+    return html`
+      <${Message} kind="error">${error}<//>
+    `;
+  if (!record)
+    return html`
+      <${Message}>Loading …<//>
+    `;
+  return html`
+    <${Guard}
+      record=${record}
+      draw=${() => html`
+        <${view} ctx=${ctx} tag=${series.tag} name=${name} series=${series} record=${record} />
+      `}
+    />
   `;
 }

@@ -78,7 +78,7 @@ export const CONTRASTS = {
 /** @param {any[]} tests @returns {string[]} the contrasts that occur, in the order of `CONTRASTS` */
 export function contrastsOf(tests) {
   const found = [...new Set(tests.map((row) => row.contrast))];
-  const rank = (name) => (Object.keys(CONTRASTS).indexOf(name) + 99) % 99;
+  const rank = (/** @type {string} */ name) => (Object.keys(CONTRASTS).indexOf(name) + 99) % 99;
   return found.sort((a, b) => rank(a) - rank(b));
 }
 

@@ -67,9 +67,9 @@ export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) 
   const [playing, setPlaying] = useState(false);
   const place = Math.max(0, steps.indexOf(step));
   const last = steps.length - 1;
-  const go = (index) => onStep(steps[Math.max(0, Math.min(last, index))]);
+  const go = (/** @type {number} */ index) => onStep(steps[Math.max(0, Math.min(last, index))]);
   useEffect(() => {
-    const listen = (event) => {
+    const listen = (/** @type {KeyboardEvent} */ event) => {
       const target = /** @type {HTMLElement} */ (event.target);
       if (event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName)) return;
       if (event.key === "ArrowLeft") go(place - 1);

@@ -1,14 +1,31 @@
 /**
  * Data of the tab: asks the back end, keeps answers, drops stale ones. The contract is `http_api.md`.
  *
+ * @import { Entry, Sheet, TabRecord } from "./records.js"
+ *
  * @typedef {{kind: string, layer: string, steps: number[]|null, last_step: number, wall_time: number}} Series
- * @typedef {{image: number, rows: number, columns: number, count: number}} Sheet
- * @typedef {{kind: string, layer: string, step: number, title: string, data: any, images: string[]}} TabRecord
- * @typedef {{step: number, data: any, images: string[]}} Entry
+ * @typedef {Record<string, Record<string, Series>>} Runs run -> tag -> series
+ * @typedef {{steps: Entry[], unreadable: number, written: [number, number][]}} SeriesAnswer `written`: step and time of
+ *   all that are kept
  * @typedef {object} Source where answers come from: TensorBoard, or a report with records inside
- * @property {(run?: string) => Promise<{runs: Record<string, Record<string, Series>>}>} runs
+ * @property {(run?: string) => Promise<{runs: Runs}>} runs
  * @property {(run: string, tag: string, step: number) => Promise<TabRecord>} record
- * @property {(run: string, tag: string) => Promise<{steps: Entry[], unreadable: number}>} series
+ * @property {(run: string, tag: string, after?: number) => Promise<SeriesAnswer>} series steps above `after`, or all
+ *
+ * @typedef {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}} LoadedSheet
+ *   `stale` while a newer one is being loaded; without image and cells if it cannot be loaded
+ *
+ * @typedef {Series & {tag: string, steps: number[]}} ShownSeries one with steps
+ * @typedef {object} Ctx what every view is given: what is chosen, and how to choose something else
+ * @property {Store} store
+ * @property {string} run
+ * @property {number} step
+ * @property {Record<string, ShownSeries[]>} series by kind
+ * @property {string[]} unknown kinds that this version does not show
+ * @property {(step: number) => void} setStep
+ * @property {(section: string) => void} goTo
+ * @property {(kind: string, tag: string, name: string) => void} open show one thing in the side panel
+ * @property {(kind: string, tag: string, name: string) => boolean} isOpen
  */
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
@@ -21,6 +38,7 @@ const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
 /** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
 export function httpSource() {
   const base = new URL("../", import.meta.url);
+  /** @param {string} route @param {Record<string, string|number>} parameters */
   const ask = async (route, parameters) => {
     const url = new URL(route, base);
     for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, String(value));
@@ -41,6 +59,7 @@ export function httpSource() {
     }
     throw new Error(said || `TensorBoard answered with error ${response.status}.`);
   };
+  /** @template {{images: string[]}} T @param {T} entry @returns {T} */
   const absolute = (entry) => ({
     ...entry,
     images: entry.images.map((image) => new URL(image, base).href),
@@ -48,8 +67,8 @@ export function httpSource() {
   return {
     runs: (run) => ask("runs", run === undefined ? {} : { run }),
     record: async (run, tag, step) => absolute(await ask("record", { run, tag, step })),
-    series: async (run, tag) => {
-      const answer = await ask("series", { run, tag });
+    series: async (run, tag, after) => {
+      const answer = await ask("series", after === undefined ? { run, tag } : { run, tag, after });
       return { ...answer, steps: answer.steps.map(absolute) };
     },
   };
@@ -86,11 +105,6 @@ class Cache {
     for (const oldest of this.entries.keys()) if (this.entries.size > this.limit) this.entries.delete(oldest);
     return entry.promise;
   }
-
-  /** @param {string} prefix */
-  forget(prefix) {
-    for (const key of [...this.entries.keys()]) if (key.startsWith(prefix)) this.entries.delete(key);
-  }
 }
 
 const pictures = new Cache(KEPT_PICTURES);
@@ -111,28 +125,60 @@ export class Store {
   constructor(source) {
     this.source = source;
     this.cache = new Cache(KEPT);
+    /** @type {Map<string, SeriesAnswer>} the newest answer for each series, which new steps are added to */
+    this.newest = new Map();
+    /** @type {Map<string, number>} how often the files of a run were replaced */
+    this.replaced = new Map();
   }
 
-  /** @param {string} run @param {string} tag @param {string|number} what */
-  static key(run, tag, what) {
-    return JSON.stringify([run, tag, what]);
+  /** @param {string} run @param {string} tag @param {string|number} what @returns {string} name of an answer */
+  key(run, tag, what) {
+    return JSON.stringify([run, this.replaced.get(run) ?? 0, tag, what]);
+  }
+
+  /** @param {string} run @param {string} tag @param {number[]} steps @returns {string} */
+  seriesKey(run, tag, steps) {
+    return this.key(run, tag, `${steps.length} to ${steps.at(-1)}`);
   }
 
   /** @param {string} run @param {string} tag @param {number} step @returns {Promise<TabRecord>} */
   record(run, tag, step) {
-    return this.cache.get(Store.key(run, tag, step), () => this.source.record(run, tag, step));
+    return this.cache.get(this.key(run, tag, step), () => this.source.record(run, tag, step));
   }
 
   /**
    * @param {string} run
    * @param {string} tag
    * @param {number[]} steps
-   * @returns {Promise<{steps: Entry[], unreadable: number}>}
+   * @returns {Promise<SeriesAnswer>}
    */
   series(run, tag, steps) {
-    return this.cache.get(Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`), () =>
-      this.source.series(run, tag),
-    );
+    return this.cache.get(this.seriesKey(run, tag, steps), async () => {
+      const answer = await this.readOn(run, tag, this.newest.get(this.key(run, tag, "")));
+      this.newest.set(this.key(run, tag, ""), answer);
+      return answer;
+    });
+  }
+
+  /**
+   * Read the steps of a series that are not known yet; all of them, if those that are known have been replaced.
+   * @param {string} run
+   * @param {string} tag
+   * @param {SeriesAnswer|undefined} known
+   * @returns {Promise<SeriesAnswer>}
+   */
+  async readOn(run, tag, known) {
+    if (!known?.written.length) return this.source.series(run, tag);
+    const times = new Map(known.written);
+    const [after] = known.written[known.written.length - 1];
+    const { steps, written } = await this.source.series(run, tag, after);
+    if (written.some(([step, time]) => step <= after && times.get(step) !== time)) {
+      this.forget(run);
+      return this.source.series(run, tag);
+    }
+    const kept = new Set(written.map(([step]) => step)); // TensorBoard may drop steps in between
+    const all = [...known.steps.filter((entry) => kept.has(entry.step)), ...steps];
+    return { steps: all, unreadable: written.length - all.length, written };
   }
 
   /**
@@ -150,8 +196,25 @@ export class Store {
 
   /** Drop what was said about a run, because its files have been replaced. @param {string} run */
   forget(run) {
-    this.cache.forget(`${JSON.stringify([run]).slice(0, -1)},`);
+    this.replaced.set(run, (this.replaced.get(run) ?? 0) + 1);
+    const prefix = `${JSON.stringify([run]).slice(0, -1)},`;
+    for (const known of [this.cache.entries, this.newest])
+      for (const key of [...known.keys()]) if (key.startsWith(prefix)) known.delete(key);
   }
+}
+
+/**
+ * Steps that went back, other than by thinning out, and a last step that was written anew mean that the run was started
+ * again in the same folder.
+ * @param {Series} before
+ * @param {Series|undefined} now
+ * @returns {boolean}
+ */
+export function isReplaced(before, now) {
+  if (!now?.steps) return true;
+  const [was, is] = [before.steps?.at(-1), now.steps.at(-1)];
+  if (was === undefined || is === undefined) return false;
+  return is < was || (is === was && now.wall_time !== before.wall_time);
 }
 
 /**
@@ -180,10 +243,16 @@ function useAnswer(key, group, ready, ask) {
   return { value: state.group === group ? state.value : undefined, error: "", stale: true };
 }
 
-/** @param {Store} store @param {string} run @param {string} tag @param {number|null} step */
+/**
+ * @param {Store} store
+ * @param {string} run
+ * @param {string} tag
+ * @param {number|null} step
+ * @returns {{record: TabRecord|undefined, error: string, stale: boolean}}
+ */
 export function useRecord(store, run, tag, step) {
-  const key = step === null ? "" : Store.key(run, tag, step);
-  const answer = useAnswer(key, Store.key(run, tag, ""), store.cache.peek(key), () =>
+  const key = step === null ? "" : store.key(run, tag, step);
+  const answer = useAnswer(key, store.key(run, tag, ""), store.cache.peek(key), () =>
     store.record(run, tag, step ?? 0),
   );
   return { record: answer.value, error: answer.error, stale: answer.stale };
@@ -191,8 +260,8 @@ export function useRecord(store, run, tag, step) {
 
 /** @param {Store} store @param {string} run @param {string} tag @param {number[]} steps @returns {Entry[]} */
 export function useSeries(store, run, tag, steps) {
-  const key = steps.length ? Store.key(run, tag, `${steps.length} to ${steps.at(-1)}`) : "";
-  const answer = useAnswer(key, Store.key(run, tag, ""), store.cache.peek(key), () => store.series(run, tag, steps));
+  const key = steps.length ? store.seriesKey(run, tag, steps) : "";
+  const answer = useAnswer(key, store.key(run, tag, ""), store.cache.peek(key), () => store.series(run, tag, steps));
   return answer.value?.steps ?? [];
 }
 
@@ -200,29 +269,24 @@ export function useSeries(store, run, tag, steps) {
  * Load a sheet of a record; the sheet before stays until the new one can be drawn.
  * @param {{images: string[]}|undefined} record
  * @param {Sheet|null|undefined} sheet
- * @returns {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}|undefined}
- *   `stale`
- *   while a newer one is being loaded; without image and cells if it cannot be loaded
+ * @returns {LoadedSheet|undefined}
  */
 export function useSheet(record, sheet) {
   const url = record && sheet ? (record.images[sheet.image] ?? "") : "";
+  const { rows, columns, count } = sheet ?? { rows: 1, columns: 1, count: 0 };
+  const cells = { rows: Math.max(1, rows), columns: Math.max(1, columns), count };
   const loaded = pictures.peek(url);
   const { value, error, stale } = useAnswer(
-    url && `${url}#${sheet?.rows}`,
+    url && `${url}#${rows}`,
     "",
-    loaded && { image: loaded, ...cells(sheet) },
+    loaded && { image: loaded, ...cells },
     async () => ({
       image: await loadPicture(url),
-      ...cells(sheet),
+      ...cells,
     }),
   );
   if (error) return { image: null, rows: 1, columns: 1, count: 0, stale: false };
   return value && { ...value, stale };
-}
-
-/** @param {any} sheet */
-function cells(sheet) {
-  return { rows: Math.max(1, sheet.rows), columns: Math.max(1, sheet.columns), count: sheet.count };
 }
 
 /** @param {number[]} steps sorted @param {number} step @returns {number|null} the last step that is not after `step` */

@@ -1,7 +1,10 @@
 /**
  * Pictures drawn by pixels: cells of sheets, colored maps of groups, signed heat maps.
  *
+ * @import { LoadedSheet } from "../model.js"
  * @typedef {{values: Uint8Array, width: number, height: number}} Cells a grey picture
+ * @typedef {LoadedSheet & {image: HTMLImageElement}} Drawable
+ * @typedef {(context: CanvasRenderingContext2D) => void} Draw
  */
 import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 
@@ -47,7 +50,7 @@ export function setGroupStyles(dark) {
 
 /**
  * Where a cell of a sheet lies.
- * @param {{image: HTMLImageElement, rows: number, columns: number}} sheet
+ * @param {Drawable} sheet
  * @param {number} index
  */
 function place(sheet, index) {
@@ -76,7 +79,7 @@ function readPixels(image) {
 
 /**
  * Read one cell as numbers.
- * @param {any} sheet
+ * @param {Drawable} sheet
  * @param {number} index
  * @returns {Cells} the first channel, row by row
  */
@@ -137,8 +140,8 @@ const gains = new WeakMap();
 
 /**
  * How much brighter to draw all signed maps of a record: few peaks must not hide the rest.
- * @param {any} positive
- * @param {any} negative
+ * @param {Drawable} positive
+ * @param {Drawable} negative
  * @returns {number} 1 to 5; the 99th percentile becomes full color
  */
 function gain(positive, negative) {
@@ -178,8 +181,7 @@ function signedField(positive, negative, brighter) {
 
 /**
  * A canvas that draws itself whenever what it shows has changed, and keeps its picture while the next one is loading.
- * @param {{size: number, ratio: number, label: string, draw: ((context: CanvasRenderingContext2D) => void)|null,
- *   depends: any[], loading: boolean}} props
+ * @param {{size: number, ratio: number, label: string, draw: Draw|null, depends: unknown[], loading: boolean}} props
  */
 function Canvas({ size, ratio, label, draw, depends, loading }) {
   const ref = useRef(/** @type {any} */ (null));
@@ -202,17 +204,20 @@ function Canvas({ size, ratio, label, draw, depends, loading }) {
   `;
 }
 
-/** @param {any[]} sheets @returns {boolean} whether one of them is not there yet, or an old one */
+/** @param {LoadedSheet|undefined} sheet @returns {sheet is Drawable} */
+const isThere = (sheet) => Boolean(sheet?.image);
+
+/** @param {(LoadedSheet|undefined)[]} sheets @returns {boolean} whether one of them is not there yet, or an old one */
 const isLoading = (...sheets) => sheets.some((sheet) => !sheet || sheet.stale);
 
-/** @param {any} sheet @param {number} index @returns {number} width / height of a cell */
+/** @param {LoadedSheet|undefined} sheet @param {number} index @returns {number} width / height of a cell */
 function ratioOf(sheet, index) {
-  if (!sheet?.image) return 1;
+  if (!isThere(sheet)) return 1;
   const { width, height } = place(sheet, index);
   return width / height || 1;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {any} sheet @param {number} index */
+/** @param {CanvasRenderingContext2D} context @param {Drawable} sheet @param {number} index */
 function drawCell(context, sheet, index) {
   const { x, y, width, height } = place(sheet, index);
   const smooth = context.canvas.width / width < 12; // larger blocks stay blocks: a blur would feign detail
@@ -224,7 +229,7 @@ function drawCell(context, sheet, index) {
 /**
  * A picture without its colors and darkened, so that colors laid over it glow.
  * @param {CanvasRenderingContext2D} context
- * @param {any} sheet
+ * @param {Drawable} sheet
  * @param {number} index
  * @param {number} amount of darkness, 0..1
  */
@@ -241,10 +246,12 @@ function drawFaded(context, sheet, index, amount) {
 
 /**
  * One cell of a sheet.
- * @param {{sheet: any, index: number, size: number, label: string}} props
+ * @param {{sheet: LoadedSheet|undefined, index: number, size: number, label: string}} props
  */
 export function Cell({ sheet, index, size, label }) {
-  const draw = sheet && index >= 0 && index < sheet.count ? (context) => drawCell(context, sheet, index) : null;
+  /** @type {Draw|null} */
+  const draw =
+    isThere(sheet) && index >= 0 && index < sheet.count ? (context) => drawCell(context, sheet, index) : null;
   return html`
     <${Canvas}
       size=${size}
@@ -259,19 +266,20 @@ export function Cell({ sheet, index, size, label }) {
 
 /**
  * A probe picture with the colors of groups over it.
- * @param {{thumbnails: any, index: number, maps: any, groups: number, only: number|null, size: number,
- *   label: string}} props
+ * @param {{thumbnails: LoadedSheet|undefined, index: number, maps: LoadedSheet|undefined, groups: number,
+ *   only: number|null, size: number, label: string}} props
  */
 export function GroupMap({ thumbnails, index, maps, groups, only, size, label }) {
-  const ready = thumbnails && maps && index < thumbnails.count && (index + 1) * groups <= maps.count;
-  const draw = ready
-    ? (context) => {
-        drawFaded(context, thumbnails, index, 0.5);
-        const read = Array.from({ length: groups }, (_, group) => readCell(maps, index * groups + group));
-        if (read.length) layOver(context, combine(read, only));
-      }
-    : null;
-  const depends = [thumbnails?.image, maps?.image, index, groups, only, size, Boolean(ready)];
+  /** @type {Draw|null} */
+  const draw =
+    isThere(thumbnails) && isThere(maps) && index < thumbnails.count && (index + 1) * groups <= maps.count
+      ? (context) => {
+          drawFaded(context, thumbnails, index, 0.5);
+          const read = Array.from({ length: groups }, (_, group) => readCell(maps, index * groups + group));
+          if (read.length) layOver(context, combine(read, only));
+        }
+      : null;
+  const depends = [thumbnails?.image, maps?.image, index, groups, only, size, Boolean(draw)];
   const loading = isLoading(thumbnails, maps);
   return html`
     <${Canvas}
@@ -287,20 +295,22 @@ export function GroupMap({ thumbnails, index, maps, groups, only, size, label })
 
 /**
  * A probe picture with a signed heat map over it.
- * @param {{thumbnails: any, probe: number, positive: any, negative: any, index: number, size: number,
- *   label: string}} props
+ * @param {{thumbnails?: LoadedSheet, probe: number, positive: LoadedSheet|undefined, negative: LoadedSheet|undefined,
+ *   index: number, size: number, label: string}} props
  */
 export function SignedMap({ thumbnails, probe, positive, negative, index, size, label }) {
-  const ready = positive && negative && index < positive.count && index < negative.count;
-  const under = thumbnails && probe < thumbnails.count;
-  const draw = ready
-    ? (context) => {
-        if (under) drawFaded(context, thumbnails, probe, 0.66); // signed maps are mostly weak
-        layOver(context, signedField(readCell(positive, index), readCell(negative, index), gain(positive, negative)));
-      }
-    : null;
-  const depends = [thumbnails?.image, positive?.image, negative?.image, probe, index, size, Boolean(ready)];
-  const ratio = under ? ratioOf(thumbnails, probe) : ratioOf(positive, index);
+  const under = isThere(thumbnails) && probe < thumbnails.count ? thumbnails : undefined;
+  /** @type {Draw|null} */
+  const draw =
+    isThere(positive) && isThere(negative) && index < positive.count && index < negative.count
+      ? (context) => {
+          if (under) drawFaded(context, under, probe, 0.66); // signed maps are mostly weak
+          const brighter = gain(positive, negative);
+          layOver(context, signedField(readCell(positive, index), readCell(negative, index), brighter));
+        }
+      : null;
+  const depends = [thumbnails?.image, positive?.image, negative?.image, probe, index, size, Boolean(draw)];
+  const ratio = under ? ratioOf(under, probe) : ratioOf(positive, index);
   return html`
     <${Canvas}
       size=${size}

@@ -4,6 +4,7 @@
  * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}}
  *   Point `low..high` is the interval, `from..to` what chance gives
  * @typedef {{name: string, color: string, points: Point[]}} Line
+ * @typedef {(value: number) => number} Scale
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { number, percent, whole } from "../format.js";
@@ -78,35 +79,40 @@ export function extent(values) {
   return low <= high ? [low, high] : [0, 1];
 }
 
-/** @param {[number, number]} from @param {[number, number]} to @returns {(value: number) => number} */
+/** @param {[number, number]} from @param {[number, number]} to @returns {Scale} */
 export function scale(from, to) {
   const span = from[1] - from[0] || 1;
   return (value) => to[0] + ((value - from[0]) / span) * (to[1] - to[0]);
 }
 
 /**
- * @param {Point[]} points
- * @param {(p: any) => any} low
- * @param {(p: any) => any} high
- * @param {any} x
- * @param {any} y
+ * @template {{x: number}} P
+ * @param {P[]} points
+ * @param {(p: P) => number|null|undefined} low
+ * @param {(p: P) => number|null|undefined} high
+ * @param {Scale} x
+ * @param {Scale} y
  * @returns {string}
  */
 function ribbon(points, low, high, x, y) {
-  const known = points.filter((point) => Number.isFinite(low(point) ?? NaN) && Number.isFinite(high(point) ?? NaN));
+  const known = points.flatMap((point) => {
+    const [from, to] = [low(point) ?? NaN, high(point) ?? NaN];
+    return Number.isFinite(from) && Number.isFinite(to) ? [{ x: x(point.x).toFixed(1), from: y(from), to: y(to) }] : [];
+  });
   if (known.length < 2) return "";
-  const there = known.map((point) => `${x(point.x).toFixed(1)},${y(high(point)).toFixed(1)}`);
-  const back = known.reverse().map((point) => `${x(point.x).toFixed(1)},${y(low(point)).toFixed(1)}`);
+  const there = known.map((point) => `${point.x},${point.to.toFixed(1)}`);
+  const back = known.reverse().map((point) => `${point.x},${point.from.toFixed(1)}`);
   return `M${[...there, ...back].join("L")}Z`;
 }
 
-/** @param {Point[]} points @param {any} x @param {any} y @returns {string} with gaps where a value is missing */
+/** @param {Point[]} points @param {Scale} x @param {Scale} y @returns {string} with gaps where a value is missing */
 function path(points, x, y) {
   let result = "";
   let open = false;
   for (const point of points) {
-    const known = point.y !== null && point.y !== undefined && Number.isFinite(point.y);
-    if (known) result += `${open ? "L" : "M"}${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`;
+    const value = point.y ?? NaN;
+    const known = Number.isFinite(value);
+    if (known) result += `${open ? "L" : "M"}${x(point.x).toFixed(1)},${y(value).toFixed(1)}`;
     open = known;
   }
   return result;
@@ -115,7 +121,7 @@ function path(points, x, y) {
 /**
  * The frame of a chart: axes, the mark of the slider's step, and what lies under the pointer.
  * @param {{label: string, height: number, xs: number[], range: [number, number], format?: (v: number) => string,
- *   at?: number, onPick?: (x: number) => void, tip: (x: number) => any, children: (x: any, y: any) => any}} props
+ *   at?: number, onPick?: (x: number) => void, tip: (x: number) => any, children: (x: Scale, y: Scale) => any}} props
  */
 function Frame({ label, height, xs, range, format, at, onPick, tip, children }) {
   const ref = useRef(/** @type {any} */ (null));
@@ -124,7 +130,7 @@ function Frame({ label, height, xs, range, format, at, onPick, tip, children }) 
   const ends = extent(xs);
   const x = scale(ends, [MARGIN.left, width - MARGIN.right]);
   const y = scale(range, [height - MARGIN.bottom, MARGIN.top]);
-  const nearest = (event) => {
+  const nearest = (/** @type {PointerEvent} */ event) => {
     const left = event.clientX - ref.current.getBoundingClientRect().left;
     return xs.reduce((best, next) => (Math.abs(x(next) - left) < Math.abs(x(best) - left) ? next : best), xs[0]);
   };
@@ -196,7 +202,7 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
   const [low, high] = extent([...all, ...(zero ? [0] : [])]);
   const room = (high - low || 1) * 0.06;
   const xs = [...new Set(series.flatMap((line) => line.points.map((point) => point.x)))].sort((a, b) => a - b);
-  const tip = (x) => html`
+  const tip = (/** @type {number} */ x) => html`
     <b>${xName ? `${xName} ` : ""}${whole(x)}</b>
     ${series.map((line) => {
       const point = line.points.find((candidate) => candidate.x === x);
@@ -221,7 +227,7 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
       onPick=${onPick}
       tip=${tip}
     >
-      ${(x, y) => html`
+      ${(/** @type {Scale} */ x, /** @type {Scale} */ y) => html`
         ${series.map(
           (line) => html`
             <path
@@ -255,23 +261,15 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
         ${series.map(
           (line) => html`
             <path class="line" stroke=${line.color} d=${path(line.points, x, y)} />
-            ${
-              line.points.length <= 60 && line.points.length > 0 && height > 150
-                ? line.points.map(
-                    (point) =>
-                      Number.isFinite(point.y ?? NaN) &&
-                      html`
-                        <circle cx=${x(point.x)} cy=${y(point.y)} r=${point.x === at ? 4.5 : 2.2} fill=${line.color} />
-                      `,
-                  )
-                : line.points
-                    .filter((point) => point.x === at || line.points.length === 1)
-                    .map(
-                      (point) => html`
-                        <circle cx=${x(point.x)} cy=${y(point.y)} r="4" fill=${line.color} />
-                      `,
-                    )
-            }
+            ${line.points.map((point) => {
+              const all = height > 150 && line.points.length <= 60;
+              const chosen = point.x === at || line.points.length === 1;
+              if (!(all || chosen) || point.y === null || !Number.isFinite(point.y)) return null;
+              const radius = all ? (point.x === at ? 4.5 : 2.2) : 4;
+              return html`
+                <circle cx=${x(point.x)} cy=${y(point.y)} r=${radius} fill=${line.color} />
+              `;
+            })}
           `,
         )}
       `}
@@ -294,7 +292,7 @@ export function ShareChart({ label, names, colors, points, height = 200, at, onP
       return { x: point.x, y: low, low, high: low + (point.shares[group] ?? 0) };
     }),
   );
-  const tip = (x) => {
+  const tip = (/** @type {number} */ x) => {
     const point = points.find((candidate) => candidate.x === x);
     return html`
       <b>step ${whole(x)}</b>
@@ -319,7 +317,7 @@ export function ShareChart({ label, names, colors, points, height = 200, at, onP
       onPick=${onPick}
       tip=${tip}
     >
-      ${(x, y) =>
+      ${(/** @type {Scale} */ x, /** @type {Scale} */ y) =>
         stacked.map(
           (area, group) => html`
             <path

@@ -6,15 +6,16 @@ const WIDTH = 368;
 const HEIGHT = 64;
 
 /**
- * @param {{histogram: {low: number|null, high: number|null, counts: number[]}, mark: number|null, name: string}} props
- *   `mark` is a value to point at; it may lie outside the distribution.
+ * @param {{histogram: {low: number|null, high: number|null, counts: number[]}|null|undefined, mark: number|null,
+ *   name: string}} props `mark` is a value to point at; it may lie outside the distribution
  */
 export function Histogram({ histogram, mark, name }) {
-  const { low, high, counts } = histogram ?? {};
-  if (!Number.isFinite(low ?? NaN) || !Number.isFinite(high ?? NaN) || !counts?.length) return null;
+  const [low, high] = [histogram?.low ?? NaN, histogram?.high ?? NaN];
+  const counts = histogram?.counts ?? [];
+  if (!Number.isFinite(low) || !Number.isFinite(high) || !counts.length) return null;
   const from = Math.min(low, mark ?? low, 0);
   const to = Math.max(high, mark ?? high) || 1;
-  const x = (value) => ((value - from) / (to - from || 1)) * WIDTH;
+  const x = (/** @type {number} */ value) => ((value - from) / (to - from || 1)) * WIDTH;
   const most = Math.max(...counts, 1);
   const bar = (x(high) - x(low)) / counts.length;
   return html`

@@ -1,4 +1,9 @@
-/** Small pieces that several views use. */
+/**
+ * Small pieces that several views use.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { Probe, TabRecord } from "../records.js"
+ */
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../vendor/preact-htm.js";
 import { duration, number, percent, plural, whole } from "../format.js";
 import { LineChart } from "./charts.js";
@@ -14,7 +19,7 @@ export function Message({ kind = "plain", children }) {
 /** @param {{tip: string, children?: any}} props a word with an explanation that shows on hover and focus */
 export function Term({ tip, children }) {
   const [at, setAt] = useState(/** @type {any} */ (null));
-  const show = (event) => {
+  const show = (/** @type {{currentTarget: Element}} */ event) => {
     const { left, top, bottom } = event.currentTarget.getBoundingClientRect();
     const low = bottom > window.innerHeight - 110; // no room below
     setAt({
@@ -46,8 +51,27 @@ export function LayerName({ layer }) {
 }
 
 /**
+ * A section: a few words, and below them every layer that has records of a kind.
+ * @param {{ctx: Ctx, kind: string, lead: any, heading: (record: TabRecord<any>) => any,
+ *   children: (record: TabRecord<any>, series: ShownSeries) => any}} props
+ */
+export function Layers({ ctx, kind, lead, heading, children }) {
+  return html`
+    <p class="lead">${lead}</p>
+    ${ctx.series[kind].map(
+      (series) => html`
+        <${Layer} key=${series.tag} ctx=${ctx} series=${series} heading=${heading}>
+          ${(/** @type {TabRecord<any>} */ record) => children(record, series)}
+        <//>
+      `,
+    )}
+  `;
+}
+
+/**
  * The record of one layer at the step of the slider, with its heading and what to say while there is none.
- * @param {{ctx: any, series: any, heading?: (record: any) => any, children: (record: any) => any}} props
+ * @param {{ctx: Ctx, series: ShownSeries, heading?: (record: TabRecord<any>) => any,
+ *   children: (record: TabRecord<any>) => any}} props
  */
 export function Layer({ ctx, series, heading, children }) {
   const step = stepAt(series.steps, ctx.step);
@@ -94,7 +118,7 @@ export function Layer({ ctx, series, heading, children }) {
   `;
 }
 
-/** @param {{record: any, draw: () => any}} props keeps a record that cannot be drawn from taking the tab with it */
+/** @param {{record: TabRecord, draw: () => any}} props keeps one that cannot be drawn from taking the tab with it */
 export function Guard({ record, draw }) {
   const [error, reset] = useErrorBoundary();
   useEffect(() => error && reset(), [record]); // the next one may be fine
@@ -110,9 +134,63 @@ export function Guard({ record, draw }) {
 /** @param {{draw: () => any}} props */
 const Draw = ({ draw }) => draw();
 
-/** @param {{record: any}} props how a record was made: notes in sight, settings behind a click */
+/**
+ * Names and values; a name may have an explanation.
+ * @param {{facts: (any[]|false|null|undefined)[]}} props each `[name, value, tip]`; what is not a list is left out
+ */
+export function Facts({ facts }) {
+  return html`
+    <dl class="facts">
+      ${facts.filter(Array.isArray).map(
+        ([name, value, tip]) => html`
+          <div>
+            <dt>
+              ${
+                tip
+                  ? html`
+                      <${Term} tip=${tip}>${name}<//>
+                    `
+                  : name
+              }
+            </dt>
+            <dd>${value}</dd>
+          </div>
+        `,
+      )}
+    </dl>
+  `;
+}
+
+/**
+ * Cards side by side; each opens the side panel.
+ * @param {{ctx: Ctx, kind: string, tag: string, look: string, grid: string,
+ *   cards: {name: string, key?: string, label: string, title?: string, dim?: boolean, content: any}[]}} props
+ */
+export function Cards({ ctx, kind, tag, look, grid, cards }) {
+  return html`
+    <ul class=${grid}>
+      ${cards.map(
+        ({ name, key, label, title, dim, content }) => html`
+          <li key=${key ?? name}>
+            <button
+              class="card ${look} ${dim ? "dim" : ""}"
+              aria-pressed=${ctx.isOpen(kind, tag, name)}
+              onClick=${() => ctx.open(kind, tag, name)}
+              title=${title}
+              aria-label=${label}
+            >
+              ${content}
+            </button>
+          </li>
+        `,
+      )}
+    </ul>
+  `;
+}
+
+/** @param {{record: TabRecord}} props how a record was made: notes in sight, settings behind a click */
 export function Made({ record }) {
-  const { settings = {}, seconds, notes = [], curve, model } = record.data;
+  const { settings, seconds, notes = [], curve, model } = record.data;
   return html`
     <footer class="made">
       ${notes.map(
@@ -122,28 +200,14 @@ export function Made({ record }) {
       )}
       <details>
         <summary>How this was made</summary>
-        <dl class="facts">
-          ${Object.entries(settings ?? {}).map(
-            ([key, value]) => html`
-              <div>
-                <dt>${key}</dt>
-                <dd>${show(value)}</dd>
-              </div>
-            `,
-          )}
-          <div>
-            <dt>model</dt>
-            <dd>${model?.name ?? "–"}</dd>
-          </div>
-          <div>
-            <dt>step</dt>
-            <dd>${whole(record.step)}</dd>
-          </div>
-          <div>
-            <dt>took</dt>
-            <dd>${duration(seconds)}</dd>
-          </div>
-        </dl>
+        <${Facts}
+          facts=${[
+            ...Object.entries(settings ?? {}).map(([key, value]) => [key, show(value)]),
+            ["model", model?.name ?? "–"],
+            ["step", whole(record.step)],
+            ["took", duration(seconds)],
+          ]}
+        />
         ${
           Array.isArray(curve) &&
           curve.length > 1 &&
@@ -163,7 +227,7 @@ export function Made({ record }) {
   `;
 }
 
-/** @param {any} value @returns {string} */
+/** @param {unknown} value @returns {string} */
 function show(value) {
   if (typeof value === "number") return Number.isInteger(value) ? whole(value) : number(value);
   return value === null || typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -171,10 +235,10 @@ function show(value) {
 
 /**
  * A bar of 0..`most` with a mark.
- * @param {{value: number|null, most: number, mark?: number, label: string, color?: string}} props
+ * @param {{value: number|null|undefined, most: number, mark?: number, label: string, color?: string}} props
  */
 export function Meter({ value, most, mark, label, color }) {
-  const part = (x) => `${Math.max(0, Math.min(1, most > 0 ? x / most : 0)) * 100}%`;
+  const part = (/** @type {number} */ x) => `${Math.max(0, Math.min(1, most > 0 ? x / most : 0)) * 100}%`;
   return html`
     <div class="meter" role="img" aria-label=${label} title=${label}>
       <div class="meter-fill" style=${{ width: part(value ?? 0), background: color ?? "" }} />
@@ -219,7 +283,7 @@ export function Panel({ title, onClose, children }) {
   useEffect(() => {
     const before = /** @type {any} */ (document.activeElement);
     ref.current.focus({ preventScroll: true });
-    const listen = (event) => event.key === "Escape" && onClose();
+    const listen = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && onClose();
     document.addEventListener("keydown", listen);
     return () => {
       document.removeEventListener("keydown", listen);
@@ -259,7 +323,7 @@ export function Outcome({ predicted, truth, right }) {
 }
 
 /**
- * @param {any} probe
+ * @param {Probe|null|undefined} probe
  * @param {number} index
  * @returns {boolean|null} whether the prediction of a probe picture is right
  */
@@ -272,7 +336,7 @@ export function isRight(probe, index) {
     : label === prediction;
 }
 
-/** @param {any} probe @returns {string} such as "91 % of 64 pictures right", or how many pictures there are */
+/** @param {Probe|null|undefined} probe @returns {string} such as "91 % of 64 pictures right", or how many there are */
 export function accuracy(probe) {
   const known = probe?.labels?.map((_, index) => isRight(probe, index)).filter((x) => x !== null) ?? [];
   if (!known.length) return plural(probe?.count ?? 0, "probe picture");

@@ -1,4 +1,9 @@
-/** Which human concepts a decision depends on, with what chance alone would give. */
+/**
+ * Which human concepts a decision depends on, with what chance alone would give.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { ConceptTest, ConceptsData, Entry, Examples as ExampleSheet, TabRecord } from "../records.js"
+ */
 import { html, useState } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
@@ -25,10 +30,14 @@ const TIPS = {
     "The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.",
 };
 
-/** @param {any} row @returns {string} */
+/** @param {ConceptTest} row @returns {string} */
 export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contrast]);
 
-/** @param {any} record @param {string} concept @returns {string} one color per concept, the same in all charts */
+/**
+ * @param {TabRecord<ConceptsData>} record
+ * @param {string} concept
+ * @returns {string} one color per concept, the same in all charts
+ */
 export function conceptColor(record, concept) {
   const names = Object.keys(record.data.concepts ?? {});
   return groupStyle(Math.max(0, names.indexOf(concept)));
@@ -73,7 +82,7 @@ function Cautions({ of, cautions = [] }) {
   `;
 }
 
-/** @param {{ctx: any}} props */
+/** @param {{ctx: Ctx}} props */
 export function Concepts({ ctx }) {
   const [contrast, setContrast] = useState("");
   return html`
@@ -118,7 +127,10 @@ export function Concepts({ ctx }) {
   `;
 }
 
-/** @param {{ctx: any, series: any, record: any, contrast: string, setContrast: ((c: string) => void)|null}} props */
+/**
+ * @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<ConceptsData>, contrast: string,
+ *   setContrast: ((c: string) => void)|null}} props
+ */
 function Body({ ctx, series, record, contrast, setContrast }) {
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
   const tests = record.data.tests ?? [];
@@ -151,12 +163,13 @@ function Body({ ctx, series, record, contrast, setContrast }) {
     <div class="targets">
       ${targets.map((target) => {
         const own = rows.filter((row) => row.target === target);
+        const quantity = capitalized(record.data.output?.quantity ?? "logit");
         const shared = (own[0].cautions ?? []).filter(
-          (caution) => own.length > 1 && own.every((row) => row.cautions?.includes(caution)),
+          (/** @type {string} */ caution) => own.length > 1 && own.every((row) => row.cautions?.includes(caution)),
         );
         return html`
           <section class="card target" key=${target} aria-label=${`Target ${target}`}>
-            <h3>Logit of “${target}”</h3>
+            <h3>${quantity} of “${target}”</h3>
             <${Cautions} of=${`all tests of “${target}”`} cautions=${shared} />
             <div class="tests" role="list">
               ${own.map(
@@ -175,7 +188,7 @@ function Body({ ctx, series, record, contrast, setContrast }) {
               <div class="test axis-row">
                 <span />
                 <${IntervalAxis} range=${range} />
-                <span class="quiet"><${Term} tip=${TIPS.displacement}>logits<//></span>
+                <span class="quiet"><${Term} tip=${TIPS.displacement}>${record.data.output?.quantity ?? "logit"}s<//></span>
               </div>
             </div>
             ${
@@ -191,9 +204,12 @@ function Body({ ctx, series, record, contrast, setContrast }) {
   `;
 }
 
+/** @param {string} word @returns {string} */
+const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1);
+
 /** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], shared: string[]}} props */
 function Row({ ctx, tag, record, row, range, shared }) {
-  const cautions = (row.cautions ?? []).filter((caution) => !shared.includes(caution));
+  const cautions = (row.cautions ?? []).filter((/** @type {string} */ caution) => !shared.includes(caution));
   const words = [row.sentence ?? `${row.concept}: ${interval(row)}`, row.verdict].filter(Boolean).join(" ");
   return html`
     <button
@@ -227,7 +243,7 @@ function Row({ ctx, tag, record, row, range, shared }) {
   `;
 }
 
-/** @param {{record: any, concept: string}} props the first example of a concept, as its sign */
+/** @param {{record: TabRecord<ConceptsData>, concept: string}} props the first example of a concept, as its sign */
 function Example({ record, concept }) {
   const sheet = useSheet(record, record.data.concepts?.[concept]?.examples);
   return record.data.concepts?.[concept]?.examples
@@ -239,21 +255,25 @@ function Example({ record, concept }) {
     : null;
 }
 
-/** @param {{ctx: any, record: any, entries: any[], rows: any[], height?: number}} props */
+/**
+ * @param {{ctx: Ctx, record: TabRecord<ConceptsData>, entries: Entry<ConceptsData>[], rows: ConceptTest[],
+ *   height?: number}} props
+ */
 export function Curve({ ctx, record, entries, rows, height = 210 }) {
-  const find = (entry, row) => (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
+  const find = (/** @type {Entry<ConceptsData>} */ entry, /** @type {ConceptTest} */ row) =>
+    (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
   const series = rows.map((row) => ({
     name: row.concept,
     color: conceptColor(record, row.concept),
     points: entries.map((entry) => {
-      const found = find(entry, row) ?? {};
+      const found = find(entry, row);
       return {
         x: entry.step,
-        y: found.displacement ?? null,
-        low: found.ci_low,
-        high: found.ci_high,
-        from: found.null_low,
-        to: found.null_high,
+        y: found?.displacement ?? null,
+        low: found?.ci_low,
+        high: found?.ci_high,
+        from: found?.null_low,
+        to: found?.null_high,
       };
     }),
   }));
@@ -286,11 +306,11 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
   `;
 }
 
-/** @param {{ctx: any, tag: string, name: string, series: any}} props one test in the side panel */
+/** @param {{ctx: Ctx, tag: string, name: string, series: ShownSeries}} props one test in the side panel */
 export function ConceptDetail({ ctx, tag, name, series }) {
   const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
-  const row = (record?.data.tests ?? []).find((candidate) => keyOf(candidate) === name);
+  const row = (record?.data.tests ?? []).find((/** @type {ConceptTest} */ candidate) => keyOf(candidate) === name);
   if (error)
     return html`
       <${Message} kind="error">${error}<//>
@@ -340,7 +360,7 @@ export function ConceptDetail({ ctx, tag, name, series }) {
   `;
 }
 
-/** @param {{title: string, record: any, entry: any}} props */
+/** @param {{title: string, record: TabRecord, entry: ExampleSheet|null|undefined}} props */
 function Examples({ title, record, entry }) {
   const sheet = useSheet(record, entry?.examples);
   if (!entry?.examples) return null;

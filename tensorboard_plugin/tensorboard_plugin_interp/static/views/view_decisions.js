@@ -1,35 +1,37 @@
-/** What pushed each decision, and where in the picture. */
+/**
+ * What pushed each decision, and where in the picture.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { AttributionData, TabRecord } from "../records.js"
+ */
 import { html } from "../vendor/preact-htm.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
 import { className, number, signed, whole } from "../format.js";
-import { stepAt, useRecord, useSheet } from "../model.js";
-import { Effects, Layer, Message, Outcome, Term, isRight } from "../drawing/parts.js";
+import { useSheet } from "../model.js";
+import { Cards, Effects, Facts, Layers, Message, Outcome, isRight } from "../drawing/parts.js";
 
-/** @param {{ctx: any}} props */
+const TOTAL = "The sum of the map: how much of the logit this layer's activations account for, to first order.";
+
+/** @param {{ctx: Ctx}} props */
 export function Decisions({ ctx }) {
   return html`
-    <p class="lead">
-      Where each decision came from.
-      <${Key} />
-    </p>
-    ${ctx.series.attribution.map(
-      (series) => html`
-        <${Layer}
-          key=${series.tag}
-          ctx=${ctx}
-          series=${series}
-          heading=${(record) => html`
-            <span class="quiet">
-              ${methodName(record.data.method)}${record.data.target ? `, target ${record.data.target.name}` : ""}
-            </span>
-          `}
-        >
-          ${(record) => html`
-            <${Grid} ctx=${ctx} tag=${series.tag} record=${record} />
-          `}
-        <//>
-      `,
-    )}
+    <${Layers}
+      ctx=${ctx}
+      kind="attribution"
+      lead=${html`
+        Where each decision came from.
+        <${Key} />
+      `}
+      heading=${(/** @type {TabRecord<AttributionData>} */ record) => html`
+        <span class="quiet">
+          ${methodName(record.data.method)}${record.data.target ? `, target ${record.data.target.name}` : ""}
+        </span>
+      `}
+    >
+      ${(/** @type {TabRecord} */ record, /** @type {ShownSeries} */ series) => html`
+        <${Grid} ctx=${ctx} tag=${series.tag} record=${record} />
+      `}
+    <//>
   `;
 }
 
@@ -52,88 +54,74 @@ export function Key() {
 /** @param {string|undefined} method @returns {string} */
 const methodName = (method) => String(method ?? "").replaceAll("_", " ");
 
-/** @param {{ctx: any, tag: string, record: any, limit?: number}} props */
+/** @param {{ctx: Ctx, tag: string, record: TabRecord<AttributionData>, limit?: number}} props */
 export function Grid({ ctx, tag, record, limit }) {
   const { probe, pictures = [], class_names: names } = record.data;
   const sheets = useSheets(record);
+  const cards = pictures.slice(0, limit).map((picture, index) => {
+    const id = probe?.ids?.[picture.probe] ?? `picture ${picture.probe}`;
+    const target = className(names, picture.target);
+    const prediction = probe?.predictions?.[picture.probe];
+    return {
+      name: String(index),
+      title: id,
+      label: `${id}, target ${target}: show details`,
+      content: html`
+        <${SignedMap}
+          ...${sheets}
+          probe=${picture.probe}
+          index=${index}
+          size=${200}
+          label=${`What pushed ${id} toward and against ${target}`}
+        />
+        ${
+          !limit &&
+          html`
+            ${
+              prediction !== undefined &&
+              prediction !== null &&
+              html`
+                <${Outcome}
+                  predicted=${className(names, prediction)}
+                  truth=${probe?.labels ? className(names, probe.labels[picture.probe]) : null}
+                  right=${isRight(probe, picture.probe)}
+                />
+              `
+            }
+            <span class="decision-line quiet">
+              <span>${record.data.output?.quantity ?? "logit"} of ${target}</span>
+              <b>${number(picture.logit)}</b>
+            </span>
+          `
+        }
+      `,
+    };
+  });
+  const grid = limit ? "grid row maps" : "grid decisions";
   return html`
-    <ul class=${limit ? "grid row maps" : "grid decisions"}>
-      ${pictures.slice(0, limit).map((picture, index) => {
-        const id = probe?.ids?.[picture.probe] ?? `picture ${picture.probe}`;
-        const target = className(names, picture.target);
-        const prediction = probe?.predictions?.[picture.probe];
-        return html`
-          <li key=${index}>
-            <button
-              class="card map"
-              aria-pressed=${ctx.isOpen("attribution", tag, String(index))}
-              onClick=${() => ctx.open("attribution", tag, String(index))}
-              title=${id}
-              aria-label=${`${id}, target ${target}: show details`}
-            >
-              <${SignedMap}
-                ...${sheets}
-                probe=${picture.probe}
-                index=${index}
-                size=${200}
-                label=${`What pushed ${id} toward and against ${target}`}
-              />
-              ${
-                !limit &&
-                html`
-                  ${
-                    prediction !== undefined &&
-                    prediction !== null &&
-                    html`
-                      <${Outcome}
-                        predicted=${className(names, prediction)}
-                        truth=${probe.labels ? className(names, probe.labels[picture.probe]) : null}
-                        right=${isRight(probe, picture.probe)}
-                      />
-                    `
-                  }
-                  <span class="decision-line quiet">
-                    <span>${record.data.output?.quantity ?? "logit"} of ${target}</span>
-                    <b>${number(picture.logit)}</b>
-                  </span>
-                `
-              }
-            </button>
-          </li>
-        `;
-      })}
-    </ul>
+    <${Cards} ctx=${ctx} kind="attribution" tag=${tag} look="map" grid=${grid} cards=${cards} />
   `;
 }
 
-/** @param {any} record */
+/** @param {TabRecord<AttributionData>} record */
 function useSheets(record) {
-  const thumbnails = useSheet(record, record?.data.probe?.thumbnails);
-  const positive = useSheet(record, record?.data.positive);
-  const negative = useSheet(record, record?.data.negative);
+  const thumbnails = useSheet(record, record.data.probe?.thumbnails);
+  const positive = useSheet(record, record.data.positive);
+  const negative = useSheet(record, record.data.negative);
   return { thumbnails, positive, negative };
 }
 
-/** @param {{ctx: any, tag: string, name: string, series: any}} props one decision in the side panel */
-export function DecisionDetail({ ctx, tag, name, series }) {
-  const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
+/** @param {{name: string, record: TabRecord<AttributionData>}} props one decision in the side panel */
+export function DecisionDetail({ name, record }) {
   const sheets = useSheets(record);
-  if (error)
-    return html`
-      <${Message} kind="error">${error}<//>
-    `;
-  if (!record)
-    return html`
-      <${Message}>Loading …<//>
-    `;
   const { probe, class_names: names, method } = record.data;
   const picture = record.data.pictures?.[Number(name)];
   if (!picture)
     return html`
       <${Message}>This picture has no attribution at this step.<//>
     `;
-  const top = (picture.top ?? []).map((entry) => [className(names, entry.target), entry.logit]);
-  const most = Math.max(...top.map((entry) => Math.abs(entry[1] ?? 0)), 1e-9);
+  const top = (picture.top ?? []).map((entry) => ({ name: className(names, entry.target), logit: entry.logit }));
+  const most = Math.max(...top.map((entry) => Math.abs(entry.logit ?? 0)), 1e-9);
   const target = className(names, picture.target);
   return html`
     <div class="hero-picture">
@@ -146,7 +134,7 @@ export function DecisionDetail({ ctx, tag, name, series }) {
       />
     </div>
     <p class="caption"><${Key} /></p>
-    <div class="pair small">
+    <div class="pair">
       <figure>
         <${Cell} sheet=${sheets.thumbnails} index=${picture.probe} size=${120} label="The picture" />
         <figcaption>picture</figcaption>
@@ -162,48 +150,21 @@ export function DecisionDetail({ ctx, tag, name, series }) {
         <figcaption>map alone</figcaption>
       </figure>
     </div>
-    <dl class="facts">
-      <div>
-        <dt>target</dt>
-        <dd>${target}</dd>
-      </div>
-      <div>
-        <dt>logit</dt>
-        <dd>${number(picture.logit)}</dd>
-      </div>
-      <div>
-        <dt>
-          <${Term}
-            tip="The sum of the map: how much of the logit this layer's activations account for, to first order."
-          >
-            total attribution
-          <//>
-        </dt>
-        <dd>${signed(picture.total)}</dd>
-      </div>
-      ${
-        probe?.labels &&
-        html`
-          <div>
-            <dt>truth</dt>
-            <dd>${className(names, probe.labels[picture.probe])}</dd>
-          </div>
-        `
-      }
-      <div>
-        <dt>method</dt>
-        <dd>${methodName(method)}</dd>
-      </div>
-      <div>
-        <dt>step</dt>
-        <dd>${whole(record.step)}</dd>
-      </div>
-    </dl>
+    <${Facts}
+      facts=${[
+        ["target", target],
+        ["logit", number(picture.logit)],
+        ["total attribution", signed(picture.total), TOTAL],
+        probe?.labels && ["truth", className(names, probe.labels[picture.probe])],
+        ["method", methodName(method)],
+        ["step", whole(record.step)],
+      ]}
+    />
     ${
       top.length > 0 &&
       html`
         <h3>Highest logits</h3>
-        <${Effects} effects=${top} most=${most} />
+        <${Effects} effects=${top.map((entry) => [entry.name, entry.logit])} most=${most} />
       `
     }
   `;

@@ -1,121 +1,112 @@
-/** What each unit of a layer detects: pictures that excite it most, beside the probe pictures that do. */
+/**
+ * What each unit of a layer detects: pictures that excite it most, beside the probe pictures that do.
+ *
+ * @import { Ctx, LoadedSheet, ShownSeries } from "../model.js"
+ * @import { Entry, FeaturesData, TabRecord, Unit } from "../records.js"
+ */
 import { html } from "../vendor/preact-htm.js";
 import { Cell } from "../drawing/canvas.js";
+import { Direction } from "../drawing/direction.js";
 import { className, number, plural, signed, whole } from "../format.js";
 import { Histogram } from "../drawing/histogram.js";
-import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
-import { Layer, Message, Meter, Term } from "../drawing/parts.js";
+import { useSeries, useSheet } from "../model.js";
+import { Cards, Facts, Layers, Message, Term } from "../drawing/parts.js";
 
+const LEAD =
+  "Each picture was made from noise so that it excites one unit as much as possible: it shows what the unit looks for.";
 const GAIN =
   "How strongly the picture excites its unit, as a multiple of the most that any probe picture does. " +
   "The line in each bar is 1 ×.";
 const FRAMES = 24; // pictures of a film; more steps are thinned out
 
-/** @param {any} unit @returns {boolean} */
-export const isOk = (unit) => unit.status === undefined || unit.status === null || unit.status === "ok";
+/** @param {Unit} unit @returns {boolean} */
+const isOk = (unit) => unit.status === undefined || unit.status === null || unit.status === "ok";
 
-/** @param {any} unit @returns {string} how far the picture goes beyond the probe, as "2.4 ×" */
+/** @param {Unit} unit @returns {number} what the picture reaches over the probe's maximum; 0 if that is unknown */
 function gain(unit) {
-  return unit.probe_max > 0 && Number.isFinite(unit.activation ?? NaN)
-    ? `${number(unit.activation / unit.probe_max)} ×`
-    : "–";
+  const ratio = (unit.activation ?? NaN) / (unit.probe_max ?? NaN);
+  return (unit.probe_max ?? 0) > 0 && Number.isFinite(ratio) ? ratio : 0;
 }
 
-/** @param {any} a @param {any} b @returns {boolean} whether both are the same unit, at two steps */
+/** @param {Unit} unit @returns {string} such as "2.4 ×" */
+function gainText(unit) {
+  const known = (unit.probe_max ?? 0) > 0 && Number.isFinite(unit.activation ?? NaN);
+  return known ? `${number(gain(unit))} ×` : "–";
+}
+
+/** @param {Unit} a @param {Unit} b @returns {boolean} whether both are the same unit, at two steps */
 function isSame(a, b) {
   return a.name === b.name && (a.channel ?? null) === (b.channel ?? null);
 }
 
-/** @param {{ctx: any}} props */
+/** @param {{ctx: Ctx}} props */
 export function Features({ ctx }) {
   return html`
-    <p class="lead">
-      Each picture was made from noise so that it excites one unit as much as possible: it shows what the unit looks
-      for.
-    </p>
-    ${ctx.series.features.map(
-      (series) => html`
-        <${Layer}
-          key=${series.tag}
-          ctx=${ctx}
-          series=${series}
-          heading=${(record) => html`
-            <span class="quiet">
-              ${plural((record.data.units ?? []).length, "unit")} · bars:${" "}
-              <${Term} tip=${GAIN}>activation over the probe’s maximum<//>
-            </span>
-          `}
-        >
-          ${(record) => html`
-            <${Grid} ctx=${ctx} tag=${series.tag} record=${record} />
-          `}
-        <//>
-      `,
-    )}
+    <${Layers}
+      ctx=${ctx}
+      kind="features"
+      lead=${LEAD}
+      heading=${(/** @type {TabRecord<FeaturesData>} */ record) => html`
+        <span class="quiet">
+          ${plural((record.data.units ?? []).length, "unit")} · bars:${" "}
+          <${Term} tip=${GAIN}>activation over the probe’s maximum<//>
+        </span>
+      `}
+    >
+      ${(/** @type {TabRecord} */ record, /** @type {ShownSeries} */ series) => html`
+        <${Grid} ctx=${ctx} tag=${series.tag} record=${record} />
+      `}
+    <//>
   `;
 }
 
-/** @param {{ctx: any, tag: string, record: any, limit?: number}} props */
+/** @param {{ctx: Ctx, tag: string, record: TabRecord<FeaturesData>, limit?: number}} props */
 export function Grid({ ctx, tag, record, limit }) {
   const sheet = useSheet(record, record.data.pictures);
   const units = record.data.units ?? [];
-  const most = Math.max(...units.map((unit) => (unit.probe_max > 0 ? (unit.activation ?? 0) / unit.probe_max : 0)), 1);
+  const most = Math.max(...units.map(gain), 1);
+  const cards = units.slice(0, limit).map((unit) => {
+    const ok = isOk(unit);
+    const text = gainText(unit);
+    const label = `${text} the probe's maximum (the line)`;
+    return {
+      name: unit.name,
+      key: `${unit.picture} ${unit.name}`,
+      dim: !ok,
+      label: `${unit.name}: ${ok ? `reaches ${text} the probe's maximum` : unit.status}`,
+      content: html`
+        <${Direction}
+          name=${unit.name}
+          sheet=${sheet}
+          picture=${unit.picture}
+          size=${200}
+          strength=${!limit && ok && { value: gain(unit), most, mark: 1, text, label }}
+        >
+          ${
+            !limit &&
+            !ok &&
+            html`
+              <span class="unit-status">${unit.status}</span>
+            `
+          }
+        <//>
+      `,
+    };
+  });
   return html`
-    <ul class=${limit ? "grid row" : "grid"}>
-      ${units.slice(0, limit).map((unit) => {
-        const ok = isOk(unit);
-        const key = unit.name;
-        return html`
-          <li key=${`${unit.picture} ${key}`}>
-            <button
-              class="card unit ${ok ? "" : "dim"}"
-              aria-pressed=${ctx.isOpen("features", tag, key)}
-              onClick=${() => ctx.open("features", tag, key)}
-              aria-label=${`${unit.name}: ${ok ? `reaches ${gain(unit)} the probe's maximum` : unit.status}`}
-            >
-              <${Cell} sheet=${sheet} index=${unit.picture} size=${200} label=${`What ${unit.name} looks for`} />
-              <span class="unit-name">${unit.name}</span>
-              ${
-                !limit &&
-                (ok
-                  ? html`
-                      <span class="unit-gain">
-                        <${Meter}
-                          value=${unit.probe_max > 0 ? unit.activation / unit.probe_max : 0}
-                          most=${most}
-                          mark=${1}
-                          label=${`${gain(unit)} the probe's maximum (the line)`}
-                        />
-                        <b>${gain(unit)}</b>
-                      </span>
-                    `
-                  : html`
-                      <span class="unit-status">${unit.status}</span>
-                    `)
-              }
-            </button>
-          </li>
-        `;
-      })}
-    </ul>
+    <${Cards} ctx=${ctx} kind="features" tag=${tag} look="unit" grid=${limit ? "grid row" : "grid"} cards=${cards} />
   `;
 }
 
-/** @param {{ctx: any, tag: string, name: string, series: any}} props one unit in the side panel */
-export function UnitDetail({ ctx, tag, name, series }) {
-  const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
-  const sheet = useSheet(record, record?.data.pictures);
-  const thumbnails = useSheet(record, record?.data.probe?.thumbnails);
-  const crops = useSheet(record, record?.data.crops);
+/**
+ * @param {{ctx: Ctx, tag: string, name: string, series: ShownSeries, record: TabRecord<FeaturesData>}} props one
+ *   unit in the side panel
+ */
+export function UnitDetail({ ctx, tag, name, series, record }) {
+  const sheet = useSheet(record, record.data.pictures);
+  const thumbnails = useSheet(record, record.data.probe?.thumbnails);
+  const crops = useSheet(record, record.data.crops);
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
-  if (error)
-    return html`
-      <${Message} kind="error">${error}<//>
-    `;
-  if (!record)
-    return html`
-      <${Message}>Loading …<//>
-    `;
   const units = record.data.units ?? [];
   const unit = units.find((candidate) => candidate.name === name);
   if (!unit)
@@ -124,8 +115,11 @@ export function UnitDetail({ ctx, tag, name, series }) {
     `;
   const { probe, class_names: names } = record.data;
   const place = units.indexOf(unit);
-  const neighbor = (by) => ctx.open("features", tag, units[(place + by + units.length) % units.length].name);
+  const neighbor = (/** @type {number} */ by) =>
+    ctx.open("features", tag, units[(place + by + units.length) % units.length].name);
   const examples = (unit.examples ?? []).filter((example) => example.probe < (probe?.thumbnails?.count ?? 0));
+  const cropped = examples.filter((example) => Number.isInteger(example.crop));
+  const id = (/** @type {number} */ index) => probe?.ids?.[index] ?? String(index);
   return html`
     <div class="panel-nav">
       <button class="button" onClick=${() => neighbor(-1)} aria-label="Previous unit">‹</button>
@@ -141,24 +135,14 @@ export function UnitDetail({ ctx, tag, name, series }) {
         <p class="note">This unit ${unit.status}: do not read meaning into its picture.</p>
       `
     }
-    <dl class="facts">
-      <div>
-        <dt>picture reaches</dt>
-        <dd>${number(unit.activation)}</dd>
-      </div>
-      <div>
-        <dt>probe’s maximum</dt>
-        <dd>${number(unit.probe_max)}</dd>
-      </div>
-      <div>
-        <dt>probe’s mean</dt>
-        <dd>${signed(unit.probe_mean)}</dd>
-      </div>
-      <div>
-        <dt>ratio</dt>
-        <dd>${gain(unit)}</dd>
-      </div>
-    </dl>
+    <${Facts}
+      facts=${[
+        ["picture reaches", number(unit.activation)],
+        ["probe’s maximum", number(unit.probe_max)],
+        ["probe’s mean", signed(unit.probe_mean)],
+        ["ratio", gainText(unit)],
+      ]}
+    />
     ${
       unit.histogram &&
       html`
@@ -167,55 +151,59 @@ export function UnitDetail({ ctx, tag, name, series }) {
         <p class="quiet">Bars: how strongly probe pictures excite it. Line: how strongly the picture above does.</p>
       `
     }
-    ${
-      examples.length > 0 &&
-      html`
-        <h3>Probe pictures that excite it most</h3>
-        <ul class="thumbs">
-          ${examples.map(
-            (example) => html`
-              <li title=${probe.ids?.[example.probe] ?? ""}>
-                <${Cell}
-                  sheet=${thumbnails}
-                  index=${example.probe}
-                  size=${84}
-                  label=${`Probe picture ${probe.ids?.[example.probe] ?? example.probe}`}
-                />
-                <span>
-                  <b>${number(example.activation)}</b>
-                  ${probe.labels ? ` ${className(names, probe.labels[example.probe])}` : ""}
-                </span>
-              </li>
-            `,
-          )}
-        </ul>
-      `
-    }
-    ${
-      examples.some((example) => Number.isInteger(example.crop)) &&
-      html`
-        <h3>The part of each that does</h3>
-        <ul class="thumbs">
-          ${examples.map(
-            (example) => html`
-              <li>
-                <${Cell}
-                  sheet=${crops}
-                  index=${example.crop}
-                  size=${84}
-                  label=${`Part of probe picture ${probe.ids?.[example.probe] ?? example.probe}`}
-                />
-              </li>
-            `,
-          )}
-        </ul>
-      `
-    }
+    <${Thumbnails}
+      title="Probe pictures that excite it most"
+      sheet=${thumbnails}
+      cells=${examples.map((example) => ({
+        index: example.probe,
+        title: probe?.ids?.[example.probe] ?? "",
+        label: `Probe picture ${id(example.probe)}`,
+        caption: html`
+          <b>${number(example.activation)}</b>
+          ${probe?.labels ? ` ${className(names, probe.labels[example.probe])}` : ""}
+        `,
+      }))}
+    />
+    <${Thumbnails}
+      title="The part of each that does"
+      sheet=${crops}
+      cells=${cropped.map((example) => ({
+        index: example.crop,
+        label: `Part of probe picture ${id(example.probe)}`,
+      }))}
+    />
     <${Film} ctx=${ctx} entries=${entries} unit=${unit} current=${record.step} />
   `;
 }
 
-/** @param {{ctx: any, entries: any[], unit: any, current: number}} props one unit over all steps */
+/**
+ * @param {{title: string, sheet: LoadedSheet|undefined,
+ *   cells: {index: number, label: string, title?: string, caption?: any}[]}} props some cells of a sheet under a
+ *   heading, if there are any
+ */
+function Thumbnails({ title, sheet, cells }) {
+  if (!cells.length) return null;
+  return html`
+    <h3>${title}</h3>
+    <ul class="thumbs">
+      ${cells.map(
+        (cell) => html`
+          <li title=${cell.title}>
+            <${Cell} sheet=${sheet} index=${cell.index} size=${84} label=${cell.label} />
+            ${
+              cell.caption &&
+              html`
+                <span>${cell.caption}</span>
+              `
+            }
+          </li>
+        `,
+      )}
+    </ul>
+  `;
+}
+
+/** @param {{ctx: Ctx, entries: Entry<FeaturesData>[], unit: Unit, current: number}} props one unit over all steps */
 function Film({ ctx, entries, unit, current }) {
   if (entries.length < 2) return null;
   const shown = thin(entries, FRAMES, (entry) => entry.step === current);
@@ -248,7 +236,7 @@ function Film({ ctx, entries, unit, current }) {
   `;
 }
 
-/** @param {{entry: any, unit: any, current: boolean, onPick: () => void}} props */
+/** @param {{entry: Entry<FeaturesData>, unit: Unit, current: boolean, onPick: () => void}} props */
 function FilmFrame({ entry, unit, current, onPick }) {
   const sheet = useSheet(entry, entry.data.pictures);
   const found = (entry.data.units ?? []).find((candidate) => isSame(candidate, unit));
@@ -275,7 +263,7 @@ function FilmFrame({ entry, unit, current, onPick }) {
  * @template T
  * @param {T[]} items @param {number} count @param {(item: T) => boolean} wanted @returns {T[]}
  */
-export function thin(items, count, wanted) {
+function thin(items, count, wanted) {
   if (items.length <= count) return items;
   const kept = new Set(
     Array.from({ length: count }, (_, index) => Math.round((index * (items.length - 1)) / (count - 1))),

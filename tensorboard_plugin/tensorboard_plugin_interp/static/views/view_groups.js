@@ -1,54 +1,55 @@
-/** Neurons that fire together: where they do, what they look for, and what they do to the decision. */
+/**
+ * Neurons that fire together: where they do, what they look for, and what they do to the decision.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { Entry, GroupsData, TabRecord } from "../records.js"
+ */
 import { html, useState } from "../vendor/preact-htm.js";
 import { Cell, GroupMap, groupStyle } from "../drawing/canvas.js";
 import { ShareChart } from "../drawing/charts.js";
+import { Direction, Swatch } from "../drawing/direction.js";
 import { className, number, percent, plural, whole } from "../format.js";
-import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
-import { Effects, Layer, Message, Meter, Outcome, Term, isRight } from "../drawing/parts.js";
+import { useSeries, useSheet } from "../model.js";
+import { Cards, Effects, Facts, Layers, Message, Outcome, Term, isRight } from "../drawing/parts.js";
 
+const LEAD =
+  "Neurons of one layer that fire together, found by factorizing its activations. The colors on the pictures show " +
+  "where each group fires; point at a group to see it alone.";
 const EFFECT =
   "The gradient of the logit times the group’s activation, summed over positions and averaged over the probe pictures.";
 
-/** @param {{ctx: any}} props */
+/** @param {{ctx: Ctx}} props */
 export function Groups({ ctx }) {
   return html`
-    <p class="lead">
-      Neurons of one layer that fire together, found by factorizing its activations. The colors on the pictures show
-      where each group fires; point at a group to see it alone.
-    </p>
-    ${ctx.series.groups.map(
-      (series) => html`
-        <${Layer}
-          key=${series.tag}
-          ctx=${ctx}
-          series=${series}
-          heading=${(record) => html`
-            <span class="quiet">
-              ${plural((record.data.groups ?? []).length, "group")} ·${" "}
-              <${Term} tip="How far the groups together are from the activations they stand for: 0 is exact.">
-                reconstruction error
-              <//>
-              ${` ${percent(record.data.error)}`}
-            </span>
-          `}
-        >
-          ${(record) => html`
-            <${Body} ctx=${ctx} series=${series} record=${record} />
-          `}
-        <//>
-      `,
-    )}
+    <${Layers}
+      ctx=${ctx}
+      kind="groups"
+      lead=${LEAD}
+      heading=${(/** @type {TabRecord<GroupsData>} */ record) => html`
+        <span class="quiet">
+          ${plural((record.data.groups ?? []).length, "group")} ·${" "}
+          <${Term} tip="How far the groups together are from the activations they stand for: 0 is exact.">
+            reconstruction error
+          <//>
+          ${` ${percent(record.data.error)}`}
+        </span>
+      `}
+    >
+      ${(/** @type {TabRecord} */ record, /** @type {ShownSeries} */ series) => html`
+        <${Body} ctx=${ctx} series=${series} record=${record} />
+      `}
+    <//>
   `;
 }
 
-/** @param {{ctx: any, series: any, record: any}} props */
+/** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<GroupsData>}} props */
 function Body({ ctx, series, record }) {
   const [pointed, setPointed] = useState(/** @type {number|null} */ (null));
   const [held, setHeld] = useState(/** @type {number|null} */ (null));
   const only = pointed ?? held;
   const icons = useSheet(record, record.data.icons);
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
-  const groups = record.data.groups ?? [];
+  const { groups = [], residual_effects: residual = {} } = record.data;
   const colors = groups.map((_, index) => groupStyle(index));
   const effects = groups.flatMap((group) => Object.values(group.effects ?? {}));
   const most = Math.max(...effects.map((value) => Math.abs(value ?? 0)), 1e-9);
@@ -98,27 +99,19 @@ function Body({ ctx, series, record }) {
                 onClick=${() => setHeld(held === index ? null : index)}
                 title=${held === index ? "Show all groups again" : "Keep showing this group alone"}
               >
-                ${
-                  group.icon !== null &&
-                  group.icon !== undefined &&
-                  html`
-                    <span class="group-icon">
-                      <${Cell} sheet=${icons} index=${group.icon} size=${72} label=${`What ${group.name} looks for`} />
-                    </span>
-                  `
-                }
-                <span class="group-main">
-                  <span class="group-name">
-                    <i class="swatch" style=${{ background: colors[index] }} />
-                    ${group.name}
-                    <b>${percent(group.share)}</b>
-                  </span>
-                  <${Meter}
-                    value=${group.share}
-                    most=${widest}
-                    color=${colors[index]}
-                    label=${`${percent(group.share)} of the layer's activation`}
-                  />
+                <${Direction}
+                  name=${group.name}
+                  sheet=${icons}
+                  picture=${group.icon}
+                  size=${72}
+                  color=${colors[index]}
+                  strength=${{
+                    value: group.share ?? 0,
+                    most: widest,
+                    text: percent(group.share),
+                    label: `${percent(group.share)} of the layer's activation`,
+                  }}
+                >
                   <span class="chips">
                     ${(group.channels ?? []).slice(0, 4).map(
                       (channel) => html`
@@ -126,18 +119,18 @@ function Body({ ctx, series, record }) {
                       `,
                     )}
                   </span>
-                </span>
+                <//>
               </button>
               <${Effects} effects=${strongest(group.effects)} most=${most} />
             </li>
           `,
         )}
         ${
-          Object.keys(record.data.residual_effects ?? {}).length > 0 &&
+          Object.keys(residual).length > 0 &&
           html`
             <li class="card group residual">
-              <span class="group-name">not explained by the groups</span>
-              <${Effects} effects=${strongest(record.data.residual_effects)} most=${most} />
+              <span class="direction-name">not explained by the groups</span>
+              <${Effects} effects=${strongest(residual)} most=${most} />
             </li>
           `
         }
@@ -146,7 +139,7 @@ function Body({ ctx, series, record }) {
   `;
 }
 
-/** @param {any} entry @param {string[]} names @returns {number[]} the share of each group at one step */
+/** @param {Entry<GroupsData>} entry @param {string[]} names @returns {number[]} the share of each group at one step */
 function sharesOf(entry, names) {
   return names.map((name) => entry.data.groups?.find((group) => group.name === name)?.share ?? 0);
 }
@@ -157,7 +150,7 @@ function strongest(effects) {
   return known.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 3);
 }
 
-/** @param {{ctx: any, tag: string, record: any, only: number|null, limit?: number}} props */
+/** @param {{ctx: Ctx, tag: string, record: TabRecord<GroupsData>, only: number|null, limit?: number}} props */
 export function Thumbnails({ ctx, tag, record, only, limit }) {
   const { probe, maps: sheet, groups = [], class_names: names } = record.data;
   const thumbnails = useSheet(record, probe?.thumbnails);
@@ -171,62 +164,47 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
     Math.floor(sheet.count / Math.max(1, groups.length)),
     limit ?? Infinity,
   );
+  const cards = Array.from({ length: count }, (_, index) => {
+    const id = probe.ids?.[index] ?? `picture ${index}`;
+    return {
+      name: String(index),
+      title: id,
+      label: `Enlarge ${id}`,
+      content: html`
+        <${GroupMap}
+          thumbnails=${thumbnails}
+          index=${index}
+          maps=${maps}
+          groups=${groups.length}
+          only=${only}
+          size=${140}
+          label=${`${id} with ${only === null ? "all groups" : groups[only]?.name}`}
+        />
+        ${
+          !limit &&
+          probe.predictions &&
+          html`
+            <${Outcome}
+              predicted=${className(names, probe.predictions[index])}
+              truth=${probe.labels ? className(names, probe.labels[index]) : null}
+              right=${isRight(probe, index)}
+            />
+          `
+        }
+      `,
+    };
+  });
+  const grid = limit ? "grid row maps" : "grid maps";
   return html`
-    <ul class=${limit ? "grid row maps" : "grid maps"}>
-      ${Array.from({ length: count }, (_, index) => {
-        const id = probe.ids?.[index] ?? `picture ${index}`;
-        const right = isRight(probe, index);
-        return html`
-          <li key=${index}>
-            <button
-              class="card map"
-              aria-pressed=${ctx.isOpen("groups", tag, String(index))}
-              onClick=${() => ctx.open("groups", tag, String(index))}
-              title=${id}
-              aria-label=${`Enlarge ${id}`}
-            >
-              <${GroupMap}
-                thumbnails=${thumbnails}
-                index=${index}
-                maps=${maps}
-                groups=${groups.length}
-                only=${only}
-                size=${140}
-                label=${`${id} with ${only === null ? "all groups" : groups[only]?.name}`}
-              />
-              ${
-                !limit &&
-                probe.predictions &&
-                html`
-                  <${Outcome}
-                    predicted=${className(names, probe.predictions[index])}
-                    truth=${probe.labels ? className(names, probe.labels[index]) : null}
-                    right=${right}
-                  />
-                `
-              }
-            </button>
-          </li>
-        `;
-      })}
-    </ul>
+    <${Cards} ctx=${ctx} kind="groups" tag=${tag} look="map" grid=${grid} cards=${cards} />
   `;
 }
 
-/** @param {{ctx: any, tag: string, name: string, series: any}} props one probe picture in the side panel */
-export function PictureDetail({ ctx, tag, name, series }) {
-  const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
-  const thumbnails = useSheet(record, record?.data.probe?.thumbnails);
-  const maps = useSheet(record, record?.data.maps);
-  if (error)
-    return html`
-      <${Message} kind="error">${error}<//>
-    `;
-  if (!record)
-    return html`
-      <${Message}>Loading …<//>
-    `;
-  const { probe, groups = [], class_names: names } = record.data;
+/** @param {{name: string, record: TabRecord<GroupsData>}} props one probe picture in the side panel */
+export function PictureDetail({ name, record }) {
+  const { probe, maps: sheet, groups = [], class_names: names } = record.data;
+  const thumbnails = useSheet(record, probe?.thumbnails);
+  const maps = useSheet(record, sheet);
   const index = Number(name);
   const common = { thumbnails, index, maps, groups: groups.length };
   return html`
@@ -240,34 +218,14 @@ export function PictureDetail({ ctx, tag, name, series }) {
         <figcaption>all groups</figcaption>
       </figure>
     </div>
-    <dl class="facts">
-      ${
-        probe?.labels &&
-        html`
-          <div>
-            <dt>truth</dt>
-            <dd>${className(names, probe.labels[index])}</dd>
-          </div>
-        `
-      }
-      ${
-        probe?.predictions &&
-        html`
-          <div>
-            <dt>prediction</dt>
-            <dd>${className(names, probe.predictions[index])}</dd>
-          </div>
-        `
-      }
-      <div>
-        <dt>layer</dt>
-        <dd>${record.layer}</dd>
-      </div>
-      <div>
-        <dt>step</dt>
-        <dd>${whole(record.step)}</dd>
-      </div>
-    </dl>
+    <${Facts}
+      facts=${[
+        probe?.labels && ["truth", className(names, probe.labels[index])],
+        probe?.predictions && ["prediction", className(names, probe.predictions[index])],
+        ["layer", record.layer],
+        ["step", whole(record.step)],
+      ]}
+    />
     <h3>Each group alone</h3>
     <ul class="thumbs large">
       ${groups.map(
@@ -275,7 +233,7 @@ export function PictureDetail({ ctx, tag, name, series }) {
           <li key=${group.name}>
             <${GroupMap} ...${common} only=${only} size=${112} label=${group.name} />
             <span>
-              <i class="swatch" style=${{ background: groupStyle(only) }} />
+              <${Swatch} color=${groupStyle(only)} />
               ${group.name}
             </span>
           </li>

@@ -1,4 +1,9 @@
-/** The first page: what the network has learned, in one look, with ways into the sections. */
+/**
+ * The first page: what the network has learned, in one look, with ways into the sections.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { ConceptTest, Group, Probe, Sheet, TabRecord } from "../records.js"
+ */
 import { html } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
@@ -10,7 +15,7 @@ import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Grid as UnitGrid } from "./view_features.js";
 import { Thumbnails } from "./view_groups.js";
 
-/** @param {{ctx: any}} props */
+/** @param {{ctx: Ctx}} props */
 export function Overview({ ctx }) {
   const { features, groups, attribution, concepts } = ctx.series;
   return html`
@@ -99,8 +104,8 @@ function Tile({ ctx, section, title, wide, full, children }) {
 }
 
 /**
- * @param {{ctx: any, series: any, whole?: boolean, children: (record: any) => any}} props one layer of a tile; several
- *   share a line if they fit
+ * @param {{ctx: Ctx, series: ShownSeries, whole?: boolean, children: (record: TabRecord) => any}} props one layer of a
+ *   tile; several share a line if they fit
  */
 function Row({ ctx, series, whole = false, children }) {
   const step = stepAt(series.steps, ctx.step);
@@ -127,7 +132,7 @@ function Row({ ctx, series, whole = false, children }) {
   `;
 }
 
-/** @param {{groups: any[]}} props all shares in one bar */
+/** @param {{groups: Group[]}} props all shares in one bar */
 function ShareBar({ groups }) {
   const all = groups.reduce((sum, group) => sum + (group.share ?? 0), 0);
   return html`
@@ -168,7 +173,7 @@ function ConceptHeadlines({ ctx, all }) {
     `;
   const tests = own?.data.tests ?? [];
   const [clearest] = contrastsOf(tests);
-  const row = (series.layer === layer && tests[test]) || tests.find((other) => other.contrast === clearest);
+  const row = (series.layer === layer && tests[test]) || tests.find((/** @type {ConceptTest} */ other) => other.contrast === clearest);
   const examples = finding?.claim === "finding" && own?.data.concepts?.[row?.concept]?.examples;
   return html`
     <div class="headline">
@@ -198,7 +203,7 @@ function ConceptHeadlines({ ctx, all }) {
           ctx=${ctx}
           record=${own}
           entries=${entries}
-          rows=${tests.filter((other) => other.target === row.target && other.contrast === row.contrast)}
+          rows=${tests.filter((/** @type {ConceptTest} */ other) => other.target === row.target && other.contrast === row.contrast)}
           height=${200}
         />
       `
@@ -206,7 +211,7 @@ function ConceptHeadlines({ ctx, all }) {
   `;
 }
 
-/** @param {{record: any, sheet: any, concept: string}} props a few pictures of a concept */
+/** @param {{record: TabRecord, sheet: Sheet, concept: string}} props a few pictures of a concept */
 function Examples({ record, sheet, concept }) {
   const loaded = useSheet(record, sheet);
   return html`
@@ -221,12 +226,13 @@ function Examples({ record, sheet, concept }) {
   `;
 }
 
-/** @param {{ctx: any}} props what the run is, and what looking at it costs */
+/** @param {{ctx: Ctx}} props what the run is, and what looking at it costs */
 function Facts({ ctx }) {
   const every = ["features", "groups", "attribution", "concepts"].flatMap((kind) => ctx.series[kind]);
   const first = ctx.series.groups[0] ?? ctx.series.attribution[0] ?? ctx.series.features[0] ?? every[0];
   const { record } = useRecord(ctx.store, ctx.run, first.tag, stepAt(first.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, first.tag, first.steps);
+  const epoch = record?.data.epoch;
   const layers = [...new Set(every.map((series) => series.layer))];
   const right = entries
     .map((entry) => ({ x: entry.step, y: shareRight(entry.data.probe) }))
@@ -239,7 +245,7 @@ function Facts({ ctx }) {
       </div>
       <div>
         <dt>step</dt>
-        <dd>${whole(ctx.step)}${Number.isFinite(record?.data.epoch) ? `, epoch ${record?.data.epoch + 1}` : ""}</dd>
+        <dd>${whole(ctx.step)}${typeof epoch === "number" ? `, epoch ${epoch + 1}` : ""}</dd>
       </div>
       <div>
         <dt>layers</dt>
@@ -282,19 +288,19 @@ function Facts({ ctx }) {
   `;
 }
 
-/** @param {any} probe @returns {number|null} percent of the probe pictures whose prediction is right */
+/** @param {Probe|null|undefined} probe @returns {number|null} percent of its pictures whose prediction is right */
 function shareRight(probe) {
   const known = (probe?.labels ?? []).map((_, index) => isRight(probe, index)).filter((x) => x !== null);
   return known.length ? (100 * known.filter(Boolean).length) / known.length : null;
 }
 
-/** @param {{ctx: any, every: any[]}} props the seconds of all records of this step that are known already */
+/** @param {{ctx: Ctx, every: ShownSeries[]}} props the seconds of all records of this step that are known already */
 function Cost({ ctx, every }) {
   const records = every.map(
     (series) => useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step)).record,
   );
-  const known = records.filter((record) => record?.step === ctx.step && Number.isFinite(record?.data.seconds));
-  const seconds = known.reduce((sum, record) => sum + record?.data.seconds, 0);
+  const known = records.flatMap((record) => (record?.step === ctx.step ? (record.data.seconds ?? []) : []));
+  const seconds = known.reduce((sum, one) => sum + one, 0);
   return html`
     <div>
       <dt>analysis took</dt>
