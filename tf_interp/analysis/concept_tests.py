@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tf_interp.analysis.part import THUMBNAIL, Album, Draft, Part, View
-from tf_interp.concepts import Concept, tcav
+from tf_interp.concepts import tcav
+from tf_interp.concepts.examples.concept import as_concept
 
 EXAMPLES = 12  # pictures of each concept that a record carries
 _EXPLORATORY = "tested at many steps without correction over steps: read the curves as exploratory"
@@ -54,11 +55,11 @@ class ConceptTests(Part):
             if not isinstance(value, Mapping):
                 raise TypeError(f"{argument} must be a dictionary name -> images, got {type(value).__name__}")
         self.concepts = {
-            str(name): _as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
+            str(name): as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
         }
-        self.random = None if random is None else _as_concept(random, "random images")
+        self.random = None if random is None else as_concept(random, "random images")
         self.paired = {
-            str(name): _as_concept(images, f"counterparts of concept {name!r}")
+            str(name): as_concept(images, f"counterparts of concept {name!r}")
             for name, images in (paired or {}).items()
         }
         if not isinstance(targets, Mapping):
@@ -142,7 +143,3 @@ class ConceptTests(Part):
                 raise ValueError(f"the probe has no picture of target {target!r}: pass targets={{{target!r}: images}}")
             found[view.classes.name(index)] = (view.classes.score(index), images)
         return found
-
-
-def _as_concept(images: Any, name: str) -> Concept:
-    return images if isinstance(images, Concept) else Concept.from_arrays(images, name=name)

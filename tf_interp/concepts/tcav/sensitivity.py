@@ -1,14 +1,15 @@
 """How targets change with layers: one backward pass for all layers and class targets."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import batches, pool
+from tf_interp.capture import pool
 from tf_interp.models import Model
+from tf_interp.models.batches import call_compiled, in_batches
 
 _FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
 
@@ -41,7 +42,7 @@ def sensitivities(
         layers: paths of layers.
         targets: `(class index or function outputs -> [N], images)`.
         pooling: "mean" over positions (all axes but the first and the last), or "flat".
-        batch_size: images at a time; the last batch is filled up, so that one compiled function serves all.
+        batch_size: images at a time.
 
     Returns:
         A `Sensitivity` per target, in order.
@@ -57,20 +58,15 @@ def sensitivities(
         score = first if callable(first) else None
         blocks = [targets[number][1] for number in job]
         sizes = [len(block) for block in blocks]
-        step = _sensitivity_step(model, tuple(layers), score, pooling, batch_size, blocks[0])
+        step = _sensitivity_step(model, tuple(layers), score, pooling)
         classes_of = [0 if callable(targets[number][0]) else targets[number][0] for number in job]
         indices = [np.full(size, index, np.int32) for size, index in zip(sizes, classes_of, strict=True)]
-        parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
-        hits = []
-        for (batch, wanted), used in batches([blocks, indices], batch_size, fill=True):
-            gradients, right = step(batch, wanted)
-            for layer, value in gradients.items():
-                parts[layer].append(value[:used])
-            hits.append(right.numpy()[:used])
-        joined = {layer: tf.split(tf.concat(values, 0), sizes) for layer, values in parts.items()}
-        correct = np.split(np.concatenate(hits), np.cumsum(sizes)[:-1])
+        parts = [*in_batches(model, "concept gradients", [blocks, indices], batch_size, step)]
+        ends = np.cumsum(sizes)[:-1]
+        joined = {layer: np.split(np.concatenate([part[0][layer] for part in parts]), ends) for layer in layers}
+        correct = np.split(np.concatenate([part[1] for part in parts]), ends)
         for place, number in enumerate(job):
-            own = {layer: joined[layer][place] for layer in layers}
+            own = {layer: tf.constant(joined[layer][place]) for layer in layers}
             found[number] = Sensitivity(own, None if _is_free(score) else float(correct[place].mean()))
     return [item for item in found if item is not None]
 
@@ -110,39 +106,30 @@ def _is_free(score: Callable | None) -> bool:
     return score is not None and score is not first_of_two
 
 
-def _sensitivity_step(
-    model: Model, layers: tuple[str, ...], score: Callable | None, pooling: str, batch_size: int, example: np.ndarray
-) -> Any:
+def _sensitivity_step(model: Model, layers: tuple[str, ...], score: Callable | None, pooling: str) -> Callable:
     """Return the compiled function `(images [b,...], class [b]) -> (layer -> [b,d], whether it is predicted [b])`."""
-    key = ("concepts.sensitivities", layers, score, pooling, batch_size, example.shape[1:], example.dtype.str)
 
-    def build() -> Any:
-        spec = tf.TensorSpec((batch_size, *example.shape[1:]), example.dtype)
+    def step(images, index):
+        with tf.GradientTape(persistent=True) as tape:
+            if images.dtype.is_floating:
+                tape.watch(images)
+            got = model.run(images, [*layers, "output"])
+            value = _score(got["output"], index, score)
+        scale = max(_scale(got[name]) for name in layers)
+        seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
+        gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
+        for name in [name for name, gradient in gradients.items() if gradient is None]:
+            # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
+            with tf.GradientTape() as own:
+                own.watch(got[name])
+                value = _score(model.run(images, ["output"], {name: got[name]})["output"], index, score)
+            gradients[name] = own.gradient(value, got[name], seed)
+            if gradients[name] is None:
+                raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
+        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
+        return pooled, _is_predicted(got["output"], index, value)
 
-        @tf.function(input_signature=[spec, tf.TensorSpec((batch_size,), tf.int32)], autograph=False)
-        def step(images, index):
-            with tf.GradientTape(persistent=True) as tape:
-                if images.dtype.is_floating:
-                    tape.watch(images)
-                got = model.run(images, [*layers, "output"])
-                value = _score(got["output"], index, score)
-            scale = max(_scale(got[name]) for name in layers)
-            seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
-            gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
-            for name in [name for name, gradient in gradients.items() if gradient is None]:
-                # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
-                with tf.GradientTape() as own:
-                    own.watch(got[name])
-                    value = _score(model.run(images, ["output"], {name: got[name]})["output"], index, score)
-                gradients[name] = own.gradient(value, got[name], seed)
-                if gradients[name] is None:
-                    raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
-            pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
-            return pooled, _is_predicted(got["output"], index, value)
-
-        return step
-
-    return model.cached(key, build)
+    return functools.partial(call_compiled, model, ("concepts.sensitivities", layers, score, pooling), step)
 
 
 def _is_predicted(output: tf.Tensor, index: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

@@ -81,6 +81,8 @@ class GraphModel(Model):
         self._outputs = {
             name: output if head is None else head for name, output, head in zip(names, outputs, heads, strict=True)
         }
+        if not self._any_batch:
+            self._fixed = _fixed_batch((self._specs or {}).values(), self._outputs["output"])
         self._check_fed(self._outputs, self._nodes_for(list(ends.values()), ()))
         self._layers = find_layers(self._graph, fed, outputs)
         self._scale = _first_scale(fed)
@@ -94,7 +96,7 @@ class GraphModel(Model):
     @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network."""
-        sizes = {spec.shape[0] for spec in (self._specs or {}).values()}
+        sizes = {spec.shape[0] for spec in (self._specs or {}).values()} if self._fixed is None else {self._fixed}
         fixed = [] if self._any_batch else [f"saved for a fixed number of images at a time: {sorted(sizes, key=str)}"]
         return super().notes + fixed
 
@@ -335,6 +337,14 @@ def _pictures(graph: tf.Graph) -> str:
 def _input_spec(tensor: tf.Tensor, any_batch: bool) -> tf.TensorSpec:
     shape = [None, *tensor.shape[1:]] if any_batch and tensor.shape.rank else tensor.shape
     return tf.TensorSpec(shape, tensor.dtype)
+
+
+def _fixed_batch(specs: Iterable[tf.TensorSpec], output: tf.Tensor) -> int | None:
+    """Return the only number of images that a graph takes; None if its inputs differ in it, or any number may do."""
+    sizes = {spec.shape[0] for spec in specs if spec.shape.rank} - {None}
+    if not sizes and output.shape.rank:
+        sizes = {output.shape[0]} - {None}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _survey(
