@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from tf_interp import open_model, read_activations
-from tf_interp.capture import batches
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +44,6 @@ def test_pooling_and_several_arrays_are_those_of_the_whole(model, batch_size):
     np.testing.assert_allclose(mean["output"], whole["output"], atol=1e-6)
     flat = read_activations(model, blocks, ["conv"], pooling="flat", batch_size=batch_size)["conv"]
     np.testing.assert_allclose(flat, whole["conv"].reshape(9, -1), atol=1e-6)
-
-
-def test_batches_go_over_several_arrays_as_one_and_are_filled_with_a_real_image():
-    blocks, labels = [np.arange(3.0)[:, None], np.arange(3.0, 8)[:, None]], [np.zeros(3, int), np.ones(5, int)]
-    got = list(batches([blocks, labels], 3, fill=True))
-    assert [batch[:, 0].tolist() for (batch, _), _ in got] == [[0, 1, 2], [3, 4, 5], [6, 7, 6]]
-    assert [label.tolist() for (_, label), _ in got] == [[0, 0, 0], [1, 1, 1], [1, 1, 1]]
-    assert [used for _, used in got] == [3, 3, 2]
-    open_end = list(batches([blocks], 5, fill=False))
-    assert [batch[:, 0].tolist() for (batch,), _ in open_end] == [[0, 1, 2, 3, 4], [5, 6, 7]]
 
 
 def test_a_short_last_batch_compiles_nothing_new(model):

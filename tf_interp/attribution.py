@@ -1,16 +1,17 @@
 """`attribute`: what pushed a decision, by pixel, position, channel, or along any `Directions`."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.directions import Directions, to_positions
-from tf_interp.images import check_images
 from tf_interp.models import Model, Target
+from tf_interp.models.batches import call_compiled, count_rows, in_batches, take_inputs
 from tf_interp.models.targets import weigh
+from tf_interp.probe import Probe
 
 METHODS = ("gradient", "gradient_x_input", "integrated_gradients")
 Asked = int | str | Target | Sequence[int | str | Target] | Callable[[tf.Tensor], tf.Tensor]
@@ -60,7 +61,7 @@ class Attribution:
 
 def attribute(
     model: Model,
-    images: np.ndarray,
+    images: Probe | np.ndarray | Mapping[str, np.ndarray],
     target: Asked,
     *,
     layer: str | None = None,
@@ -89,20 +90,22 @@ def attribute(
 
     Args:
         model: the network.
-        images: float32 [N,H,W,C] in [0,1].
+        images: a probe, or float32 [N,H,W,C] in [0,1]; for a network with several inputs a dict of arrays [N,...], and
+            then a layer is needed.
         target: the score: a class index or class name (its logit; see `Model.target`), a sequence of one of these per
             image, or a callable from logits [n,classes] to scores [n], e.g. `lambda y: y[:, 3] - y[:, 5]`, which is
-            called for n images at a time.
+            called for n images at a time, and must not mix them.
         layer: name of a layer, None for the input.
         along: directions in that layer, which may then be left out.
         method: one of `METHODS`.
         steps: points on the path of "integrated_gradients".
-        batch_size: images at a time.
+        batch_size: images at a time; changes nothing but memory and speed.
 
     Returns:
         The attribution.
 
     Raises:
+        TypeError: if the model was not opened.
         ValueError: if a layer, class or method does not exist, or shapes do not match; if the score does not depend on
             the layer at all, or a gradient is not finite.
 
@@ -122,48 +125,51 @@ def attribute(
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
     if steps < 1 or batch_size < 1:
         raise ValueError(f"steps and batch_size must be at least 1, got {steps} and {batch_size}")
-    array = check_images(images)
+    array = take_inputs(model, images, "attribute")
+    count = count_rows(array)
     path = _resolve_layer(model, layer, along)
-    wanted = _resolve_target(model, target, len(array))
+    if path is None and isinstance(array, Mapping):
+        raise ValueError(f"the network has {len(array)} inputs, {list(array)}: name a layer to attribute the score to")
+    wanted = _resolve_target(model, target, count)
     split = None if along is None else _split(model, along, array, method)
     integrated = method == "integrated_gradients"
     parts = [(step + 0.5) / steps for step in range(steps)] if integrated else [1.0]
     where = "the input" if path is None else f"layer {path!r}"
-    size = min(batch_size, 1 << (len(array) - 1).bit_length())  # few sizes, so that little is compiled
-    values, scores, totals = [], [], []
-    silent = 0
-    for start in range(0, len(array), size):
-        rows = np.minimum(np.arange(start, start + size), len(array) - 1)  # the last batch is filled up
-        count = min(size, len(array) - start)
-        batch, sought = tf.constant(array[rows]), wanted.of(rows)
+
+    def work(batch: Any, rows: np.ndarray) -> tuple:
+        batch, sought = tf.nest.map_structure(tf.constant, batch), wanted.of(rows)
         point = batch if path is None else tf.cast(model.run(batch, [path])[path], tf.float32)
         gradient = tf.zeros_like(point)
         for part in parts:
-            logits, slope = _gradient(model, path, batch, point * part, sought, count, where)
+            logits, slope = _gradient(model, path, batch, point * part, sought, where)
             gradient += slope / len(parts)
         logits = _logits(model, sought.output, path, batch, point) if integrated else logits
-        scores.append(sought.score(logits[:count]))
         point, gradient = to_positions(point), to_positions(gradient)
         effect = gradient if method == "gradient" else point * gradient
         if not bool(tf.reduce_all(tf.math.is_finite(effect))):
             raise ValueError(f"the attribution to {where} holds NaN or infinite values: has the training diverged?")
-        silent += int(tf.math.count_nonzero(tf.reduce_all(gradient[:count] == 0, axis=(1, 2, 3))))
-        totals.append(tf.reduce_sum(effect, axis=(1, 2, 3))[:count])
-        values.append((effect if split is None else split(point, gradient, rows))[:count])
-    joined, total = np.concatenate(values), np.concatenate(totals)
+        return (
+            effect if split is None else split(point, gradient, rows),
+            sought.score(logits),
+            tf.reduce_sum(effect, axis=(1, 2, 3)),
+            tf.reduce_all(gradient == 0, axis=(1, 2, 3)),
+        )
+
+    found = in_batches(model, "attribution", [array, np.arange(count)], batch_size, work)
+    joined, scores, total, silent = (np.concatenate(items) for items in zip(*found, strict=True))
     note = (
-        f"the gradient at {where} is zero for {silent} of {len(array)} images: a dead or saturated unit lies between "
+        f"the gradient at {where} is zero for {silent.sum()} of {count} images: a dead or saturated unit lies between "
         "it and the score"
     )
     return Attribution(
         joined,
         path,
         method,
-        np.concatenate(scores),
+        scores,
         total,
         None if along is None or method == "gradient" else total - joined.sum(-1),
         None if along is None else tuple(along.names),
-        (*wanted.notes, *((note,) if silent else ())),
+        (*wanted.notes, *((note,) if silent.any() else ())),
     )
 
 
@@ -193,8 +199,8 @@ class _Scores:
         return self if self.function else dataclasses.replace(self, weights=self.weights[rows])
 
     def score(self, logits: tf.Tensor) -> tf.Tensor:
-        """Return the scores [n] of the first n images from their logits [n,K]."""
-        return self.function.score(logits) if self.function else weigh(logits, self.weights[: len(logits)])
+        """Return the scores [n] of logits [n,K]."""
+        return self.function.score(logits) if self.function else weigh(logits, self.weights)
 
 
 def _resolve_target(model: Model, target: Any, count: int) -> _Scores:
@@ -216,7 +222,7 @@ def _resolve_target(model: Model, target: Any, count: int) -> _Scores:
     return _Scores(found[0].output, None, np.broadcast_to(weights, (count, weights.shape[1])), notes)
 
 
-def _logits(model: Model, output: str, path: str | None, images: tf.Tensor, point: tf.Tensor) -> tf.Tensor:
+def _logits(model: Model, output: str, path: str | None, images: Any, point: tf.Tensor) -> tf.Tensor:
     """Return the logits for an activation `point` of a layer on images, or for `point` as the images."""
     if path is None:
         return model.run(point, [output])[output]
@@ -226,10 +232,9 @@ def _logits(model: Model, output: str, path: str | None, images: tf.Tensor, poin
 def _gradient(
     model: Model,
     path: str | None,
-    images: tf.Tensor,
+    images: Any,
     point: tf.Tensor,
     target: _Scores,
-    count: int,
     where: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the logits for an activation `point`, and the score's gradient there.
@@ -240,7 +245,7 @@ def _gradient(
         logits = _logits(model, target.output, path, images, point)
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            score = target.score(logits[:count])
+            score = target.score(logits)
         weights = tape.gradient(score, logits)
         if weights is None:
             raise ValueError("the callable target does not depend on the logits, or not in a way that has a gradient")
@@ -253,12 +258,8 @@ def _gradient(
             logits = _logits(model, target.output, path, images, point)
         return logits, tape.gradient(logits, point, tf.reshape(weights, tf.shape(logits)))
 
-    arguments = images, point, weights
-    compiled = model.cached(
-        ("attribution", target.output, path, *(tuple(item.shape) for item in arguments)),
-        lambda: tf.function(differentiate, autograph=False).get_concrete_function(*arguments),
-    )
-    logits, gradient = compiled(*arguments)
+    key = ("attribution", target.output, path)
+    logits, gradient = call_compiled(model, key, differentiate, images, point, weights)
     if gradient is None:
         raise ValueError(
             f"the score does not depend on {where}, or only through operations without a gradient (rounding, argmax, "
@@ -267,7 +268,7 @@ def _gradient(
     return logits, gradient
 
 
-def _split(model: Model, along: Directions, images: np.ndarray, method: str) -> Callable:
+def _split(model: Model, along: Directions, images: Any, method: str) -> Callable:
     """Return a function from activation, gradient and rows of the images to their attribution along directions."""
     vectors = along.vectors
     channels = model.layers[model.resolve(along.layer)][-1]

@@ -127,8 +127,6 @@ class InterpCallback(keras.callbacks.Callback):
         if self._analysis is None or getattr(self._analysis.model, "model", None) is not self.model:
             options: dict[str, Any] = {"class_names": self.class_names, "head": self.head, "output": self.output}
             model = open_model(self.model, preprocess=self.preprocess, **options)
-            if model.input_shape is None:  # a subclassed model does not say what it takes: a first run does
-                model.run(self.probe.images[:1], ["output"])
             self._analysis = Analysis(model, self.probe, self.layers, self.parts, repeated=True)
         self._epoch = None
         self._offset = 0

@@ -1,33 +1,21 @@
 """Activations of many images, in batches: read them whole, or as one row for each image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.models import Model
+from tf_interp.models.batches import call_compiled, check_model, in_batches, learn, take_dict
+from tf_interp.probe import Probe
 
 POOLINGS = ("mean", "flat")
 
 
-def check_model(model: Any, caller: str) -> None:
-    """Raise a TypeError that says what to do, if a network was not opened.
-
-    Args:
-        model: what the caller was given.
-        caller: name of the public function.
-
-    Raises:
-        TypeError: if it is no `Model`.
-    """
-    if not isinstance(model, Model):
-        raise TypeError(f"{caller} needs a Model, got {type(model).__name__}: wrap it with open_model(...) first")
-
-
 def read_activations(
     model: Model,
-    images: np.ndarray | Sequence[np.ndarray],
+    images: Probe | np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray],
     layers: Sequence[str],
     *,
     pooling: str | None = None,
@@ -37,7 +25,8 @@ def read_activations(
 
     Args:
         model: the network.
-        images: float32 [N,H,W,C] in [0,1], or several such arrays, which are read as if they were one.
+        images: a probe; float32 [N,H,W,C] in [0,1], or a list of such arrays, which are read as if they were one; for a
+            network with several inputs a dict of arrays [N,...].
         layers: layer names; "output" is the logits.
         pooling: None leaves activations as they are; "mean" averages over positions (all axes but the first and the
             last), "flat" puts each image's numbers in one row.
@@ -48,7 +37,7 @@ def read_activations(
 
     Raises:
         TypeError: if the model was not opened.
-        ValueError: if a layer name does not exist or is ambiguous.
+        ValueError: if a layer name does not exist or is ambiguous, or a layer does not have one row for each image.
 
     Example:
         >>> import keras
@@ -67,7 +56,7 @@ def read_activations(
 
 def stream_activations(
     model: Model,
-    images: np.ndarray | Sequence[np.ndarray],
+    images: Probe | np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray],
     layers: Sequence[str],
     *,
     pooling: str | None = None,
@@ -85,29 +74,25 @@ def stream_activations(
     Yields:
         Name -> float32 array [batch,...].
     """
-    blocks = list(images) if isinstance(images, list | tuple) else [np.asarray(images)]
-    if model.input_shape is None:
-        model.run(blocks[0][:1], ["output"])  # a network that was never called learns from it what its layers are
+    taken: Any = images
+    if isinstance(images, Probe):
+        taken = images.images
+    elif isinstance(images, Mapping):
+        taken = take_dict(images)
+    else:
+        taken = list(images) if isinstance(images, list | tuple) else np.asarray(images)
+    learn(model, taken)
     paths = {name: model.resolve(name) for name in layers}
-    read = _reader(model, tuple(dict.fromkeys(paths.values())), pooling, blocks[0], batch_size)
-    for (batch,), used in batches([blocks], batch_size, fill=not model.takes_any_batch):
-        got = {path: value.numpy()[:used] for path, value in read(batch).items()}
+    wanted = list(dict.fromkeys(paths.values()))
+
+    def read(batch: Any) -> dict[str, tf.Tensor]:
+        return {path: pool(value, pooling) for path, value in model.run(batch, wanted).items()}
+
+    def work(batch: Any) -> Any:
+        return call_compiled(model, ("capture", *wanted, pooling), read, batch)
+
+    for got in in_batches(model, "reading activations", [taken], batch_size, work):
         yield {name: got[path] for name, path in paths.items()}
-
-
-def _reader(model: Model, paths: tuple[str, ...], pooling: str | None, example: np.ndarray, batch_size: int) -> Any:
-    """Return the compiled function `images [b,...] -> (path -> float32 [b,...])`; one serves all short last batches."""
-    count = None if model.takes_any_batch else batch_size
-    key = ("capture", paths, pooling, count, example.shape[1:], example.dtype.str)
-
-    def build() -> Any:
-        @tf.function(input_signature=[tf.TensorSpec((count, *example.shape[1:]), example.dtype)], autograph=False)
-        def read(images):
-            return {path: pool(value, pooling) for path, value in model.run(images, list(paths)).items()}
-
-        return read
-
-    return model.cached(key, build)
 
 
 def pool(value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean) -> tf.Tensor:
@@ -129,36 +114,3 @@ def pool(value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean) ->
     if pooling == "flat":
         return tf.reshape(value, (tf.shape(value)[0], -1))
     return reduce(value, axis=list(range(1, value.shape.rank - 1)))
-
-
-def batches(
-    columns: Sequence[Sequence[np.ndarray]], size: int, *, fill: bool
-) -> Iterator[tuple[tuple[np.ndarray, ...], int]]:
-    """Yield batches over several arrays as if they were one.
-
-    Args:
-        columns: one or more lists of arrays [n_i,...]; the lists agree in all n_i (images and their labels, say).
-        size: images in a batch.
-        fill: whether the last batch is filled up, with copies of its first image: a made-up image could give NaN.
-
-    Yields:
-        `(one batch [size,...] for each column, how many of its images are real)`.
-
-    Example:
-        >>> [used for _, used in batches([[np.zeros((3, 2)), np.zeros((2, 2))]], 4, fill=True)]
-        [4, 1]
-    """
-    ends = np.cumsum([0] + [len(block) for block in columns[0]])
-    for start in range(0, int(ends[-1]), size):
-        stop = min(start + size, int(ends[-1]))
-        batch = []
-        for blocks in columns:
-            cuts = [
-                block[max(start - first, 0) : stop - first]
-                for block, first in zip(blocks, ends[:-1], strict=True)
-                if start < first + len(block) and stop > first
-            ]
-            if fill and stop - start < size:
-                cuts.append(np.repeat(cuts[0][:1], size - (stop - start), 0))
-            batch.append(cuts[0] if len(cuts) == 1 else np.concatenate(cuts))
-        yield tuple(batch), stop - start

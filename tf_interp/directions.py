@@ -63,11 +63,11 @@ class Directions:
         vectors = np.eye(count, dtype=np.float32)[list(channels)]
         return cls(layer, vectors, [f"channel {int(channel)}" for channel in channels], "channels")
 
-    def weights_for(self, images: np.ndarray) -> np.ndarray | None:
+    def weights_for(self, images: Any) -> np.ndarray | None:
         """Return how strongly each direction is present at each position of these images, where that is known.
 
         Args:
-            images: float32 [N,H,W,C] in [0,1].
+            images: float32 [N,H,W,C] in [0,1], or a dict of arrays [N,...].
 
         Returns:
             float32 array [N,h,w,K], or None: only neuron groups know it, for the images that they were found on.

@@ -6,7 +6,7 @@ An image batch is plain float32 [N,H,W,C] in [0,1], everywhere. Only a model's `
 import hashlib
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -226,16 +226,18 @@ def make_sheet(
     }
 
 
-def digest_images(images: np.ndarray) -> list[str]:
+def digest_images(images: np.ndarray | Mapping[str, np.ndarray]) -> list[str]:
     """Return a short hash of each picture, to name it and to find duplicates.
 
     Args:
-        images: float32 [N,H,W,C].
+        images: float32 [N,H,W,C]; or a dict of arrays [N,...], whose rows belong together.
 
     Returns:
         N hexadecimal strings of 12 characters.
     """
-    return [hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=6).hexdigest() for image in images]
+    columns = [images[name] for name in sorted(images)] if isinstance(images, Mapping) else [images]
+    rows = (b"".join(np.ascontiguousarray(item).tobytes() for item in row) for row in zip(*columns, strict=True))
+    return [hashlib.blake2b(row, digest_size=6).hexdigest() for row in rows]
 
 
 def check_labels(labels: Any, count: int, class_names: Sequence[str] | None) -> np.ndarray | None:

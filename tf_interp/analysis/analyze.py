@@ -8,6 +8,7 @@ from typing import Any
 from tf_interp.analysis.labels import align_labels
 from tf_interp.analysis.part import Part, View
 from tf_interp.models import Model
+from tf_interp.models.batches import check_model, learn
 from tf_interp.probe import Probe
 from tf_interp.records import Record
 
@@ -23,13 +24,14 @@ class Analysis:
         repeated: whether it will be run at several steps.
 
     Raises:
-        TypeError: if a part is not a `Part`.
+        TypeError: if the model was not opened, or a part is not a `Part`.
         ValueError: if a layer does not exist, the probe does not fit the model, or a part's settings are wrong.
     """
 
     def __init__(
         self, model: Model, probe: Probe, layers: Sequence[str], parts: Sequence[Part], *, repeated: bool = False
     ) -> None:
+        check_model(model, "an analysis")
         if isinstance(layers, str):
             raise TypeError(f"layers must be a list of layer names, got the string {layers!r}: write [{layers!r}]")
         if not isinstance(probe, Probe):
@@ -46,6 +48,7 @@ class Analysis:
             raise ValueError(f"an analysis needs at least one layer and one part, got {list(layers)} and {list(parts)}")
         self.model = model
         _check_size(model, probe)
+        learn(model, probe.images)
         self.layers = list(dict.fromkeys(model.resolve(name) for name in layers))
         for layer in self.layers:
             if layer.startswith("output") or not model.layers[layer]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tf_interp.analysis.part import THUMBNAIL, Album, Draft, Part, View
-from tf_interp.concepts import Concept, ConceptTest, tcav
+from tf_interp.concepts import ConceptTest, tcav
+from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.concepts.result.explain import describe_correction
 
 EXAMPLES = 12  # pictures of each concept that a record carries
@@ -56,11 +57,11 @@ class ConceptTests(Part):
             if not isinstance(value, Mapping):
                 raise TypeError(f"{argument} must be a dictionary name -> images, got {type(value).__name__}")
         self.concepts = {
-            str(name): _as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
+            str(name): as_concept(images, f"images of concept {name!r}") for name, images in concepts.items()
         }
-        self.random = None if random is None else _as_concept(random, "random images")
+        self.random = None if random is None else as_concept(random, "random images")
         self.paired = {
-            str(name): _as_concept(images, f"counterparts of concept {name!r}")
+            str(name): as_concept(images, f"counterparts of concept {name!r}")
             for name, images in (paired or {}).items()
         }
         if not isinstance(targets, Mapping):
@@ -159,7 +160,3 @@ def _make_headline(result: ConceptTest) -> dict[str, Any]:
     layers = [row["layer"] for row in result.rows[: 0 if number is None else number + 1]]
     place = {"layer": layers[-1], "test": layers.count(layers[-1]) - 1} if layers else {"layer": None, "test": None}
     return place | {"finding": dataclasses.asdict(finding)}
-
-
-def _as_concept(images: Any, name: str) -> Concept:
-    return images if isinstance(images, Concept) else Concept.from_arrays(images, name=name)

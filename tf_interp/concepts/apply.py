@@ -1,13 +1,15 @@
 """Use concept vectors on any images: sort by them, see where they are, take them away."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tf_interp.capture import batches, check_model, read_activations, stream_activations
-from tf_interp.concepts.examples.concept import Concept
+from tf_interp.capture import read_activations, stream_activations
+from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
+from tf_interp.models.batches import check_model, in_batches, learn, take_dict
 
 
 def concept_scores(model: Model, images: Any, directions: Directions, *, batch_size: int = 32) -> np.ndarray:
@@ -15,7 +17,7 @@ def concept_scores(model: Model, images: Any, directions: Directions, *, batch_s
 
     Args:
         model: the network.
-        images: float [N,H,W,C] in [0,1].
+        images: a probe, concept or float [N,H,W,C] in [0,1]; for several inputs a dict of arrays [N,...].
         directions: K concept vectors of one layer.
         batch_size: images at a time.
 
@@ -35,8 +37,8 @@ def concept_scores(model: Model, images: Any, directions: Directions, *, batch_s
         (2, 4)
     """
     check_model(model, "concept_scores")
+    array = _take_images(model, images)
     path, units = _fitting(model, directions)
-    array = _take_images(images)
     pooled = read_activations(model, array, [path], pooling="mean", batch_size=batch_size)[path]
     return pooled @ units.T / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
 
@@ -46,7 +48,7 @@ def sort_by_concept(model: Model, images: Any, directions: Directions, *, batch_
 
     Args:
         model: the network.
-        images: float [N,H,W,C] in [0,1].
+        images: a probe, concept or float [N,H,W,C] in [0,1]; for several inputs a dict of arrays [N,...].
         directions: K concept vectors of one layer.
         batch_size: images at a time.
 
@@ -73,7 +75,7 @@ def concept_maps(model: Model, images: Any, directions: Directions, *, batch_siz
 
     Args:
         model: the network.
-        images: float [N,H,W,C] in [0,1].
+        images: a probe, concept or float [N,H,W,C] in [0,1]; for several inputs a dict of arrays [N,...].
         directions: K concept vectors of one layer with positions.
         batch_size: images at a time.
 
@@ -93,12 +95,13 @@ def concept_maps(model: Model, images: Any, directions: Directions, *, batch_siz
         (2, 6, 6, 4)
     """
     check_model(model, "concept_maps")
+    array = _take_images(model, images)
     path, units = _fitting(model, directions)
     if len(model.layers[path]) < 2:
         raise ValueError(
             f"layer {path!r} has shape {model.layers[path]}, so there are no positions to show a concept at"
         )
-    parts = stream_activations(model, _take_images(images), [path], batch_size=batch_size)
+    parts = stream_activations(model, array, [path], batch_size=batch_size)
     return np.concatenate([part[path] @ units.T for part in parts])
 
 
@@ -109,7 +112,7 @@ def ablate_concepts(
 
     Args:
         model: the network.
-        images: float [N,H,W,C] in [0,1].
+        images: a probe, concept or float [N,H,W,C] in [0,1]; for several inputs a dict of arrays [N,...].
         directions: K concept vectors of one layer.
         baseline: images whose mean activation gives the level of "without"; None takes level 0.
         batch_size: images at a time.
@@ -129,28 +132,33 @@ def ablate_concepts(
         [(2, 5), (2, 4, 5)]
     """
     check_model(model, "ablate_concepts")
+    array = _take_images(model, images)
     path, units = _fitting(model, directions)
     levels = np.zeros(len(units), np.float32)
     if baseline is not None:
-        pooled = read_activations(
-            model, _take_images(baseline, "baseline images"), [path], pooling="mean", batch_size=batch_size
-        )
+        others = _take_images(model, baseline, "baseline images")
+        pooled = read_activations(model, others, [path], pooling="mean", batch_size=batch_size)
         levels = pooled[path].mean(0) @ units.T
-    before, after = [], []
-    for (batch,), used in batches([[_take_images(images)]], batch_size, fill=not model.takes_any_batch):
+
+    def work(batch: Any) -> tuple:
         got = {name: value.numpy() for name, value in model.run(batch, [path, "output"]).items()}
         activation, without = got[path].astype(np.float32), []
         for unit, level in zip(units, levels, strict=True):
             changed = activation - ((activation @ unit)[..., None] - level) * unit
-            given = {path: changed.astype(got[path].dtype)}
-            without.append(model.run(batch, ["output"], given)["output"].numpy()[:used])
-        before.append(got["output"][:used])
-        after.append(np.stack(without, 1))
+            without.append(model.run(batch, ["output"], {path: changed.astype(got[path].dtype)})["output"].numpy())
+        return got["output"], np.stack(without, 1)
+
+    before, after = zip(*in_batches(model, "concept ablation", [array], batch_size, work), strict=True)
     return np.concatenate(before), np.concatenate(after)
 
 
-def _take_images(images: Any, name: str = "images") -> np.ndarray:
-    return (images if isinstance(images, Concept) else Concept.from_arrays(images, name=name)).images
+def _take_images(model: Model, images: Any, name: str = "images") -> Any:
+    if isinstance(images, Mapping):
+        taken = take_dict(images)
+    else:
+        taken = as_concept(images, name).images
+    learn(model, taken)
+    return taken
 
 
 def _fitting(model: Model, directions: Directions) -> tuple[str, np.ndarray]:

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import check_model
-from tf_interp.concepts.examples.concept import Concept
+from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
+from tf_interp.models.batches import check_model
 
 SCHEMA = 1
 MAX_BYTES = 256 * 2**20  # a larger file of vectors is a mistake or an attack
@@ -104,8 +104,7 @@ def _describe(model: Model, examples: Mapping[str, Any] | None) -> dict[str, Any
     if examples is not None:
         found = {}
         for name, value in examples.items():
-            concept = value if isinstance(value, Concept) else Concept.from_arrays(value)
-            found[str(name)] = hashlib.blake2b(" ".join(concept.digests).encode(), digest_size=8).hexdigest()
+            found[str(name)] = hashlib.blake2b(" ".join(as_concept(value).digests).encode(), digest_size=8).hexdigest()
     return {"weights": model.digest(), "preprocess": _describe_preprocess(model), "examples": found}
 
 

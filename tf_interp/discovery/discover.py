@@ -9,14 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.attribution import attribute
-from tf_interp.capture import check_model, read_activations
+from tf_interp.capture import read_activations
 from tf_interp.directions import to_positions
 from tf_interp.discovery.found_concepts import MINIMUM, FoundConcepts
 from tf_interp.discovery.importance import total_indices
 from tf_interp.groups import Groups
 from tf_interp.groups.nmf import nmf
-from tf_interp.images import check_images, digest_images
+from tf_interp.images import digest_images
 from tf_interp.models import Model
+from tf_interp.models.batches import take_inputs
 from tf_interp.probe import Probe
 
 IMPORTANCE = ("sobol", "gradient")
@@ -69,6 +70,7 @@ def find_concepts(
         The concepts, the most important first; empty directions are left out.
 
     Raises:
+        TypeError: if the model was not opened.
         ValueError: if the layer or target does not exist, a number is out of range, the layer is silent, or too few
             pictures remain without duplicates.
 
@@ -82,11 +84,12 @@ def find_concepts(
         Automatic Concept-based Explanations (ACE), 2019; Jansen, Analysis of variance designs for model output, 1999.
         Unlike CRAFT, what the factorization leaves over stays in place, so that the unfaded picture is the real one.
     """
-    check_model(model, "find_concepts")
+    pictures = take_inputs(model, images, "find_concepts")
+    if isinstance(pictures, dict):
+        raise ValueError(f"find_concepts cuts pictures into crops, so it needs one array of them, got {list(pictures)}")
     path = model.resolve(layer)
     _check_options(path, k, crops, held_out, importance, designs, batch_size, seed)
     score = model.target(target)
-    pictures = images.images if isinstance(images, Probe) else check_images(images)
     _, first = np.unique(digest_images(pictures), return_index=True)
     notes = [f"{len(pictures) - len(first)} duplicates were left out"] if len(first) < len(pictures) else []
     pictures = pictures[np.sort(first)]

@@ -1,10 +1,14 @@
 """How much a decision hangs on each of several directions: total Sobol indices."""
 
+import functools
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.groups import Groups
 from tf_interp.models import Model, Target
+from tf_interp.models.batches import in_batches
 
 
 def total_indices(
@@ -44,17 +48,27 @@ def total_indices(
     for number, (image, whole) in enumerate(zip(images, activations, strict=True)):
         masks = _masks(len(groups), designs, np.random.default_rng((seed, 2, number)))
         parts = groups.weights[number].reshape(-1, len(groups))
-        scores = []
-        for start in range(0, len(masks), batch_size):
-            faded = 1 - masks[start : start + batch_size]
-            taken = ((faded[:, None] * parts) @ groups.vectors).reshape(-1, *whole.shape)
-            same = tf.broadcast_to(image, (len(faded), *image.shape))
-            logits = model.run(same, [target.output], {groups.layer: whole - taken})[target.output]
-            scores.append(np.asarray(target.score(logits), np.float64))
+        run = functools.partial(_fade, model, image, whole, parts, groups, target)
+        scores = [np.float64(part) for part in in_batches(model, "importance", [masks], batch_size, run)]
         values = np.concatenate(scores).reshape(-1, designs)  # both designs, then the first with each column exchanged
         moved += ((values[0] - values[2:]) ** 2).mean(1) / 2
         spread += values[:2].var()
     return moved / (spread or 1)
+
+
+def _fade(
+    model: Model,
+    image: np.ndarray,
+    whole: np.ndarray,
+    parts: np.ndarray,
+    groups: Groups,
+    target: Target,
+    masks: np.ndarray,
+) -> Any:
+    """Return the score of one image in each run, [n]; `masks` [n,K] say how much of each group is left."""
+    taken = (((1 - masks)[:, None] * parts) @ groups.vectors).reshape(-1, *whole.shape)
+    same = tf.broadcast_to(image, (len(masks), *image.shape))
+    return target.score(model.run(same, [target.output], {groups.layer: whole - taken})[target.output])
 
 
 def _masks(k: int, designs: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.capture import read_activations
 from tf_interp.directions import Directions, to_positions
 from tf_interp.groups.nmf import nmf
-from tf_interp.images import check_images, digest_images
+from tf_interp.images import digest_images
 from tf_interp.models import Model
+from tf_interp.models.batches import take_inputs
 from tf_interp.probe import Probe
 
 
@@ -34,7 +37,7 @@ class Groups(Directions):
     ids: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
-    def weights_for(self, images: np.ndarray) -> np.ndarray | None:
+    def weights_for(self, images: Any) -> np.ndarray | None:
         """Return the groups' weights [N,h,w,K] on images that they were found on, else None."""
         rows = {name: row for row, name in enumerate(self.ids)}
         found = [rows.get(name) for name in digest_images(images)]
@@ -53,7 +56,7 @@ class Groups(Directions):
 
 def find_groups(
     model: Model,
-    images: Probe | np.ndarray,
+    images: Probe | np.ndarray | Mapping[str, np.ndarray],
     layer: str,
     k: int,
     *,
@@ -70,7 +73,7 @@ def find_groups(
 
     Args:
         model: the network.
-        images: a probe, or float32 [N,H,W,C] in [0,1].
+        images: a probe, or float32 [N,H,W,C] in [0,1]; for a network with several inputs a dict of arrays [N,...].
         layer: name of the layer; a dense layer [N,C] counts as one position, a sequence [N,T,C] as one row of them.
         k: number of groups, at most the number of channels and of positions.
         seed: of the random start.
@@ -83,6 +86,7 @@ def find_groups(
         The groups; on a layer that is silent on all images they are empty, and a note says so.
 
     Raises:
+        TypeError: if the model was not opened.
         ValueError: if the layer does not exist, `k` or `init` does not fit it, or its activations are not finite.
 
     Example:
@@ -95,6 +99,7 @@ def find_groups(
     Source:
         Olah et al., The Building Blocks of Interpretability, 2018, "Making Things Human-Scale".
     """
+    array = take_inputs(model, images, "find_groups")
     path = model.resolve(layer)
     channels = model.layers[path][-1] if model.layers[path] else None
     if not isinstance(k, numbers.Integral) or k < 1 or (channels is not None and k > channels):
@@ -102,8 +107,7 @@ def find_groups(
     if isinstance(init, Directions) and init.layer != path:
         raise ValueError(f"groups of layer {init.layer!r} cannot start those of layer {path!r}")
     start = init.vectors if isinstance(init, Directions) else init
-    array = images.images if isinstance(images, Probe) else check_images(images)
-    activations = _activations(model, array, path, batch_size)
+    activations = tf.constant(to_positions(read_activations(model, array, [path], batch_size=batch_size)[path]))
     shape = activations.shape
     broken = int(tf.math.count_nonzero(~tf.math.is_finite(activations)))
     if broken:
@@ -144,9 +148,3 @@ def _notes(path: str, names: Sequence[str], shares: np.ndarray, negative: float)
     elif empty:
         notes.append(f"{', '.join(empty)}: empty, the activations of {path} have fewer parts than that")
     return notes
-
-
-def _activations(model: Model, images: np.ndarray, path: str, batch_size: int) -> tf.Tensor:
-    """Return the layer's activations on all images as a float32 tensor [N,h,w,C] on the device."""
-    batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
-    return to_positions(tf.concat([tf.cast(model.run(batch, [path])[path], tf.float32) for batch in batches], axis=0))

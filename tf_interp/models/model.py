@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf_interp.models.heads import KINDS, Head, did_you_mean, list_heads
 from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
 from tf_interp.models.logits import End
+from tf_interp.models.pieces import run_in_pieces
 from tf_interp.models.targets import Target, resolve_target
 
 Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
@@ -69,6 +70,7 @@ class Model:
         self._lock = threading.RLock()
         self._specs: dict[str, tf.TensorSpec] | None = None  # name -> what the network takes; None if not known yet
         self._any_batch = True  # whether the network can be built for a number of images that is not known yet
+        self._fixed: int | None = None  # the only number of images that it can be built for, if there is one
 
     @property
     def layers(self) -> dict[str, tuple]:
@@ -213,11 +215,16 @@ class Model:
     def takes_any_batch(self) -> bool:
         """Whether one compiled function can serve any number of images, given as a `TensorSpec` of [None,H,W,C].
 
-        Nearly all networks do. If not, compile for the number at hand; a SavedModel may even be fixed to one number,
-        then `notes` says so.
+        Nearly all do. If not, compile for the number at hand; see `fixed_batch` too.
         """
         _ = self.layers  # that is found out with them
         return self._any_batch
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only number of images that the network takes, or None; `run` takes any other known one in pieces."""
+        _ = self.layers  # likewise
+        return self._fixed
 
     @property
     def folded(self) -> "Model":
@@ -311,7 +318,9 @@ class Model:
         if weights is None:
             with tf.init_scope():
                 weights = self.folded_weights(wanted)
-        if not tf.executing_eagerly():
+        if self._fixed is not None and any(v.shape[:1] != [self._fixed] for v in tf.nest.flatten((images, values))):
+            got = run_in_pieces(lambda x, some: self.run(x, wanted, some, weights), self._fixed, images, values)
+        elif not tf.executing_eagerly():
             got = self._build(images, wanted, values, weights)
         elif tf.config.functions_run_eagerly():
             raise ValueError(

@@ -17,6 +17,16 @@ from tf_interp.probe import Probe
 GREY = 0.5  # what is put around a region that is not a rectangle
 
 
+def as_concept(images: Any, name: str = "concept images") -> "Concept":
+    """Return what somebody gives as a concept: that, or arrays or a `Probe` as one.
+
+    Args:
+        images: a `Concept`, or what `Concept.from_arrays` takes.
+        name: how the caller calls them, for messages.
+    """
+    return images if isinstance(images, Concept) else Concept.from_arrays(images, name=name)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Concept:
     """Examples of one idea, of the random pool, or of a class.

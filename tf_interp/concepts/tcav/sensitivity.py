@@ -1,14 +1,15 @@
 """How targets change with layers: one backward pass for all layers and class targets."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import batches, pool
+from tf_interp.capture import pool
 from tf_interp.models import Model, Target
+from tf_interp.models.batches import call_compiled, in_batches
 from tf_interp.models.targets import weigh
 
 _FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
@@ -38,7 +39,7 @@ def sensitivities(
         layers: paths of layers.
         targets: `(target, images)`.
         pooling: "mean" over positions (all axes but the first and the last), or "flat".
-        batch_size: images at a time; the last batch is filled up, so that one compiled function serves all.
+        batch_size: images at a time.
 
     Returns:
         A `Sensitivity` per target, in order.
@@ -51,24 +52,19 @@ def sensitivities(
         first = targets[job[0]][0]
         blocks = [targets[number][1] for number in job]
         sizes = [len(block) for block in blocks]
-        step = _sensitivity_step(model, tuple(layers), first, pooling, batch_size, blocks[0])
+        step = _sensitivity_step(model, tuple(layers), first, pooling)
         if first.function is None:
             rows = [np.tile(targets[number][0].weights, (size, 1)) for number, size in zip(job, sizes, strict=True)]
         else:
             rows = [np.zeros((size, 1), np.float32) for size in sizes]
-        parts: dict[str, list[tf.Tensor]] = {layer: [] for layer in layers}
-        outputs = []
-        for (batch, weights), used in batches([blocks, rows], batch_size, fill=True):
-            gradients, output = step(batch, weights)
-            for layer, value in gradients.items():
-                parts[layer].append(value[:used])
-            outputs.append(output.numpy()[:used])
-        joined = {layer: tf.split(tf.concat(values, 0), sizes) for layer, values in parts.items()}
-        given = np.split(np.concatenate(outputs), np.cumsum(sizes)[:-1])
+        parts = [*in_batches(model, "concept gradients", [blocks, rows], batch_size, step)]
+        ends = np.cumsum(sizes)[:-1]
+        joined = {layer: np.split(np.concatenate([part[0][layer] for part in parts]), ends) for layer in layers}
+        outputs = np.split(np.concatenate([part[1] for part in parts]), ends)
         for place, number in enumerate(job):
-            decided = targets[number][0].decided(given[place])
+            decided = targets[number][0].decided(outputs[place])
             share = None if decided is None else float(decided.mean())
-            found[number] = Sensitivity({layer: joined[layer][place] for layer in layers}, share)
+            found[number] = Sensitivity({layer: tf.constant(joined[layer][place]) for layer in layers}, share)
     return [found[number] for number in range(len(targets))]
 
 
@@ -100,44 +96,34 @@ def goes_otherwise(concept: tf.Tensor, contrast: tf.Tensor, target: Target, disp
     return displacement is not None and bool(moved.mean() * displacement < 0 and abs(moved.mean()) > 3 * error)
 
 
-def _sensitivity_step(
-    model: Model, layers: tuple[str, ...], target: Target, pooling: str, batch_size: int, example: np.ndarray
-) -> Any:
+def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, pooling: str) -> Callable:
     """Return the compiled function `(images [b,...], weights [b,K]) -> (layer -> [b,d], output [b,K])`."""
-    form = target.output, target.function, pooling, batch_size, example.shape[1:], example.dtype.str
-    key = ("concepts.sensitivities", layers, *form)
 
-    def build() -> Any:
-        spec = tf.TensorSpec((batch_size, *example.shape[1:]), example.dtype)
-        width = 1 if target.function else len(target.weights)
+    def score(output, weights):
+        return weigh(output, weights) if target.function is None else target.score(output)
 
-        def score(output, weights):
-            return weigh(output, weights) if target.function is None else target.score(output)
+    def step(images, weights):
+        with tf.GradientTape(persistent=True) as tape:
+            if images.dtype.is_floating:
+                tape.watch(images)
+            got = model.run(images, [*layers, target.output])
+            value = score(got[target.output], weights)
+        scale = max(_scale(got[name]) for name in layers)
+        seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
+        gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
+        for name in [name for name, gradient in gradients.items() if gradient is None]:
+            # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
+            with tf.GradientTape() as own:
+                own.watch(got[name])
+                value = score(model.run(images, [target.output], {name: got[name]})[target.output], weights)
+            gradients[name] = own.gradient(value, got[name], seed)
+            if gradients[name] is None:
+                raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
+        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
+        return pooled, got[target.output]
 
-        @tf.function(input_signature=[spec, tf.TensorSpec((batch_size, width), tf.float32)], autograph=False)
-        def step(images, weights):
-            with tf.GradientTape(persistent=True) as tape:
-                if images.dtype.is_floating:
-                    tape.watch(images)
-                got = model.run(images, [*layers, target.output])
-                value = score(got[target.output], weights)
-            scale = max(_scale(got[name]) for name in layers)
-            seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
-            gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
-            for name in [name for name, gradient in gradients.items() if gradient is None]:
-                # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
-                with tf.GradientTape() as own:
-                    own.watch(got[name])
-                    value = score(model.run(images, [target.output], {name: got[name]})[target.output], weights)
-                gradients[name] = own.gradient(value, got[name], seed)
-                if gradients[name] is None:
-                    raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
-            pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
-            return pooled, got[target.output]
-
-        return step
-
-    return model.cached(key, build)
+    key = ("concepts.sensitivities", layers, target.output, target.function, pooling)
+    return functools.partial(call_compiled, model, key, step)
 
 
 def _scale(activation: tf.Tensor) -> float:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import check_model, read_activations
+from tf_interp.capture import read_activations
+from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.concepts.examples.sets import Sets, gather_sets
 from tf_interp.concepts.result.flags import Circumstances, raise_flags
 from tf_interp.concepts.result.result import ConceptTest, correct_rows
@@ -20,6 +21,7 @@ from tf_interp.concepts.tcav.kim2018 import NOTE, run_reference
 from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
 from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sensitivities
 from tf_interp.models import Model
+from tf_interp.models.batches import check_model, learn
 
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
 _ESTIMATOR_NULLS = 19
@@ -103,6 +105,9 @@ def tcav(
     check_model(model, "tcav")
     if not isinstance(layers, str | list | tuple):
         raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
+    if model.input_shape is None and isinstance(concepts, Mapping) and concepts:
+        name, first = next(iter(concepts.items()))
+        learn(model, as_concept(first, f"concept {name!r}").images)
     names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name) for name in names))
     asked = Asked(

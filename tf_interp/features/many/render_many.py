@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import check_model
 from tf_interp.directions import Directions
 from tf_interp.features.many.unit_cache import RenderedUnit, UnitCache, round_pictures
 from tf_interp.features.objectives.algebra import Objective, as_objective
@@ -19,6 +18,7 @@ from tf_interp.features.objectives.rewards import from_directions
 from tf_interp.features.renderer.progress import progress_bar
 from tf_interp.features.renderer.render import render
 from tf_interp.features.renderer.settings import check_numbers, check_objective, check_settings
+from tf_interp.models.batches import check_model
 from tf_interp.models.model import Model
 
 Batch = Sequence[int]

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import check_model
 from tf_interp.features.objectives.rewards import deepdream, dot_compare
 from tf_interp.features.renderer.render import render
 from tf_interp.features.renderer.rendering import Rendering
 from tf_interp.features.renderer.settings import has_alpha, read_input_shape, to_sides
 from tf_interp.images import check_images
+from tf_interp.models.batches import check_model, learn
 from tf_interp.models.model import Model
 
 
@@ -46,6 +46,7 @@ def caricature(
     Source: Lucid, `recipes.caricature`; Mahendran & Vedaldi, "Understanding deep image representations by inverting
     them" (2015).
     """
+    check_model(model, "caricature")
     real = fit_picture(model, image, size, alpha=has_alpha(options))
     names = [layers] if isinstance(layers, str) else list(layers)
     return render(model, [dot_compare(name, real, cossim_pow) for name in names], size=real.shape[:2], **options)
@@ -79,6 +80,7 @@ def dream(
 
     Source: Mordvintsev et al., "Inceptionism: Going Deeper into Neural Networks" (2015).
     """
+    check_model(model, "dream")
     start = fit_picture(model, image, size, alpha=has_alpha(options))
     return render(model, deepdream(layer), init=start[None], size=start.shape[:2], steps=steps, **options)
 
@@ -103,11 +105,11 @@ def fit_picture(
         ValueError: if it is not one picture in [0,1], or has other channels than the network takes.
     """
     array = np.asarray(image)
-    check_model(model, "this recipe")
     sides = None if size is None else to_sides(size)
     pictures = check_images(array[None] if array.ndim in (2, 3) else array, name)
     if len(pictures) != 1:
         raise ValueError(f"{name} must be one picture [h,w,C], got {len(pictures)} of them")
+    learn(model, pictures)
     shape, channels = read_input_shape(model), pictures.shape[3]
     taken = shape[2] or channels
     made = channels < taken and model.preprocess is not None  # by preprocessing, such as color from grey

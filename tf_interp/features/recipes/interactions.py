@@ -10,6 +10,7 @@ from tf_interp.features.recipes.units import interpolate
 from tf_interp.features.renderer.render import render
 from tf_interp.features.renderer.rendering import Rendering, gather
 from tf_interp.features.renderer.settings import list_objectives
+from tf_interp.models.batches import check_model
 from tf_interp.models.model import Model
 
 
@@ -46,6 +47,7 @@ def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any)
     Source: Olah et al., "Feature Visualization" (2017), "Interaction between Neurons"; Lucid's
     neuron_interaction_grids notebook.
     """
+    check_model(model, "interaction")
     first, second = as_objective(a), as_objective(b)
     between = interpolate(model, first, second, count=count, **options)
     if between.stopped:  # by Ctrl-C: give what there is
@@ -86,6 +88,7 @@ def interaction_grid(model: Model, units: Any, **options: Any) -> Rendering:
 
     Source: as for `interaction`.
     """
+    check_model(model, "interaction_grid")
     objectives = list_objectives(units)
     if len(objectives) < 2:
         raise ValueError(f"units act together: give two or more, got {len(objectives)}")

@@ -11,6 +11,7 @@ from tf_interp.features.recipes.from_pictures import fit_picture
 from tf_interp.features.renderer.render import render
 from tf_interp.features.renderer.rendering import Rendering
 from tf_interp.features.renderer.settings import has_alpha
+from tf_interp.models.batches import check_model
 from tf_interp.models.model import Model
 
 
@@ -53,6 +54,7 @@ def transfer_style(
 
     Source: Gatys et al., "A Neural Algorithm of Artistic Style" (2015); Lucid's style transfer notebook.
     """
+    check_model(model, "transfer_style")
     names = (style_layers,) if isinstance(style_layers, str) else tuple(style_layers)
     if not names:
         raise ValueError("style_layers is empty: name at least one layer")

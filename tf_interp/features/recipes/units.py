@@ -13,6 +13,7 @@ from tf_interp.features.objectives.penalties import diversity
 from tf_interp.features.param import Param, Shared
 from tf_interp.features.renderer.render import render
 from tf_interp.features.renderer.rendering import Rendering
+from tf_interp.models.batches import check_model
 from tf_interp.models.model import Model
 
 
@@ -39,6 +40,7 @@ def positive_negative(model: Model, layer: str, channels: int | Sequence[int], *
     Source: Olah et al., "Feature Visualization" (2017), positive and negative examples; Lucid,
     `recipes.feature_visualization`.
     """
+    check_model(model, "positive_negative")
     wanted = [channels] if isinstance(channels, int | np.integer) else list(channels)
     units = [channel_objective(layer, index) for index in wanted]
     return render(model, [item for unit in units for item in (unit, -unit)], **options)
@@ -81,6 +83,7 @@ def facets(
 
     Source: Olah et al., "Feature Visualization" (2017), "Diversity".
     """
+    check_model(model, "facets")
     if count < 2:
         raise ValueError(f"facets differ from each other: count must be 2 or more, got {count}")
     likeness = diversity(layer if along is None else along)
@@ -118,6 +121,7 @@ def interpolate(
     Source: Mordvintsev et al., "Differentiable Image Parameterizations" (2018), "Aligned Feature Visualization
     Interpolation".
     """
+    check_model(model, "interpolate")
     if count < 2:
         raise ValueError(f"an interpolation has two ends: count must be 2 or more, got {count}")
     a, b = as_objective(first), as_objective(second)

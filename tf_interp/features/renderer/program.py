@@ -211,7 +211,8 @@ class Program:
         """Run the compiled step; `draw` is what `_step` takes of it."""
         variables, handles, slots, values = canvas.arguments()
         exact, free = (draw, handles, slots), (variables, values, *(() if silent is None else (silent,)))
-        name = "step" if silent is None else "redirected", len(variables[0]) == 1
+        number = len(variables[0])
+        name = "step" if silent is None else "redirected", number if self._is_exact(number) else None
         with self._lock:
             compiled, weights = self._compile(name, canvas.weights, exact, free)
         return compiled(weights, *exact, *free)
@@ -238,9 +239,12 @@ class Program:
         return compiled
 
     def _free(self, x: Any) -> tf.TensorSpec:
-        # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time
         exact = tf.TensorSpec.from_tensor(x)
-        return exact if self.param.shared or len(x) == 1 else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
+        return exact if self._is_exact(len(x)) else tf.TensorSpec((None, *x.shape[1:]), x.dtype)
+
+    def _is_exact(self, number: int) -> bool:
+        # a single picture is compiled for itself: where the number is known, a step takes a twentieth less time
+        return self.param.shared or number == 1 or not self.model.takes_any_batch
 
     def _step(
         self, weights: Weights, draw: tuple, handles: list, slots: list, variables: list, values: list, *silent: Any

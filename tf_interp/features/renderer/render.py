@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.capture import check_model
 from tf_interp.features.objectives.algebra import Objective
 from tf_interp.features.param import Fourier, Param
 from tf_interp.features.renderer import silent_units
@@ -28,6 +28,7 @@ from tf_interp.features.renderer.settings import (
 )
 from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
 from tf_interp.images import check_images
+from tf_interp.models.batches import check_model, in_parts
 from tf_interp.models.model import Model
 
 _KEPT = 32  # compiled programs kept per model
@@ -207,21 +208,31 @@ class _Job:
             raise ValueError(
                 f"{kind} pictures share variables: give objectives of one structure, got {len(members)} of them"
             )
-        size = len(objectives) if self.param.shared else max(1, batch_size // self.count)
-        batches = [group[i : i + size] for group in members.values() for i in range(0, len(group), size)]
+        pictures = batch_size if self.model.fixed_batch is None else self.model.fixed_batch
+        size = len(objectives) if self.param.shared else max(1, pictures // self.count)
+        purpose = f"rendering at {self.seen[0]} x {self.seen[1]}"
         parts: list[Rendering] = []
         where: dict[int, tuple[int, int]] = {}
-        with progress_bar(progress, self.steps * len(batches), "steps") as self.tick:
-            for batch in batches:
-                rows = self._rows(batch)
-                where.update({row: (len(parts), position) for position, row in enumerate(rows)})
-                own = [objectives[index] for index in batch]
-                try:
-                    part = None if self.interrupted else self._render_batch(own, state.rows(rows))
-                except KeyboardInterrupt:  # while something was compiled
-                    self.interrupted, part = True, None
-                parts.append(self._leave(own, state.rows(rows)) if part is None else part)
+        total = sum(-(-len(group) // size) for group in members.values())
+        with progress_bar(progress, self.steps * total, "steps") as self.tick:
+            for group in members.values():
+                draw = functools.partial(self._render_some, objectives, state, group)
+                drawn = [draw(0, size)] if self.param.shared else in_parts(self.model, purpose, len(group), size, draw)
+                for rows, part in drawn:
+                    where.update({row: (len(parts), position) for position, row in enumerate(rows)})
+                    parts.append(part)
         return gather(parts, [where[row] for row in range(len(where))])
+
+    def _render_some(
+        self, objectives: list[Objective], state: State, group: list[int], start: int, stop: int, *_: int
+    ) -> tuple[np.ndarray, Rendering]:
+        """Return which pictures belong to some objectives of a group, and these pictures."""
+        rows, own = self._rows(group[start:stop]), [objectives[index] for index in group[start:stop]]
+        try:
+            part = None if self.interrupted else self._render_batch(own, state.rows(rows))
+        except KeyboardInterrupt:  # while something was compiled
+            self.interrupted, part = True, None
+        return rows, self._leave(own, state.rows(rows)) if part is None else part
 
     def _leave(self, objectives: list[Objective], state: State) -> Rendering:
         """Return what stands for pictures that were not begun: where they would have started."""

@@ -18,6 +18,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_interp.models.pieces import rows_of, split_joined
+
 STEPS = 16  # steps with redirected gradients, after which to look whether a picture is still silent
 LIMIT = 64  # steps after which a picture without any gradient is left alone
 
@@ -66,15 +68,18 @@ def any_signed(layers: Iterable[Any]) -> bool:
     Args:
         layers: tensors.
     """
-    return any(_end(tensor).type in _SIGNED for tensor in layers)
+    return any(end.type in _SIGNED for tensor in layers for end in _ends(tensor))
 
 
-def _end(tensor: Any) -> Any:
-    """Return the operation that a layer ends in."""
+def _ends(tensor: Any) -> list[Any]:
+    """Return the operation that a layer ends in; several, where the network was run in pieces."""
+    parts = split_joined(tensor)
+    if parts[0] is not tensor:
+        return [end for part in parts for end in _ends(part)]
     operation = tensor.op
-    while operation.type in _PASSING or (operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is None):
-        operation = operation.inputs[0].op
-    return operation
+    if operation.type in _PASSING or (operation.type == "IdentityN" and find_gate(operation.inputs[0].op) is None):
+        return _ends(operation.inputs[0])
+    return [operation]
 
 
 def find_gates(layers: Iterable[Any]) -> list[Any]:
@@ -83,12 +88,8 @@ def find_gates(layers: Iterable[Any]) -> list[Any]:
     Args:
         layers: tensors.
     """
-    ends = []
-    for tensor in layers:
-        operation = _end(tensor)
-        if operation.type == "IdentityN" or find_gate(operation) is not None:
-            ends.append(operation)
-    return ends
+    ends = [end for tensor in layers for end in _ends(tensor)]
+    return [end for end in ends if end.type == "IdentityN" or find_gate(end) is not None]
 
 
 def find_gate(operation: Any) -> tuple[int, Any] | None:
@@ -131,7 +132,7 @@ def _is_gate(tensor: Any, x: Any) -> bool:
 def _redirected_relu(operation: Any, gradient: Any) -> Any:
     x = operation.inputs[0]
     plain = tf.where(x > 0, gradient, 0)
-    return _choose(plain, tf.where((x < 0) & (gradient > 0), tf.zeros_like(gradient), gradient))
+    return _choose(operation, plain, tf.where((x < 0) & (gradient > 0), tf.zeros_like(gradient), gradient))
 
 
 @tf.RegisterGradient("TfInterpRedirectedRelu6")
@@ -139,7 +140,7 @@ def _redirected_relu6(operation: Any, gradient: Any) -> Any:
     x = operation.inputs[0]
     plain = tf.where((x > 0) & (x < 6), gradient, 0)
     away = ((x < 0) & (gradient > 0)) | ((x > 6) & (gradient < 0))
-    return _choose(plain, tf.where(away, tf.zeros_like(gradient), gradient))
+    return _choose(operation, plain, tf.where(away, tf.zeros_like(gradient), gradient))
 
 
 @tf.RegisterGradient("TfInterpRedirectedMul")
@@ -148,7 +149,7 @@ def _redirected_mul(operation: Any, gradient: Any) -> list[Any]:
     factors, (side, x) = list(operation.inputs), find_gate(operation) or (0, operation.inputs[0])
     copies = [tf.identity(factor) for factor in factors]
     plain = tf.gradients(tf.multiply(*copies), copies, gradient)
-    stuck = _is_stuck(tf.gradients(tf.multiply(*factors), x)[0], gradient)
+    stuck = _is_stuck(operation, tf.gradients(tf.multiply(*factors), x)[0], gradient)
     scale = 1.0 if factors[side] is x else tf.gradients(factors[side], x)[0]
     plain[side] = tf.where(stuck, gradient / scale, plain[side])
     plain[1 - side] = tf.where(stuck, tf.zeros_like(gradient), plain[1 - side])
@@ -159,26 +160,27 @@ def _redirected_mul(operation: Any, gradient: Any) -> list[Any]:
 def _redirected_silu(operation: Any, gradient: Any, *others: Any) -> list[Any]:
     product, x = operation.inputs[0].op, operation.inputs[1]
     slope = tf.gradients(tf.multiply(*product.inputs), x)[0]
-    redirected = tf.where(_is_stuck(slope, gradient), gradient, slope * gradient)
+    redirected = tf.where(_is_stuck(operation, slope, gradient), gradient, slope * gradient)
     return [redirected if item is x else None for item in operation.inputs]
 
 
-def _is_stuck(slope: Any, gradient: Any) -> Any:
+def _is_stuck(operation: Any, slope: Any, gradient: Any) -> Any:
     """Return where a silent picture wants more of something that falls, if it does so wherever it wants more."""
     falling = (gradient >= 0) | (slope <= 0)
-    stuck = _rows(gradient) & tf.reduce_all(falling, range(1, len(gradient.shape)))
+    stuck = _rows(operation, gradient) & tf.reduce_all(falling, range(1, len(gradient.shape)))
     return tf.reshape(stuck, [-1] + [1] * (len(gradient.shape) - 1)) & (gradient < 0)
 
 
-def _choose(plain: Any, redirected: Any) -> Any:
+def _choose(operation: Any, plain: Any, redirected: Any) -> Any:
     """Return, picture by picture, the plain gradient unless the picture is silent and all of it is zero."""
     axes = range(1, len(plain.shape))
     if axes:
-        chosen = _rows(plain) & tf.reduce_all(plain == 0, axes)
+        chosen = _rows(operation, plain) & tf.reduce_all(plain == 0, axes)
         return tf.where(tf.reshape(chosen, [-1, *[1] * len(axes)]), redirected, plain)
     return plain
 
 
-def _rows(gradient: Any) -> Any:
+def _rows(operation: Any, gradient: Any) -> Any:
     """Return which rows belong to a silent picture; under TimeDistributed it has several, one after the other."""
-    return tf.repeat(_current.silent, tf.shape(gradient)[0] // tf.shape(_current.silent)[0])
+    silent = rows_of(operation, _current.silent)
+    return tf.repeat(silent, tf.shape(gradient)[0] // tf.shape(silent)[0])

@@ -275,6 +275,9 @@ class KerasModel(Model):
                 f"{self.name!r} was never called, so its layers are not known yet: open_model(model, input=(height, "
                 "width, channels)), or call run(images, [...]) once"
             )
+        with tf.init_scope():
+            self._fixed = self._find_fixed()
+        self._any_batch = self._fixed is None
         wiring = read_wiring(self.model)
         if wiring is not None and wiring.fits([tuple(spec.shape[1:]) for spec in self._specs.values()]):
             self._wiring = wiring
@@ -282,7 +285,7 @@ class KerasModel(Model):
             return name_calls(self.model, {}, calls, lambda tensor: True, output)
         with tf.init_scope():  # we may be inside somebody's tf.function
             try:
-                return self._trace_layers(None)
+                return self._trace_layers(self._fixed)
             except Exception as error:  # whatever a user's layer raises
                 try:
                     found = self._trace_layers(1)
@@ -294,6 +297,17 @@ class KerasModel(Model):
                 self._any_batch = False
                 return found
 
+    def _find_fixed(self) -> int | None:
+        """Return the number of images that the inputs name, if the network's outputs do not follow another one."""
+        sizes = {tensor.shape[0] for tensor in getattr(self.model, "inputs", None) or []} - {None}
+        if len(sizes) != 1:
+            return None
+        try:
+            outputs = keras.tree.flatten(self._trace(None, [], lambda layer, call: call())[1])
+        except Exception:  # whatever a user's layer raises
+            return sizes.pop()
+        return None if all(tensor.shape[0] is None for tensor in outputs) else sizes.pop()
+
     def _find_grouped(self) -> list[Any]:
         found = self._functions.get("layers")  # not yet while they are being listed
         layers = [layer for _, layer in walk(self.model, "")] if found is None else found.grouped
@@ -303,7 +317,8 @@ class KerasModel(Model):
         """Return how each output ends, which only a trace shows."""
         names = self._found.outputs  # finds out first for how many images the model can be built
         with tf.init_scope():
-            graph, outputs = self._trace(None if self._any_batch else 1, [], lambda layer, call: call())
+            batch = None if self._any_batch else self._fixed or 1
+            graph, outputs = self._trace(batch, [], lambda layer, call: call())
         with graph.as_default():
             ends = [describe_end(output, find_logits(output)) for output in keras.tree.flatten(outputs)]
         return dict(zip(names, ends, strict=True))

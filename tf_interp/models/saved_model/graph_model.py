@@ -90,6 +90,8 @@ class GraphModel(Model):
         self._roots = {
             name: {root.op.name for root in found.roots} for name, found in zip(names, logits, strict=True) if found
         }
+        if not self._any_batch:
+            self._fixed = _fixed_batch((self._specs or {}).values(), self._outputs["output"])
         self._check_fed(self._outputs, self._nodes_for(list(ends.values()), ()))
         self._scale = _first_scale(fed)
 
@@ -102,7 +104,7 @@ class GraphModel(Model):
     @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network."""
-        sizes = {spec.shape[0] for spec in (self._specs or {}).values()}
+        sizes = {spec.shape[0] for spec in (self._specs or {}).values()} if self._fixed is None else {self._fixed}
         fixed = [] if self._any_batch else [f"saved for a fixed number of images at a time: {sorted(sizes, key=str)}"]
         return super().notes + fixed
 
@@ -344,6 +346,14 @@ def _pictures(graph: tf.Graph) -> str:
 def _input_spec(tensor: tf.Tensor, any_batch: bool) -> tf.TensorSpec:
     shape = [None, *tensor.shape[1:]] if any_batch and tensor.shape.rank else tensor.shape
     return tf.TensorSpec(shape, tensor.dtype)
+
+
+def _fixed_batch(specs: Iterable[tf.TensorSpec], output: tf.Tensor) -> int | None:
+    """Return the only number of images that a graph takes; None if its inputs differ in it, or any number may do."""
+    sizes = {spec.shape[0] for spec in specs if spec.shape.rank} - {None}
+    if not sizes and output.shape.rank:
+        sizes = {output.shape[0]} - {None}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _survey(
