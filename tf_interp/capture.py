@@ -88,7 +88,7 @@ def stream_activations(
     blocks = list(images) if isinstance(images, list | tuple) else [np.asarray(images)]
     if model.input_shape is None:
         model.run(blocks[0][:1], ["output"])  # a network that was never called learns from it what its layers are
-    paths = {name: model.resolve(name) for name in layers}
+    paths = {name: model.resolve(name, channels=pooling == "mean") for name in layers}
     read = _reader(model, tuple(dict.fromkeys(paths.values())), pooling, blocks[0], batch_size)
     for (batch,), used in batches([blocks], batch_size, fill=not model.takes_any_batch):
         got = {path: value.numpy()[:used] for path, value in read(batch).items()}

@@ -82,8 +82,10 @@ def find_concepts(
         Unlike CRAFT, what the factorization leaves over stays in place, so that the unfaded picture is the real one.
     """
     check_model(model, "find_concepts")
-    path = model.resolve(layer)
-    _check_options(path, k, crops, held_out, importance, designs, batch_size, seed)
+    path = model.resolve(layer, channels=True)
+    if path in model.outputs:
+        raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
+    _check_options(k, crops, held_out, importance, designs, batch_size, seed)
     score = model.resolve_target(target)
     pictures = images.images if isinstance(images, Probe) else check_images(images)
     _, first = np.unique(digest_images(pictures), return_index=True)
@@ -125,7 +127,6 @@ def find_concepts(
 
 
 def _check_options(
-    path: str,
     k: int,
     crops: Sequence[float],
     held_out: float,
@@ -134,8 +135,6 @@ def _check_options(
     batch_size: int,
     seed: int,
 ) -> None:
-    if path == "output" or path.startswith("output:"):
-        raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
     if importance not in IMPORTANCE:
         raise ValueError(f"importance must be one of {list(IMPORTANCE)}, got {importance!r}")
     sides = [crops] if isinstance(crops, int | float) else list(crops)

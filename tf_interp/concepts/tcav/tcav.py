@@ -104,7 +104,7 @@ def tcav(
     if not isinstance(layers, str | list | tuple):
         raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
     names = [layers] if isinstance(layers, str) else layers
-    paths = list(dict.fromkeys(model.resolve(name) for name in names))
+    paths = list(dict.fromkeys(model.resolve(name, channels=pooling != "flat") for name in names))
     asked = Asked(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,

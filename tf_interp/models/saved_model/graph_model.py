@@ -14,6 +14,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tf_interp.models.heads import behind_head, no_way_to_logits
 from tf_interp.models.inputs import Preprocess
+from tf_interp.models.layout import find_channels_first
 from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
 from tf_interp.models.saved_model.graph_layers import GraphLayer, find_layers, weight_sizes
@@ -92,6 +93,11 @@ class GraphModel(Model):
         return {name: (None,) if t.shape.rank is None else tuple(t.shape[1:]) for name, t in tensors.items()}
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Which entries of `layers` are outputs, see `Model`."""
+        return tuple(self._outputs)
+
+    @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network."""
         sizes = {spec.shape[0] for spec in (self._specs or {}).values()}
@@ -144,6 +150,9 @@ class GraphModel(Model):
         with self._lock:  # a new dict, since another thread may be reading the old one
             self._layers = {**self._layers, path: GraphLayer(tensor, "")}
         return path
+
+    def _channels_first(self, path: str) -> str | None:
+        return find_channels_first({path: self._tensor(path)}).get(path)
 
     def _tensor(self, name: str) -> tf.Tensor:
         return self._outputs[name] if name in self._outputs else self._layers[name].tensor
