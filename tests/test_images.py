@@ -102,6 +102,40 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path, channels):
         assert np.allclose(read_image(path, channels=channels), value / 65535, atol=1 / 255)
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("orientation", range(9))
+def test_a_picture_is_turned_as_its_orientation_says(tmp_path, suffix, orientation):
+    upright = np.zeros((24, 40, 3), np.uint8)
+    upright[:12, :20] = 255  # a corner and a side that no turn maps to itself
+    upright[12:, :8] = (255, 0, 0)
+    stored = {
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }.get(orientation, upright)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+    got = read_image(path)
+    assert got.shape == (24, 40, 3)
+    assert np.abs(got - upright / 255).mean() < 0.06  # JPEG smears the colors at edges
+    small = read_image(path, (12, 20), channels=1)
+    assert small.shape == (12, 20, 1)
+    assert small[:5, :9].min() > 0.9
+    assert read_folder(tmp_path)[0].shape == (1, 24, 40, 3)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0no header", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12"])
+def test_a_picture_with_damaged_metadata_is_read_as_it_lies(tmp_path, exif):
+    Image.new("RGB", (9, 6), (255, 0, 0)).save(tmp_path / "a.png", exif=exif)
+    assert read_image(tmp_path / "a.png").shape == (6, 9, 3)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
 def test_file_that_is_no_picture(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)

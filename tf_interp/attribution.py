@@ -174,12 +174,12 @@ def attribute(
 
 
 def _resolve_layer(model: Model, layer: str | None, along: Directions | None) -> str | None:
-    path = None if layer is None else model.resolve(layer)
+    path = None if layer is None else model.resolve(layer, channels=True)
     if along is None:
         return path
     if not isinstance(along, Directions):
         raise TypeError(f"along must be Directions (groups, channels, concept vectors), got {type(along).__name__}")
-    home = model.resolve(along.layer)
+    home = model.resolve(along.layer, channels=True)
     if path not in (None, home):
         raise ValueError(f"the directions belong to layer {home!r}, not to {path!r}")
     return home

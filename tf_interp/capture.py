@@ -82,7 +82,7 @@ def stream_activations(
     else:
         taken = list(images) if isinstance(images, list | tuple) else np.asarray(images)
     learn(model, taken)
-    paths = {name: model.resolve(name) for name in layers}
+    paths = {name: model.resolve(name, channels=pooling == "mean") for name in layers}
     wanted = list(dict.fromkeys(paths.values()))
 
     def read(batch: Any) -> dict[str, tf.Tensor]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 32_000_000  # a larger file is refused: it is a decompression bomb or a mistake
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -84,7 +84,7 @@ def check_picture(images: Any) -> np.ndarray:
 
 
 def read_image(path: str | pathlib.Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
-    """Return one picture file as float32 [H,W,channels] in [0,1].
+    """Return one picture file as float32 [H,W,channels] in [0,1], turned as its EXIF orientation says.
 
     Args:
         path: a PNG, JPEG, WebP, BMP or GIF file.
@@ -101,9 +101,9 @@ def read_image(path: str | pathlib.Path, size: tuple[int, int] | None = None, ch
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > MAX_PIXELS:
                 raise ValueError(f"{path}: {file.width}x{file.height} is over {MAX_PIXELS:,} pixels")
-            picture: Image.Image = file
-            if file.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255 instead of scaling it
-                picture = Image.fromarray((np.asarray(file) // 257).astype(np.uint8))
+            picture = _turn(file)
+            if picture.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255 instead of scaling it
+                picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
             picture = picture.convert("L" if channels == 1 else "RGB")
             if size is not None:
                 picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -111,6 +111,14 @@ def read_image(path: str | pathlib.Path, size: tuple[int, int] | None = None, ch
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError) as error:
         raise ValueError(f"{path}: not a readable picture ({error})") from error
     return array.reshape(*array.shape[:2], channels)
+
+
+def _turn(picture: Image.Image) -> Image.Image:
+    """Return a picture as its camera was held, and as every viewer shows it."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged metadata raise errors of many kinds; viewers do not turn such pictures either
+        return picture
 
 
 def read_folder(

@@ -49,9 +49,9 @@ class Analysis:
         self.model = model
         _check_size(model, probe)
         learn(model, probe.images)
-        self.layers = list(dict.fromkeys(model.resolve(name) for name in layers))
+        self.layers = list(dict.fromkeys(model.resolve(name, channels=True) for name in layers))
         for layer in self.layers:
-            if layer.startswith("output") or not model.layers[layer]:
+            if layer in model.outputs or not model.layers[layer]:
                 raise ValueError(
                     f"{layer!r} is not a layer with channels, but an output or a single number: name another"
                 )

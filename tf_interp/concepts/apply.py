@@ -167,7 +167,7 @@ def _fitting(model: Model, directions: Directions) -> tuple[str, np.ndarray]:
         raise TypeError(
             f"concept vectors come as Directions, e.g. result.directions(layer), got {type(directions).__name__}"
         )
-    path = model.resolve(directions.layer)
+    path = model.resolve(directions.layer, channels=True)
     channels = model.layers[path][-1] if model.layers[path] else 1
     if channels is not None and channels != directions.vectors.shape[1]:
         raise ValueError(f"layer {path!r} has {channels} channels, the vectors have {directions.vectors.shape[1]}")

@@ -87,8 +87,10 @@ def find_concepts(
     pictures = take_inputs(model, images, "find_concepts")
     if isinstance(pictures, dict):
         raise ValueError(f"find_concepts cuts pictures into crops, so it needs one array of them, got {list(pictures)}")
-    path = model.resolve(layer)
-    _check_options(path, k, crops, held_out, importance, designs, batch_size, seed)
+    path = model.resolve(layer, channels=True)
+    if path in model.outputs:
+        raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
+    _check_options(k, crops, held_out, importance, designs, batch_size, seed)
     score = model.target(target)
     _, first = np.unique(digest_images(pictures), return_index=True)
     notes = [f"{len(pictures) - len(first)} duplicates were left out"] if len(first) < len(pictures) else []
@@ -129,7 +131,6 @@ def find_concepts(
 
 
 def _check_options(
-    path: str,
     k: int,
     crops: Sequence[float],
     held_out: float,
@@ -138,8 +139,6 @@ def _check_options(
     batch_size: int,
     seed: int,
 ) -> None:
-    if path == "output" or path.startswith("output:"):
-        raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
     if importance not in IMPORTANCE:
         raise ValueError(f"importance must be one of {list(IMPORTANCE)}, got {importance!r}")
     sides = [crops] if isinstance(crops, int | float) else list(crops)

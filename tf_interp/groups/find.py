@@ -100,7 +100,7 @@ def find_groups(
         Olah et al., The Building Blocks of Interpretability, 2018, "Making Things Human-Scale".
     """
     array = take_inputs(model, images, "find_groups")
-    path = model.resolve(layer)
+    path = model.resolve(layer, channels=True)
     channels = model.layers[path][-1] if model.layers[path] else None
     if not isinstance(k, numbers.Integral) or k < 1 or (channels is not None and k > channels):
         raise ValueError(f"layer {path!r} has {channels} channels and so 1 to {channels} groups, got k={k!r}")

@@ -78,6 +78,14 @@ class Model:
         raise NotImplementedError
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Which entries of `layers` are outputs of the network and no layers: "output", "output:1", ...
+
+        A layer may have any name, "output_conv" or "output:1" too: ask here, not the name.
+        """
+        raise NotImplementedError
+
+    @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network ("softmax undone, using logits")."""
         notes = [
@@ -195,6 +203,10 @@ class Model:
     def _fold(self) -> "Model":
         """Return this model with batch normalization folded."""
         raise NotImplementedError
+
+    def _channels_first(self, path: str) -> str | None:
+        """Return what shows that a layer has its channels before its positions, or None."""
+        return None
 
     def _near(self, name: str) -> str | None:
         """Return a path for a name that is not in `layers`, or None; raise ValueError if it says why there is none."""
@@ -337,7 +349,7 @@ class Model:
     def _take_given(self, name: str, value: Any) -> tuple[str, tf.Tensor]:
         """Return path and tensor of a given activation, or say that it does not fit."""
         path = self.resolve(name)
-        if path == "output" or path.startswith("output:"):
+        if path in self.outputs:
             raise ValueError(f"{name!r} cannot be given: it is the end of the network; give a layer")
         value, shape = tf.convert_to_tensor(value), self.layers[path]
         if value.shape.rank == 0 or not value.shape[1:].is_compatible_with(shape):
@@ -369,11 +381,13 @@ class Model:
         }
         return self._forward(inputs, fetch, given, weights)
 
-    def resolve(self, name: str) -> str:
+    def resolve(self, name: str, *, channels: bool = False) -> str:
         """Return the full path of a layer given by its path or a unique suffix of it.
 
         Args:
             name: path, or its last parts, e.g. "conv2" for "backbone/block2/conv2".
+            channels: whether the caller takes the last axis for the channels, as all do but `run`: then a layer that
+                has them before its positions is refused.
 
         Returns:
             The path as `layers` has it.
@@ -381,6 +395,16 @@ class Model:
         Raises:
             ValueError: if there is no such layer, or several; the message lists what there is.
         """
+        path = self._find_path(name)
+        if channels and (why := self._channels_first(path)):
+            raise ValueError(
+                f"layer {path!r} has its channels before its positions, shape {['N', *self.layers[path]]} ({why}), and "
+                'only Model.run reads such layers: build the same network with data_format="channels_last" and give '
+                "it these weights (behind a Flatten, the rows of a Dense layer come in another order)"
+            )
+        return path
+
+    def _find_path(self, name: str) -> str:
         if not isinstance(name, str):
             raise TypeError(f"a layer is named by a string, got {name!r} of type {type(name).__name__}")
         layers = self.layers

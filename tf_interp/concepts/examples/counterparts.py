@@ -7,6 +7,7 @@ from tf_interp.concepts.examples.concept import Concept
 _ALIKE = 0.6  # the correlation with another's counterpart that looks like a mix-up,
 _MARGIN = 0.3  # if it is higher by this than that with the own one
 _LISTED = 3
+_CHUNK = 2**20  # numbers of each side at once: 4 MB
 
 
 def check_pairs(name: str, concept: Concept, counterparts: Concept, kept: np.ndarray, notes: list[str]) -> bool:
@@ -42,9 +43,9 @@ def check_pairs(name: str, concept: Concept, counterparts: Concept, kept: np.nda
         raise ValueError(f"paired images of {name!r} equal its own images: the concept's mark is not on them")
     if same:
         notes.append(f"concept {name!r}: {same} of {len(kept)} images equal their counterpart")
-    mixed = find_mixed(concept.images[kept], counterparts.images[kept])
+    mixed = find_mixed(concept.images, counterparts.images, kept)
     if mixed:
-        listed = ", ".join(f"image {kept[own]} like that of image {kept[other]}" for own, other in mixed[:_LISTED])
+        listed = ", ".join(f"image {own} like that of image {other}" for own, other in mixed[:_LISTED])
         notes.append(
             f"paired images of {name!r}: {len(mixed)} of {len(kept)} images are much more like the counterpart of "
             f"another image than like their own ({listed}{', ...' if len(mixed) > _LISTED else ''}): is the order the "
@@ -53,7 +54,7 @@ def check_pairs(name: str, concept: Concept, counterparts: Concept, kept: np.nda
     return bool(mixed)
 
 
-def find_mixed(images: np.ndarray, counterparts: np.ndarray) -> list[tuple[int, int]]:
+def find_mixed(images: np.ndarray, counterparts: np.ndarray, rows: np.ndarray | None = None) -> list[tuple[int, int]]:
     """Return which pictures are much more like the counterpart of another picture than like their own.
 
     Likeness is the correlation of pixels after each side's mean picture is taken away, so that a mark or a change of
@@ -62,6 +63,7 @@ def find_mixed(images: np.ndarray, counterparts: np.ndarray) -> list[tuple[int, 
     Args:
         images: float32 [n,H,W,C].
         counterparts: float32 [n,H,W,C].
+        rows: int [m], which of them to look at; None for all.
 
     Returns:
         `(picture, counterpart that it is like)`, in order.
@@ -73,16 +75,22 @@ def find_mixed(images: np.ndarray, counterparts: np.ndarray) -> list[tuple[int, 
     """
     if images.ndim != 4:
         return []
-    sides = []
-    for side in (images, counterparts):
-        flat = side.reshape(len(side), -1).astype(np.float32)
-        flat = flat - flat.mean(0)
-        flat -= flat.mean(1, keepdims=True)
-        sides.append(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12))
-    likeness = sides[0] @ sides[1].T
+    rows = np.arange(len(images)) if rows is None else rows
+    sides = [side.reshape(len(side), -1) for side in (images, counterparts)]
+    means = [side.mean(1, dtype=np.float64)[rows] for side in sides]
+    step = max(1, _CHUNK // len(rows))
+    powers, products = np.zeros((2, len(rows))), np.zeros((len(rows), len(rows)))
+    for start in range(0, sides[0].shape[1], step):  # some pixels of all pictures at a time: copies of all are too much
+        own, other = (side[rows, start : start + step].astype(np.float32) for side in sides)
+        for part, mean, power in zip((own, other), means, powers, strict=True):
+            part -= part.mean(0)
+            part -= (mean - mean.mean()).astype(np.float32)[:, None]
+            power += np.einsum("np,np->n", part, part)
+        products += own @ other.T
+    likeness = products / np.maximum(np.sqrt(np.outer(*powers)), 1e-12)
     best = likeness.argmax(1)
     mixed = likeness.max(1) > np.maximum(np.diag(likeness) + _MARGIN, _ALIKE)
-    return [(int(own), int(best[own])) for own in np.flatnonzero(mixed)]
+    return [(int(rows[own]), int(rows[best[own]])) for own in np.flatnonzero(mixed)]
 
 
 def _skipped(*concepts: Concept) -> str:

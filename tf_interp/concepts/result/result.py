@@ -35,7 +35,9 @@ class ConceptTest:
         notes: plain sentences on images that were left out, and on the method.
         designs: `(concept, contrast)` -> how images were compared.
         projections: `(layer, concept, contrast)` -> float32 [n+m,T], images on the mean gradient of each target.
-        state: what `add_concepts` continues from.
+        state: what `add_concepts` continues from: the arguments of `tcav` with their pictures, which are not copied,
+            and all activations and gradients, if they are at most 64 MB together; larger ones are computed again then.
+            `dataclasses.replace(test, state=None)` holds neither.
     """
 
     rows: list[dict[str, Any]]

@@ -1,7 +1,6 @@
 """How good a concept vector is: held-out accuracy and AUC with their null range, and stability between halves."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from tf_interp.concepts.statistics.cav import Vectors, balance
 from tf_interp.concepts.statistics.design import Design, relabelings
+from tf_interp.concepts.statistics.kept import kept
 
 FOLDS = 3  # each third is held out once, as large a share as in the TCAV paper
 REPEATS = 5
@@ -35,7 +35,6 @@ class Quality:
     stability: float
 
 
-@functools.lru_cache(maxsize=32)
 def label_splits(design: Design, nulls: int, seed: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the labelings whose vectors `measure_quality` looks at.
 
@@ -113,7 +112,7 @@ def _units(design: Design) -> np.ndarray:
     return np.unique(design.groups, return_inverse=True)[1]
 
 
-@functools.lru_cache(maxsize=32)
+@kept
 def _splits(design: Design, nulls: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return labels [L,E] of +-1 and held-out masks [L,E]; the true labels come first."""
     random = np.random.default_rng((seed, 5))

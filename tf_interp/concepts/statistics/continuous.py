@@ -1,7 +1,6 @@
 """Concepts that come in degrees: one number for each image instead of two sides."""
 
 import dataclasses
-import functools
 import itertools
 import math
 
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from tf_interp.concepts.statistics.cav import Fit, Problem
 from tf_interp.concepts.statistics.design import draws
+from tf_interp.concepts.statistics.kept import kept
 
 FOLDS = 3
 REPEATS = 5
@@ -168,7 +168,7 @@ def _slopes(values: np.ndarray, shares: np.ndarray | None = None) -> np.ndarray:
     return (shares * off / np.maximum(spread, 1e-12)).astype(np.float32)
 
 
-@functools.lru_cache(maxsize=8)
+@kept
 def _shuffled_slopes(trend: Trend, permutations: int, seed: int) -> np.ndarray:
     true = _slopes(trend._of_units()[None])
     if math.factorial(true.shape[1]) <= permutations + 1:  # all of them but the true one, once each: p is exact

@@ -6,7 +6,6 @@ on the sizes and the seed only: they are made once and kept.
 """
 
 import dataclasses
-import functools
 import itertools
 import math
 
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.concepts.statistics.cav import balance
+from tf_interp.concepts.statistics.kept import kept
 
 _CHUNK = 2**24  # weights turned to float32 at once: 64 MB
 
@@ -154,14 +154,14 @@ class Design:
         return (own - own.mean()) / (self.concept - 1)
 
 
-@functools.lru_cache(maxsize=32)
+@kept
 def _resample(design: Design, bootstraps: int, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     drawn = resamples(design, bootstraps, seed)
     spread = np.concatenate([drawn, -drawn], 1) if design.paired else drawn
     return tf.constant(spread), *balance(spread)
 
 
-@functools.lru_cache(maxsize=32)
+@kept
 def relabelings(design: Design, permutations: int, seed: int) -> np.ndarray:
     """Return relabelings that the null hypothesis calls as likely as the true one.
 
@@ -258,7 +258,6 @@ def _swap(masks: tf.Tensor, projections: tf.Tensor) -> tf.Tensor:
     return sums / ones - (tf.reduce_sum(projections, 0) - sums) / others
 
 
-@functools.lru_cache(maxsize=32)
 def resamples(design: Design, bootstraps: int, seed: int) -> np.ndarray:
     """Return bootstrap weights: each side drawn again with replacement, whole groups at a time.
 
@@ -268,7 +267,7 @@ def resamples(design: Design, bootstraps: int, seed: int) -> np.ndarray:
         seed: for the draw.
 
     Returns:
-        float32 array [B, design.count]; a row times the images is a resampled difference. Shared: do not change it.
+        float32 array [B, design.count]; a row times the images is a resampled difference.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 8 and 13.
     """
@@ -300,7 +299,7 @@ def _first_side(units: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return share > 0 if (share == 0).any() else share == 1
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def draws(count: int, bootstraps: int, seed: int, stream: int = 0) -> np.ndarray:
     """Return how often each of `count` images is drawn, divided by `count`.
 

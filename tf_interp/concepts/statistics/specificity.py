@@ -5,12 +5,11 @@ What it lacks is an alignment beyond that of arbitrary coherent patterns: sets o
 finds alike.
 """
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.concepts.statistics.cav import Fit, Problem, Vectors, balance
+from tf_interp.concepts.statistics.kept import kept
 
 NEIGHBORS = 15
 PATTERNS = 200
@@ -71,16 +70,16 @@ def _prepare(pool: tf.Tensor, anchors: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.T
     return (centered, tf.matmul(centered, centered, transpose_b=True)), nearest
 
 
-@functools.lru_cache(maxsize=32)
+@kept
 def _anchors(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng((seed, 7)).permutation(count)
 
 
-@functools.lru_cache(maxsize=32)
+@kept
 def _others(count: int, siblings: int, seed: int) -> np.ndarray:
     keys = np.random.default_rng((seed, 8)).random((count, count))
     np.fill_diagonal(keys, 2.0)  # never itself
-    return np.argsort(keys, 1)[:, : min(siblings, count - 1)]
+    return np.argsort(keys, 1)[:, : min(siblings, count - 1)].copy()  # a view would hold all
 
 
 def rank_effects(effects: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

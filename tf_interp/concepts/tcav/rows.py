@@ -1,7 +1,6 @@
 """One comparison in one layer, for all targets: every number of a row comes from projections and one Gram matrix."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from tf_interp.concepts.statistics.cav_quality import label_splits, measure_qual
 from tf_interp.concepts.statistics.continuous import Trend
 from tf_interp.concepts.statistics.design import Design, draws, p_values
 from tf_interp.concepts.statistics.interval import get_widening, widen
+from tf_interp.concepts.statistics.kept import kept
 from tf_interp.concepts.statistics.specificity import Patterns, rank_effects
 from tf_interp.concepts.tcav.comparisons import Contrast
 
@@ -214,7 +214,7 @@ def _project(
     }
 
 
-@functools.lru_cache(maxsize=32)
+@kept
 def _label(design: Design | Trend, bootstraps: int, refits: int, nulls: int, seed: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Return all labelings that vectors are fitted to, [L,E] each: the true one, resamples, those for the quality."""
     _, targets, weights = design.resample(bootstraps, seed)

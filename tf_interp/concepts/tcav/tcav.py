@@ -23,6 +23,7 @@ from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sen
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, learn
 
+HELD = 2**26  # bytes of activations and gradients that a result holds at most, for `add_concepts`: 64 MB
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
 _ESTIMATOR_NULLS = 19
 _ESTIMATOR_PATTERNS = 59
@@ -109,7 +110,7 @@ def tcav(
         name, first = next(iter(concepts.items()))
         learn(model, as_concept(first, f"concept {name!r}").images)
     names = [layers] if isinstance(layers, str) else layers
-    paths = list(dict.fromkeys(model.resolve(name) for name in names))
+    paths = list(dict.fromkeys(model.resolve(name, channels=pooling != "flat") for name in names))
     asked = Asked(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
@@ -127,7 +128,9 @@ def add_concepts(
 ) -> ConceptTest:
     """Return a test with more concepts; only their images run through the network.
 
-    All tests are declared anew, so corrections count the larger family, and relative contrasts have more siblings.
+    All tests are declared anew, so corrections count the larger family, and relative contrasts have more siblings: the
+    rows are those of one call with all concepts. Everything runs anew where the test does not hold its activations (see
+    `ConceptTest.state`), and all images run once more for the first concept that has counterparts.
 
     Args:
         test: what `tcav` returned.
@@ -148,6 +151,8 @@ def add_concepts(
             "add_concepts needs what tcav returned, the model, and a dictionary name -> images; got "
             f"{type(test).__name__}, {type(model).__name__} and {type(concepts).__name__}"
         )
+    if test.state is None:
+        raise ValueError("this test holds nothing to continue from (its state is None): run tcav with all concepts")
     known: _Known = test.state
     if taken := sorted(set(concepts) & set(known.asked.concepts)):
         raise ValueError(f"concepts {taken} were tested already: choose other names")
@@ -161,18 +166,29 @@ def add_concepts(
         paired={**(known.asked.paired or {}), **(paired or {})},
         groups={**(known.asked.groups or {}), **(groups or {})},
     )
-    return _run(model, asked, known)
+    return _run(model, asked, known if known.holds else None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Known:
-    """What a later test of the same network need not compute again."""
+    """What a later test of the same network need not compute again: activations and gradients, unless they are large.
+
+    The pictures themselves are the caller's own, which `asked` only refers to.
+    """
 
     asked: Asked
     weights: str
     digests: list[str]
     values: dict[str, tf.Tensor]
     slopes: list[Sensitivity]
+    holds: bool = True
+
+    def lighten(self) -> "_Known":
+        """Return what a result may hold on to."""
+        tensors = [*self.values.values(), *(value for slope in self.slopes for value in slope.gradients.values())]
+        if sum(int(value.shape.num_elements()) * value.dtype.size for value in tensors) <= HELD:
+            return self
+        return dataclasses.replace(self, digests=[], values={}, slopes=[], holds=False)
 
 
 def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
@@ -235,7 +251,7 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
     family = correct_rows(rows, asked.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
     notes = [*sets.notes, *_note_family(rows, family, asked)]
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, notes, designs, projections, known)
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, notes, designs, projections, known.lighten())
 
 
 def _test_layer(
@@ -282,9 +298,10 @@ def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> d
 
     With pairs there is the output too: what really happens to the logit, beside what the layer says.
     """
+    outputs = [item.target.output for item in sets.targets] if sets.paired else []
+    paths = list(dict.fromkeys([*asked.paths, *(path for path in outputs if len(model.layers[path]) < 2)]))
     if known is None:
-        outputs = dict.fromkeys(item.target.output for item in sets.targets) if sets.paired else ()
-        return _read(model, asked, sets.blocks, list(dict.fromkeys([*asked.paths, *outputs])))
+        return _read(model, asked, sets.blocks, paths)
     place = {digest: number for number, digest in enumerate(known.digests)}
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
@@ -293,13 +310,15 @@ def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> d
         start += len(block)
         if chosen.any():
             blocks.append(block[chosen])
-    if not blocks:
-        rows = [place[digest] for digest in sets.digests]
-        return {path: tf.gather(value, rows) for path, value in known.values.items()}
-    new = _read(model, asked, blocks, list(known.values))
+    new = _read(model, asked, blocks, list(known.values)) if blocks else {}
     numbers = np.cumsum(fresh) - 1 + len(known.digests)
     order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
-    return {path: tf.gather(tf.concat([value, new[path]], 0), order) for path, value in known.values.items()}
+    values = {
+        path: tf.gather(tf.concat([value, new[path]], 0) if new else value, order)
+        for path, value in known.values.items()
+    }
+    missing = [path for path in paths if path not in values]  # the output, where there were no pairs before
+    return values | (_read(model, asked, sets.blocks, missing) if missing else {})
 
 
 def _read(model: Model, asked: Asked, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
@@ -326,7 +345,7 @@ def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, 
         notes.append(
             "method kim2018 compares concepts with random images only, not with each other: relative was left out"
         )
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known)
+    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known.lighten())
 
 
 def _finish(row: dict[str, Any], slope: Sensitivity, circumstances: Circumstances) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def spritemap(
     Source: Lucid's spritemap notebook; Olah et al., "The Building Blocks of Interpretability" (2018).
     """
     check_model(model, "spritemap")
-    path = model.resolve(layer)
+    path = model.resolve(layer, channels=True)
     chosen = _choose_channels(path, model.layers[path], channels)
     if options.get("count", 1) != 1:
         raise ValueError(f"a spritemap has one picture per unit, got count={options['count']}; see facets")

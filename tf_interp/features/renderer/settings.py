@@ -210,7 +210,7 @@ def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tup
     """
     for term in bind_targets(objective, model).terms():
         for layer, kind, number in term.needs:
-            path = model.resolve(layer)
+            path = model.resolve(layer, channels=True)
             shape = _as_map(shapes.get(layer, shapes.get(path, ())))
             axis = {"channel": -1, "width": -1, "x": -2, "y": -3}.get(kind)
             extent = None if axis is None or len(shape) < -axis else shape[axis]

@@ -10,7 +10,9 @@ import tensorflow as tf
 from tf_interp.models.keras_model.convolution import is_grouped
 from tf_interp.models.keras_model.folding import Padded, Pair, find_twos, is_foldable, is_norm, is_padding, is_unpadded
 from tf_interp.models.keras_model.taps import Call
+from tf_interp.models.layout import find_channels_first
 
+L = keras.layers
 ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
 
 
@@ -30,6 +32,7 @@ class Found(NamedTuple):
     outputs: dict[str, tuple[int | None, ...]]  # "output", "output:1", ... -> shape of the logits
     aliases: dict[str, str]  # "output:<name>" -> one of `outputs`
     unreadable: dict[str, str]  # path -> why
+    turned: dict[str, str]  # path -> what shows that its channels come before its positions
     first: Any  # the innermost layer that was called first
     pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
     padded: tuple[Padded, ...]  # layers that can do the zero padding before them
@@ -49,6 +52,12 @@ def walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tupl
             seen.add(id(child))
             yield prefix + child.name, child
             yield from walk(child, f"{prefix}{child.name}/", seen)
+
+
+def is_turned(layer: Any) -> bool:
+    """Return whether a layer says that channels come before positions; how far that reaches, only a trace shows."""
+    norm = isinstance(layer, L.BatchNormalization | L.GroupNormalization) and layer.axis == 1
+    return norm or getattr(layer, "data_format", None) == "channels_first"
 
 
 def name_calls(
@@ -81,16 +90,20 @@ def name_calls(
     for path, layer in walked.items():
         if id(layer) not in called and not repeats[path]:
             unreadable[path] = "it is not called in a forward pass, or only in a tf.function that was traced before"
-    repeats["output"] += 1  # the name of the logits; a layer called "output" becomes "output@0"
+    outputs = keras.tree.flatten(result)
+    names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
+    repeats.update(names)  # these are taken; a layer called "output" becomes "output@0"
     numbers: Counter[str] = Counter()
     spots: dict[str, Spot] = {}
+    tensors: dict[str, tf.Tensor] = {}
     for path, layer, number, leaves in readable:
         name = path if repeats[path] == 1 else f"{path}@{numbers[path]}"
         numbers[path] += 1
         for leaf, tensor in leaves:
-            spots[f"{name}:{leaf}" if leaf else name] = Spot(layer, number, leaf, _shape(tensor))
-    outputs = keras.tree.flatten(result)
-    names = [f"output:{index}" if index else "output" for index in range(len(outputs))]
+            own = f"{name}:{leaf}" if leaf else name
+            spots[own] = Spot(layer, number, leaf, _shape(tensor))
+            if isinstance(tensor, tf.Tensor):
+                tensors[own] = tensor
     ends = dict(zip(names, outputs, strict=True))
     places = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in spots.items()}
     labels = sorted(result) if isinstance(result, Mapping) else getattr(model, "output_names", ())
@@ -99,6 +112,7 @@ def name_calls(
         {name: _shape(tensor) for name, tensor in ends.items()},
         {f"output:{label}": name for label, name in zip(labels, names, strict=False)},
         unreadable,
+        find_channels_first(tensors),
         calls[0].layer if calls else None,
         tuple(Pair(*found) for found in find_twos(calls, is_foldable, is_norm, places, ends)),
         tuple(Padded(*found) for found in find_twos(calls, is_padding, is_unpadded, places, ends)),

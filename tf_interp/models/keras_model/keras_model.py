@@ -23,7 +23,7 @@ from tf_interp.models.keras_model.folding import (
     is_padding,
     is_unpadded,
 )
-from tf_interp.models.keras_model.keras_layers import ELSEWHERE, Found, name_calls, walk
+from tf_interp.models.keras_model.keras_layers import ELSEWHERE, Found, is_turned, name_calls, walk
 from tf_interp.models.keras_model.taps import Around, Call, first_argument, tapped
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
 from tf_interp.models.logits import End, describe_end, find_logits, no_way_to_logits
@@ -83,6 +83,11 @@ class KerasModel(Model):
         """Path of each layer -> shape of its output without the batch axis, in the order of the calls; and "output"."""
         found = self._found
         return {**{path: spot.shape for path, spot in found.spots.items()}, **found.outputs}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Which entries of `layers` are outputs, see `Model`."""
+        return tuple(self._found.outputs)
 
     def _fold(self) -> Model:
         found, twin = self._found, copy.copy(self)
@@ -158,6 +163,9 @@ class KerasModel(Model):
             LayerRow(path, "logits" if self._ends()[path].kind else "output", shape, 0)
             for path, shape in found.outputs.items()
         ]
+
+    def _channels_first(self, path: str) -> str | None:
+        return self._found.turned.get(path)
 
     def _near(self, name: str) -> str | None:
         found = self._found
@@ -279,7 +287,11 @@ class KerasModel(Model):
             self._fixed = self._find_fixed()
         self._any_batch = self._fixed is None
         wiring = read_wiring(self.model)
-        if wiring is not None and wiring.fits([tuple(spec.shape[1:]) for spec in self._specs.values()]):
+        if (
+            wiring is not None
+            and wiring.fits([tuple(spec.shape[1:]) for spec in self._specs.values()])
+            and not any(is_turned(layer) for _, layer in walk(self.model, ""))
+        ):
             self._wiring = wiring
             calls, output = wiring.list_calls()
             return name_calls(self.model, {}, calls, lambda tensor: True, output)

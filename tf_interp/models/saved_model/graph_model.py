@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from tf_interp.models.inputs import Preprocess
+from tf_interp.models.layout import find_channels_first
 from tf_interp.models.logits import End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
@@ -102,6 +103,11 @@ class GraphModel(Model):
         return {name: (None,) if t.shape.rank is None else tuple(t.shape[1:]) for name, t in tensors.items()}
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Which entries of `layers` are outputs, see `Model`."""
+        return tuple(self._outputs)
+
+    @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network."""
         sizes = {spec.shape[0] for spec in (self._specs or {}).values()} if self._fixed is None else {self._fixed}
@@ -155,6 +161,9 @@ class GraphModel(Model):
         with self._lock:  # a new dict, since another thread may be reading the old one
             self._layers = {**self._layers, path: GraphLayer(tensor, "")}
         return path
+
+    def _channels_first(self, path: str) -> str | None:
+        return find_channels_first({path: self._tensor(path)}).get(path)
 
     def _tensor(self, name: str) -> tf.Tensor:
         return self._outputs[name] if name in self._outputs else self._layers[name].tensor
