@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_interp.directions import Directions, to_positions
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, count_rows, in_batches, take_inputs
-from tf_interp.models.targets import weigh
+from tf_interp.models.outputs.targets import weigh
 from tf_interp.probe import Probe
 
 METHODS = ("gradient", "gradient_x_input", "integrated_gradients")

@@ -11,7 +11,7 @@ import numpy as np
 from tf_interp.capture import read_activations
 from tf_interp.images import make_sheet
 from tf_interp.models import Head, Model, Target
-from tf_interp.models.targets import resolve_target
+from tf_interp.models.outputs.targets import resolve_target
 from tf_interp.probe import Probe
 
 SHOWN = 64  # most probe pictures that a record carries as thumbnails

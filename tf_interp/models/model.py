@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_interp.models.heads import KINDS, Head, did_you_mean, list_heads
 from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
-from tf_interp.models.logits import End
+from tf_interp.models.outputs.heads import KINDS, Head, did_you_mean, list_heads
+from tf_interp.models.outputs.logits import End
+from tf_interp.models.outputs.targets import Target, resolve_target
 from tf_interp.models.pieces import run_in_pieces
-from tf_interp.models.targets import Target, resolve_target
 
 Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_interp.capture import pool
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, in_batches
-from tf_interp.models.targets import weigh
+from tf_interp.models.outputs.targets import weigh
 
 _FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
 

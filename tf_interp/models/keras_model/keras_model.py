@@ -26,8 +26,8 @@ from tf_interp.models.keras_model.folding import (
 from tf_interp.models.keras_model.keras_layers import ELSEWHERE, Found, is_turned, name_calls, walk
 from tf_interp.models.keras_model.taps import Around, Call, first_argument, tapped
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
-from tf_interp.models.logits import End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.model import LayerRow, Model, Weights
+from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
 
 _Two = TypeVar("_Two", Pair, Padded)
 

@@ -14,8 +14,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.layout import find_channels_first
-from tf_interp.models.logits import End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.model import LayerRow, Model, Weights
+from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
 from tf_interp.models.saved_model.graph_layers import GraphLayer, find_layers, weight_sizes
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.logits import End
+from tf_interp.models.outputs.logits import End
 
 KINDS = {
     "multiclass": "one of several classes",

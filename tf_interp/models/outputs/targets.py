@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.heads import Head
+from tf_interp.models.outputs.heads import Head
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
