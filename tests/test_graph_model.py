@@ -254,7 +254,7 @@ def test_many_outputs_are_in_the_order_of_their_numbers(tmp_path):
 def test_weights_over_the_limit_are_refused_early(tmp_path, monkeypatch):
     module = Plain()
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.predict)
-    monkeypatch.setattr("tf_interp.models.saved_model.graph_model._LIMIT", 100)
+    monkeypatch.setattr("tf_interp.models.saved_model.freezing._LIMIT", 100)
     with pytest.raises(ValueError, match="GB of weights"):
         open_model(tmp_path / "saved")
 

@@ -23,6 +23,7 @@ from tf_interp.models.keras_model.folding import (
     is_padding,
     is_unpadded,
 )
+from tf_interp.models.keras_model.input_specs import name_specs, read_own_input, to_specs
 from tf_interp.models.keras_model.keras_layers import ELSEWHERE, Found, is_turned, name_calls, walk
 from tf_interp.models.keras_model.taps import Around, Call, first_argument, tapped
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
@@ -65,15 +66,15 @@ class KerasModel(Model):
         self.model = model
         self._folds = False  # the folded twin does
         self._wiring: Wiring | None = None
-        self._set_structure(_to_specs(_own_input(model), batched=True))
+        self._set_structure(to_specs(read_own_input(model), batched=True))
         if input is not None:
-            specs = keras.tree.flatten(_to_specs(input, batched=False))
+            specs = keras.tree.flatten(to_specs(input, batched=False))
             if self._specs is not None and len(specs) != len(self._specs):
                 raise ValueError(
                     f"{model.name!r} takes {len(self._specs)} inputs, {list(self._specs)}; input describes {len(specs)}"
                 )
             self._set_structure(
-                _to_specs(input, batched=False)
+                to_specs(input, batched=False)
                 if self._specs is None
                 else keras.tree.pack_sequence_as(self._structure, specs)
             )
@@ -175,12 +176,12 @@ class KerasModel(Model):
         return found.aliases.get(name)
 
     def _learn(self, images: Any) -> None:
-        self._set_structure(_to_specs(images, batched=True))
+        self._set_structure(to_specs(images, batched=True))
 
     def _set_structure(self, structure: Any) -> None:
         """Keep how the model takes its inputs: a spec, or a dict or list of specs; None if not known yet."""
         self._structure = structure
-        self._specs = None if structure is None else _name_specs(structure)
+        self._specs = None if structure is None else name_specs(structure)
 
     @property
     def _found(self) -> Found:
@@ -393,46 +394,3 @@ def _name_loss(loss: Any) -> str:
 
 def _count_parameters(layer: Any) -> int:
     return sum(int(np.prod(weight.shape)) for weight in getattr(layer, "weights", ()))
-
-
-def _own_input(model: Any) -> Any:
-    """Return what a model knows about its input: Keras tensors, or shapes with batch axis, or None."""
-    if isinstance(model, keras.Function):  # functional
-        return model.input
-    return (model.get_build_config() or {}).get("input_shape") if model.built else None
-
-
-def _to_specs(source: Any, batched: bool) -> Any:
-    """Return a structure of specs, any batch, from a structure of shapes, arrays or Keras tensors.
-
-    Args:
-        source: shapes, arrays [N,...], Keras tensors, or a dict or list of them, or None.
-        batched: whether shapes begin with the batch axis.
-    """
-    if source is None:
-        return None
-    if isinstance(source, Mapping):
-        return {name: _to_specs(item, batched) for name, item in source.items()}
-    if (
-        isinstance(source, list | tuple)
-        and source
-        and all(item is None or isinstance(item, int | np.integer) for item in source)
-    ):
-        return tf.TensorSpec([None, *(source[1:] if batched or source[0] is None else source)], tf.float32)
-    if isinstance(source, list | tuple):
-        return [_to_specs(item, batched) for item in source]
-    if not hasattr(source, "shape") or not hasattr(source, "dtype"):
-        raise TypeError(f"input must be a shape (H, W, C) or a sample batch [N,H,W,C], got {source!r}")
-    dtype = tf.as_dtype(source.dtype)
-    return tf.TensorSpec(
-        [None, *source.shape[1:]], tf.float32 if dtype == tf.float64 else dtype, getattr(source, "name", None)
-    )
-
-
-def _name_specs(structure: Any) -> dict[str, tf.TensorSpec]:
-    """Return input name -> spec, in the flat order of `structure`."""
-    specs = keras.tree.flatten(structure)
-    names = sorted(structure) if isinstance(structure, Mapping) else [spec.name for spec in specs]
-    if len(names) != len(specs) or None in names or len(set(names)) != len(names):
-        names = ["images"] if len(specs) == 1 else [f"input_{index}" for index in range(len(specs))]
-    return {name: tf.TensorSpec(spec.shape, spec.dtype) for name, spec in zip(names, specs, strict=True)}

@@ -1,0 +1,128 @@
+"""The part of `Model` that is about its outputs: what they are, and what is asked of them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from tf_interp.models.outputs.heads import KINDS, Head, did_you_mean, list_heads
+from tf_interp.models.outputs.logits import End
+from tf_interp.models.outputs.targets import Target, resolve_target
+
+
+class ModelOutputs:
+    """What a network's outputs are, and what is asked of them; see `Model`, which is made of it."""
+
+    name: str
+    class_names: tuple[str, ...] | None
+
+    def _set_names(self, class_names: Sequence[str] | Mapping[str, Sequence[str]] | None) -> None:
+        if isinstance(class_names, str):
+            raise TypeError(f"class_names must be a list of names, got the string {class_names!r}")
+        several = class_names if isinstance(class_names, Mapping) else {}
+        self.class_names = None if several or class_names is None else tuple(str(item) for item in class_names)
+        self._names = {str(label): tuple(str(item) for item in names) for label, names in several.items()}
+        self._kinds: str | Mapping[str, str] = {}  # what the user says that outputs are
+        self._main: str | None = None  # the output that the user means
+
+    @property
+    def logits_undone(self) -> bool:
+        """Whether the network ends in a softmax or sigmoid, behind which "output" looks."""
+        return self._ends()["output"].kind is not None
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """Path of each output ("output", "output:1", ...) -> what it is: classes, numbers, a map."""
+        return list_heads(self)
+
+    def head(self, output: str | None = None) -> Head:
+        """Return what one output is.
+
+        Args:
+            output: label or path of an output; None is the one chosen in `open_model`, else the first.
+
+        Raises:
+            ValueError: if there is no such output.
+        """
+        heads, wanted = self.heads, output or self._main
+        if wanted is None:
+            return heads["output"]
+        for head in heads.values():
+            if wanted in (head.label, head.path):
+                return head
+        labels = [head.label for head in heads.values()]
+        raise ValueError(f"{self.name!r} has no output {wanted!r}; {did_you_mean(wanted, labels, 'it has')}")
+
+    def target(self, target: Any, output: str | None = None) -> Target:
+        """Return what somebody asks about, for `attribute`, `tcav`, objectives and parts alike.
+
+        Args:
+            target: class index or class name; "breed:dog" for a class of another output; a callable from the logits
+                [N,K] to one number each [N]; or a `Target`, which is returned as it is. Of a network with one logit
+                class 1 is the logit and class 0 minus the logit.
+            output: label of the output that a class or callable belongs to; None is that of `head()`.
+
+        Returns:
+            The target.
+
+        Raises:
+            TypeError: if it is something else.
+            ValueError: if there is no such class or output, or several classes have that name.
+        """
+        return resolve_target(self.heads, self.head(output), target, bool(output or self._main))
+
+    def expect(self, head: str | Mapping[str, str] | None, output: str | None) -> Self:
+        """Say what outputs are, where the guess is wrong, and which one is meant where none is named.
+
+        Args:
+            head: one of "multiclass", "binary", "multilabel", "regression", "dense", "other"; for several outputs a
+                dict, label -> one of these; None leaves the guess.
+            output: label of the output that is meant; None is the first.
+
+        Returns:
+            This model.
+        """
+        for kind in [] if head is None else [head] if isinstance(head, str) else list(head.values()):
+            if kind not in KINDS:
+                raise ValueError(f"head must be one of {list(KINDS)}, got {kind!r}")
+        self._kinds, self._main = head or {}, output
+        return self
+
+    def resolve_target(self, target: Any) -> Any:
+        """Return the column of the logits that speaks for a class; a callable is returned as it is.
+
+        This is about numbers of the output. What a class is, with its sign, says `target`.
+
+        Args:
+            target: column, a name of `class_names`, or a callable from the logits [N,K] to one number each [N].
+
+        Returns:
+            The index into the last axis of the logits, or the callable.
+
+        Raises:
+            TypeError: if it is something else.
+            ValueError: if the name is unknown or that of several classes, or the index outside the logits.
+        """
+        head, named = self.head(), isinstance(target, str)
+        if head.kind != "binary" or callable(target):
+            found = self.target(target)
+            return target if found.function is not None else found.index
+        index = head.index(target) - 1 if named else dataclasses.replace(head, kind="multiclass").index(target)
+        if index < 0:
+            first, second = head.names or ("class 0", "class 1")
+            raise ValueError(
+                f"{self.name!r} has one logit, and it speaks for {second!r}: for {first!r} give lambda y: -y[:, 0], or "
+                f"in an objective -class_logit({second!r})"
+            )
+        return index
+
+    def _ends(self) -> Mapping[str, End]:
+        """Return path of each output -> how the network ends there."""
+        raise NotImplementedError
+
+    def _output_labels(self) -> dict[str, str]:
+        """Return path of each output -> what the network itself calls it, else the path."""
+        raise NotImplementedError
+
+    def _losses(self) -> Mapping[str, str]:
+        """Return path of an output -> name of the loss it was trained with, as far as that is known."""
+        return {}
