@@ -74,8 +74,8 @@ def open_network(kind: str, folder):
     return open_model(save(int(kind[-1]), folder))
 
 
-def save(batch: int, folder):
-    """Return the folder of a SavedModel with its batch size in the graph."""
+def save(batch: int | None, folder):
+    """Return the folder of a SavedModel with its batch size in the graph, if it has one."""
     model = build(batch)
     path = folder / f"fixed_{batch}"
     signature = tf.function(model, input_signature=[tf.TensorSpec([batch, *networks.SIZE])])
