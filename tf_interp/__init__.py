@@ -32,27 +32,57 @@ if TYPE_CHECKING:
     from tf_interp.directions import Directions as Directions
     from tf_interp.discovery import FoundConcepts as FoundConcepts
     from tf_interp.discovery import find_concepts as find_concepts
+    from tf_interp.features import SGD as SGD
+    from tf_interp.features import Adam as Adam
+    from tf_interp.features import CollapseAlpha as CollapseAlpha
+    from tf_interp.features import Cppn as Cppn
+    from tf_interp.features import Fourier as Fourier
+    from tf_interp.features import Interaction as Interaction
+    from tf_interp.features import Lookup as Lookup
+    from tf_interp.features import Maco as Maco
     from tf_interp.features import Objective as Objective
+    from tf_interp.features import Pixel as Pixel
+    from tf_interp.features import Pyramid as Pyramid
+    from tf_interp.features import RenderedUnit as RenderedUnit
     from tf_interp.features import Rendering as Rendering
+    from tf_interp.features import Shared as Shared
+    from tf_interp.features import Spritemap as Spritemap
+    from tf_interp.features import State as State
+    from tf_interp.features import activation_difference as activation_difference
+    from tf_interp.features import alignment as alignment
+    from tf_interp.features import as_objective as as_objective
+    from tf_interp.features import blur_alpha as blur_alpha
+    from tf_interp.features import blur_input as blur_input
+    from tf_interp.features import boundary_complexity as boundary_complexity
     from tf_interp.features import caricature as caricature
     from tf_interp.features import channel as channel
+    from tf_interp.features import channel_interpolate as channel_interpolate
     from tf_interp.features import class_logit as class_logit
+    from tf_interp.features import decay as decay
+    from tf_interp.features import deepdream as deepdream
     from tf_interp.features import direction as direction
+    from tf_interp.features import direction_neuron as direction_neuron
     from tf_interp.features import diversity as diversity
+    from tf_interp.features import dot_compare as dot_compare
     from tf_interp.features import dream as dream
     from tf_interp.features import facets as facets
     from tf_interp.features import from_directions as from_directions
+    from tf_interp.features import input_diff as input_diff
     from tf_interp.features import interaction as interaction
     from tf_interp.features import interaction_grid as interaction_grid
     from tf_interp.features import interpolate as interpolate
     from tf_interp.features import l1 as l1
+    from tf_interp.features import l2 as l2
+    from tf_interp.features import mean_alpha as mean_alpha
     from tf_interp.features import neuron as neuron
     from tf_interp.features import objective as objective
+    from tf_interp.features import only_after as only_after
     from tf_interp.features import positive_negative as positive_negative
     from tf_interp.features import render as render
     from tf_interp.features import render_many as render_many
     from tf_interp.features import saturation as saturation
     from tf_interp.features import spritemap as spritemap
+    from tf_interp.features import tensor_direction as tensor_direction
     from tf_interp.features import total_variation as total_variation
     from tf_interp.features import transfer_style as transfer_style
     from tf_interp.groups import Groups as Groups
@@ -85,10 +115,13 @@ _HOMES = {
     "tf_interp.directions": ("Directions",),
     "tf_interp.discovery": ("FoundConcepts", "find_concepts"),
     "tf_interp.features": (
-        "Objective", "Rendering", "channel", "class_logit", "direction", "diversity", "from_directions", "l1", "neuron",
-        "objective", "render", "saturation", "total_variation",
-        "caricature", "dream", "facets", "interaction", "interaction_grid", "interpolate", "positive_negative",
-        "render_many", "spritemap", "transfer_style",
+        "Adam", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective", "Pixel", "Pyramid",
+        "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State", "activation_difference", "alignment",
+        "as_objective", "blur_alpha", "blur_input", "boundary_complexity", "caricature", "channel",
+        "channel_interpolate", "class_logit", "decay", "deepdream", "direction", "direction_neuron", "diversity",
+        "dot_compare", "dream", "facets", "from_directions", "input_diff", "interaction", "interaction_grid",
+        "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after", "positive_negative", "render",
+        "render_many", "saturation", "spritemap", "tensor_direction", "total_variation", "transfer_style",
     ),
     "tf_interp.groups": ("Groups", "find_groups"),
     "tf_interp.models": ("Head", "Model", "Target", "open_model", "zoo"),

@@ -52,3 +52,4 @@ from tf_interp.features.renderer.optimizers import Adam as Adam
 from tf_interp.features.renderer.render import render as render
 from tf_interp.features.renderer.rendering import Rendering as Rendering
 from tf_interp.features.renderer.rendering import State as State
+from tf_interp.features.transforms import CollapseAlpha as CollapseAlpha

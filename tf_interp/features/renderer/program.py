@@ -264,7 +264,7 @@ class Program:
             if self.param.alpha and seen.shape[-1] > self.shape[-1]:
                 raise ValueError(
                     f"the network takes {self.shape[-1]} channels, without alpha: begin your transforms with "
-                    f"CollapseAlpha() of tf_interp.features.transforms ({error})"
+                    f"CollapseAlpha() ({error})"
                 ) from error
             raise
 

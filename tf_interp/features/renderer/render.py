@@ -113,7 +113,7 @@ def render(
     if not isinstance(param, Param):
         raise TypeError(f"param must be a parameterization such as Fourier(), got {param!r}")
     if optimizer is not None and not isinstance(optimizer, Adam | SGD):
-        raise TypeError(f"optimizer must be Adam() or SGD() of tf_interp.features, got {optimizer!r}")
+        raise TypeError(f"optimizer must be Adam() or SGD(), got {optimizer!r}")
     shape, seen = choose_sizes(model, size, init)
     if transforms is None:
         transforms = (*((CollapseAlpha(),) if param.alpha else ()), *standard(shape[:2]))
