@@ -15,6 +15,7 @@ from tf_interp import (
     attribute,
     open_model,
     read,
+    tcav,
 )
 from tf_interp.models import Head
 
@@ -162,6 +163,14 @@ def test_a_multilabel_network_is_watched_as_one():
     most = int(labels.sum(0).argmax())
     assert row["n_target"] == labels[:, most].sum()
     assert row["predicted"] == pytest.approx(truth[labels[:, most] > 0, most].mean())
+
+
+def test_a_finding_says_what_is_moved():
+    model = open_model(heads.build("regression").model)
+    test = tcav(model, {"bright": IMAGES[:6] ** 0.5}, 1 - IMAGES, {0: IMAGES}, "conv", permutations=99)
+    assert test.rows[0]["quantity"] == "number"
+    assert "the output 0 by about" in test.explain()[0]
+    assert "logit" not in test.explain()[0]
 
 
 def test_a_regression_is_watched_as_one(tmp_path):

@@ -143,6 +143,14 @@ def _publish(row: Mapping[str, Any]) -> str:
     )
 
 
+def _name_quantity(row: Mapping[str, Any]) -> str:
+    """Return what is moved, as the words before the target's name; rows of older tests are all of logits."""
+    quantity = row.get("quantity", "logit")
+    if quantity in ("number", "score", "probability"):
+        return {"number": "the output", "score": "the score", "probability": "the probability of"}[quantity] + " "
+    return f"the network's evidence ({quantity}) for "
+
+
 def _measure(row: Mapping[str, Any]) -> str:
     """Return size and interval of the effect, in the direction of the words."""
     up = row["displacement"] > 0
@@ -151,7 +159,7 @@ def _measure(row: Mapping[str, Any]) -> str:
     than = _AGAINST[row["contrast"]].format(against=_join(row["against"] or []))
     sign = "; it reaches across 0, so the direction is not certain" if low <= 0 <= high else ""
     return (
-        f"In {row['layer']}, {row['concept']} {'raises' if up else 'lowers'} the network's evidence (logit) for "
+        f"In {row['layer']}, {row['concept']} {'raises' if up else 'lowers'} {_name_quantity(row)}"
         f"{row['target']} by about {size:.3g} {than} (95 % interval {low:.3g} to {high:.3g}{sign})."
     )
 

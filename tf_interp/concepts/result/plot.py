@@ -89,7 +89,11 @@ def plot_rows(
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     ax.margins(y=0.1)
     target = rows[0]["target"]
-    ax.set_ylabel("mean cosine of gradient and concept" if classical else f"change of the logit of {target}")
+    ax.set_ylabel(
+        "mean cosine of gradient and concept"
+        if classical
+        else f"change of the {rows[0].get('quantity', 'logit')} of {target}"
+    )
     ax.set_title(f"{target}: {_AGAINST[rows[0]['contrast']]}", loc="left", fontsize="medium", fontweight="bold", pad=12)
     return ax
 

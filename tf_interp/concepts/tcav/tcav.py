@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_interp.capture import read_activations
 from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.concepts.examples.sets import Sets, gather_sets
+from tf_interp.concepts.examples.target_images import TargetImages
 from tf_interp.concepts.result.flags import Circumstances, raise_flags
 from tf_interp.concepts.result.result import ConceptTest, correct_rows
 from tf_interp.concepts.statistics.cav import get_fit
@@ -247,7 +248,7 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
                     dimensions=int(values[path].shape[1]),
                     examples=len(contrast.all_rows),
                 )
-                rows.append(_finish(row, slope, circumstances))
+                rows.append(_finish(row, target, slope, circumstances))
     family = correct_rows(rows, asked.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
     notes = [*sets.notes, *_note_family(rows, family, asked)]
@@ -337,7 +338,7 @@ def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, 
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
                 overlap, reused = name in target.overlap, answer.pop("pool_reused")
                 circumstances = Circumstances(alpha=asked.alpha, overlap=overlap, pool_reused=reused)
-                rows.append(_finish({**head, **answer}, slope, circumstances))
+                rows.append(_finish({**head, **answer}, target, slope, circumstances))
     family = correct_rows(rows, asked.family)
     unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
     notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
@@ -348,7 +349,9 @@ def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, 
     return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known.lighten())
 
 
-def _finish(row: dict[str, Any], slope: Sensitivity, circumstances: Circumstances) -> dict[str, Any]:
+def _finish(
+    row: dict[str, Any], target: TargetImages, slope: Sensitivity, circumstances: Circumstances
+) -> dict[str, Any]:
     """Add what belongs to the target, and put the flags last."""
-    row = {**row, "predicted": slope.predicted}
+    row = {**row, "predicted": slope.predicted, "quantity": target.target.quantity}
     return {**row, "flags": raise_flags(row, circumstances)}

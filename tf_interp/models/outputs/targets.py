@@ -34,6 +34,11 @@ class Target:
         return self.head.path
 
     @property
+    def quantity(self) -> str:
+        """What a score is: that of the head ("logit", "number", ...), or of a function "score"."""
+        return self.head.quantity if self.function is None else "score"
+
+    @property
     def weights(self) -> np.ndarray:
         """What each number of the output counts, float32 [K]; only of a class."""
         if self.index is None:
