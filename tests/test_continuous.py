@@ -7,13 +7,13 @@ from concept_networks import FAST, HEAD, find, make_linear, noise
 
 from tf_interp.concepts import Concept, tcav
 from tf_interp.concepts.statistics.cav import Problem, get_fit
-from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
 
 
 def test_change_per_standard_deviation_by_hand():
     random = np.random.default_rng(0)
     values, projections = random.normal(size=50), random.normal(size=(50, 2)).astype(np.float32)
-    trend = Trend(tuple(values))
+    trend = ContinuousDesign(tuple(values))
     change, null = trend.test(projections, 500, 0)
     expected = ((values - values.mean())[:, None] * projections).mean(0) / values.std()
     np.testing.assert_allclose(change, expected, rtol=1e-4)
@@ -26,8 +26,8 @@ def test_change_per_standard_deviation_by_hand():
 def test_leave_out_by_hand():
     random = np.random.default_rng(0)
     values, projections = random.normal(size=9), random.normal(size=9).astype(np.float32)
-    whole = Trend(tuple(values)).test(projections[:, None], 99, 0)[0][0]
-    found = Trend(tuple(values)).leave_out(projections)
+    whole = ContinuousDesign(tuple(values)).test(projections[:, None], 99, 0)[0][0]
+    found = ContinuousDesign(tuple(values)).leave_out(projections)
     for index in range(9):
         v, s = np.delete(values, index), np.delete(projections, index)
         without = ((v - v.mean()) * s).mean() / v.std()
@@ -36,7 +36,7 @@ def test_leave_out_by_hand():
 
 def test_p_is_uniform_under_the_null():
     random = np.random.default_rng(0)
-    trend = Trend(tuple(random.exponential(size=30)))
+    trend = ContinuousDesign(tuple(random.exponential(size=30)))
     projections = random.standard_t(3, (30, 1500)).astype(np.float32)
     change, null = trend.test(projections, 499, 0)
     p = (1 + (np.abs(null) >= np.abs(change)).sum(0)) / 500
@@ -47,8 +47,8 @@ def test_sources_count_once():
     values = np.repeat([1.0, 2.0, 4.0, 0.0], 3)
     groups = tuple(np.repeat(np.arange(4), 3).tolist())
     projections = np.random.default_rng(0).normal(size=(12, 1)).astype(np.float32)
-    grouped, null = Trend(tuple(values), groups).test(projections, 200, 0)
-    alone = Trend((1.0, 2.0, 4.0, 0.0)).test(projections.reshape(4, 3, 1).mean(1), 200, 0)
+    grouped, null = ContinuousDesign(tuple(values), groups).test(projections, 200, 0)
+    alone = ContinuousDesign((1.0, 2.0, 4.0, 0.0)).test(projections.reshape(4, 3, 1).mean(1), 200, 0)
     np.testing.assert_allclose(grouped, alone[0], rtol=1e-4)
     assert len(np.unique(null.round(5))) <= 24
 
@@ -59,10 +59,10 @@ def test_held_out_correlation():
     x -= x.mean(0)
     problem = Problem(tf.constant(x), tf.constant(x @ x.T))
     for kind in ("mean", "ridge"):
-        noise_found, high = Trend(tuple(random.normal(size=60))).measure(problem, get_fit(kind), 0, 40)
+        noise_found, high = ContinuousDesign(tuple(random.normal(size=60))).measure(problem, get_fit(kind), 0, 40)
         assert noise_found < high + 0.1
         assert abs(noise_found) < 0.35
-        real, _ = Trend(tuple((3 * x[:, 0] + x[:, 1]).tolist())).measure(problem, get_fit(kind), 0, 40)
+        real, _ = ContinuousDesign(tuple((3 * x[:, 0] + x[:, 1]).tolist())).measure(problem, get_fit(kind), 0, 40)
         assert real > 0.4
 
 

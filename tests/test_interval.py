@@ -5,7 +5,7 @@ import pytest
 from concept_networks import HEAD, make_linear, noise, tinted
 
 from tf_interp.concepts import Concept, tcav
-from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
 from tf_interp.concepts.statistics.design import Design
 from tf_interp.concepts.statistics.interval import get_widening, widen
 
@@ -55,7 +55,7 @@ def test_moves_of_a_trend_are_those_of_its_residuals():
     random = np.random.default_rng(0)
     degrees = random.normal(size=60)
     values = (degrees[:, None] * [1.0, 0.0] + random.normal(size=(60, 2))).astype(np.float32)
-    trend = Trend(tuple(degrees.tolist()))
+    trend = ContinuousDesign(tuple(degrees.tolist()))
     ((moves, freedom),) = trend.moves(values)
     assert freedom == 58
     spread = trend.resample(4000, 0)[0].numpy() @ values

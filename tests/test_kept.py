@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_interp.concepts.statistics import kept as memory
-from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
 from tf_interp.concepts.statistics.design import Design, draws, relabelings
 from tf_interp.concepts.statistics.kept import held_bytes, kept
 
@@ -64,7 +64,7 @@ def test_many_large_designs_stay_below_the_limit(empty, monkeypatch):
     monkeypatch.setattr(memory, "LIMIT", 2**20)
     for count in range(40, 60):
         projections = np.random.default_rng(0).random((2 * count, 1), np.float32)
-        for design in (Design(count, count), Trend(tuple(np.linspace(0, 1, 2 * count)))):
+        for design in (Design(count, count), ContinuousDesign(tuple(np.linspace(0, 1, 2 * count)))):
             design.test(projections, 999, 0)
             design.resample(200, 0)
             assert 0 < held_bytes() <= 2**20

@@ -14,7 +14,7 @@ from tf_interp.models.outputs.targets import weigh
 from tf_interp.probe import Probe
 
 METHODS = ("gradient", "gradient_x_input", "integrated_gradients")
-Asked = int | str | Target | Sequence[int | str | Target] | Callable[[tf.Tensor], tf.Tensor]
+TargetLike = int | str | Target | Sequence[int | str | Target] | Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Attribution:
 def attribute(
     model: Model,
     images: Probe | np.ndarray | Mapping[str, np.ndarray],
-    target: Asked,
+    target: TargetLike,
     *,
     layer: str | None = None,
     along: Directions | None = None,

@@ -10,7 +10,7 @@ _LISTED = 3
 _CHUNK = 2**20  # numbers of each side at once: 4 MB
 
 
-def check_pairs(name: str, concept: Concept, counterparts: Concept, kept: np.ndarray, notes: list[str]) -> bool:
+def check_counterparts(name: str, concept: Concept, counterparts: Concept, kept: np.ndarray, notes: list[str]) -> bool:
     """Check that counterpart i belongs to concept image i.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_interp.concepts.examples.checks import check_groups
 from tf_interp.concepts.examples.concept import Concept
-from tf_interp.concepts.examples.counterparts import check_pairs
+from tf_interp.concepts.examples.counterparts import check_counterparts
 from tf_interp.concepts.examples.target_images import TargetImages, resolve_targets
 from tf_interp.models import Model
 
@@ -153,7 +153,7 @@ def gather_sets(
     kept = {name: _distinct(item, f"concept {name!r}", notes) for name, item in sets.items()}
     for name in sets:
         _need(f"concept {name!r}", len(kept[name]), len(sets[name]))
-    disordered = {name for name, item in pairs.items() if check_pairs(name, sets[name], item, kept[name], notes)}
+    disordered = {name for name, item in pairs.items() if check_counterparts(name, sets[name], item, kept[name], notes)}
     own = {name: _distinct(images, f"target {name!r}", notes) for name, (_, images) in asked.items()}
     store = _Store()
     rows = {name: store.add(sets[name], kept[name], f"concept {name!r}") for name in sets}

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_interp.concepts.result.explain import CLAIMS, Finding, explain_rows, find_nothing, is_significant
 from tf_interp.concepts.result.plot import plot_rows
-from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
 from tf_interp.concepts.statistics.corrections import benjamini_hochberg, holm
 from tf_interp.concepts.statistics.design import Design
 from tf_interp.directions import Directions
@@ -46,7 +46,7 @@ class ConceptTest:
     alpha: float
     vectors: Mapping[tuple[str, str, str], np.ndarray]
     notes: list[str]
-    designs: Mapping[tuple[str, str], Design | Trend] = dataclasses.field(default_factory=dict, repr=False)
+    designs: Mapping[tuple[str, str], Design | ContinuousDesign] = dataclasses.field(default_factory=dict, repr=False)
     projections: Mapping[tuple[str, str, str], np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
     state: Any = dataclasses.field(default=None, repr=False)
 

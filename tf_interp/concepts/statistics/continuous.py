@@ -16,7 +16,7 @@ REPEATS = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Trend:
+class ContinuousDesign:
     """Images with a value each; the statistic is the first-order change of the logit per standard deviation of it.
 
     Args:
@@ -169,7 +169,7 @@ def _slopes(values: np.ndarray, shares: np.ndarray | None = None) -> np.ndarray:
 
 
 @kept
-def _shuffled_slopes(trend: Trend, permutations: int, seed: int) -> np.ndarray:
+def _shuffled_slopes(trend: ContinuousDesign, permutations: int, seed: int) -> np.ndarray:
     true = _slopes(trend._of_units()[None])
     if math.factorial(true.shape[1]) <= permutations + 1:  # all of them but the true one, once each: p is exact
         return true[0][list(itertools.permutations(range(true.shape[1])))[1:]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_interp.concepts.examples.sets import MINIMUM, POOL, Sets
-from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
 from tf_interp.concepts.statistics.design import Design
 
 RELATIVE = ("union", "pairs", "none")
@@ -33,7 +33,7 @@ class Contrast:
     kind: str
     rows: np.ndarray
     against: np.ndarray | None
-    design: Design | Trend
+    design: Design | ContinuousDesign
     names: tuple[str, ...] = ()
     overlap: bool = False
     single: bool = False
@@ -162,7 +162,7 @@ def _design(sets: Sets, name: str, rows: np.ndarray, other: str = "", against: n
     return design
 
 
-def _trend(sets: Sets, name: str, rows: np.ndarray) -> Trend:
+def _trend(sets: Sets, name: str, rows: np.ndarray) -> ContinuousDesign:
     values, groups = sets.values[name], _number(sets, rows)
     if groups is not None:
         _need_sources(f"concept {name!r}", len(rows), max(groups) + 1)
@@ -172,7 +172,7 @@ def _trend(sets: Sets, name: str, rows: np.ndarray) -> Trend:
                 f"concept {name!r}: its {len(means)} sources have the same mean value, so there is nothing to regress "
                 "on: values must differ between sources"
             )
-    return Trend(tuple(values.tolist()), groups)
+    return ContinuousDesign(tuple(values.tolist()), groups)
 
 
 def _need_sources(name: str, count: int, sources: int) -> None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_interp.concepts.statistics.cav import Fit, Problem, Vectors
 from tf_interp.concepts.statistics.cav_quality import label_splits, measure_quality
-from tf_interp.concepts.statistics.continuous import Trend
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
 from tf_interp.concepts.statistics.design import Design, draws, p_values
 from tf_interp.concepts.statistics.interval import get_widening, widen
 from tf_interp.concepts.statistics.kept import kept
@@ -215,7 +215,9 @@ def _project(
 
 
 @kept
-def _label(design: Design | Trend, bootstraps: int, refits: int, nulls: int, seed: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _label(
+    design: Design | ContinuousDesign, bootstraps: int, refits: int, nulls: int, seed: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return all labelings that vectors are fitted to, [L,E] each: the true one, resamples, those for the quality."""
     _, targets, weights = design.resample(bootstraps, seed)
     parts = [design.label(), (targets[:refits], weights[:refits])]
@@ -226,7 +228,7 @@ def _label(design: Design | Trend, bootstraps: int, refits: int, nulls: int, see
 
 def _measure_quality(contrast: Contrast, problem: Problem, vectors: Vectors, options: Options) -> dict[str, float]:
     design = contrast.design
-    if isinstance(design, Trend):
+    if isinstance(design, ContinuousDesign):
         correlation, high = design.measure(problem, options.fit, options.seed, options.nulls)
         return {"cav_correlation": correlation, "cav_correlation_null": high}
     quality = measure_quality(design, vectors, options.nulls, options.seed)

@@ -16,7 +16,7 @@ from tf_interp.concepts.result.result import ConceptTest, correct_rows
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.cav_quality import NULLS
 from tf_interp.concepts.statistics.specificity import PATTERNS, SMALLEST, Patterns
-from tf_interp.concepts.tcav.arguments import Asked, check_options, check_reference, describe
+from tf_interp.concepts.tcav.arguments import Arguments, check_options, check_reference, describe
 from tf_interp.concepts.tcav.comparisons import Contrast, declare_contrasts
 from tf_interp.concepts.tcav.kim2018 import NOTE, run_reference
 from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
@@ -112,11 +112,11 @@ def tcav(
         learn(model, as_concept(first, f"concept {name!r}").images)
     names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name, channels=pooling != "flat") for name in names))
-    asked = Asked(
+    wanted = Arguments(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
     )  # fmt: skip
-    return _run(model, asked, None)
+    return _run(model, wanted, None)
 
 
 def add_concepts(
@@ -155,29 +155,29 @@ def add_concepts(
     if test.state is None:
         raise ValueError("this test holds nothing to continue from (its state is None): run tcav with all concepts")
     known: _Known = test.state
-    if taken := sorted(set(concepts) & set(known.asked.concepts)):
+    if taken := sorted(set(concepts) & set(known.wanted.concepts)):
         raise ValueError(f"concepts {taken} were tested already: choose other names")
     if known.weights != model.digest():
         raise ValueError(
             "the network's weights have changed since the test, so its numbers do not hold: run tcav again"
         )
-    asked = dataclasses.replace(
-        known.asked,
-        concepts={**known.asked.concepts, **concepts},
-        paired={**(known.asked.paired or {}), **(paired or {})},
-        groups={**(known.asked.groups or {}), **(groups or {})},
+    wanted = dataclasses.replace(
+        known.wanted,
+        concepts={**known.wanted.concepts, **concepts},
+        paired={**(known.wanted.paired or {}), **(paired or {})},
+        groups={**(known.wanted.groups or {}), **(groups or {})},
     )
-    return _run(model, asked, known if known.holds else None)
+    return _run(model, wanted, known if known.holds else None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Known:
     """What a later test of the same network need not compute again: activations and gradients, unless they are large.
 
-    The pictures themselves are the caller's own, which `asked` only refers to.
+    The pictures themselves are the caller's own, which `wanted` only refers to.
     """
 
-    asked: Asked
+    wanted: Arguments
     weights: str
     digests: list[str]
     values: dict[str, tf.Tensor]
@@ -192,38 +192,38 @@ class _Known:
         return dataclasses.replace(self, digests=[], values={}, slopes=[], holds=False)
 
 
-def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
-    check_options(asked)
-    fit = get_fit(asked.cav, asked.seed)
-    sets = gather_sets(model, asked.concepts, asked.random, asked.targets, asked.paired, asked.groups)
-    if asked.method == "kim2018":
-        check_reference(sets, asked)
-    contrasts = declare_contrasts(sets, asked.relative, asked.hierarchy)
+def _run(model: Model, wanted: Arguments, known: _Known | None) -> ConceptTest:
+    check_options(wanted)
+    fit = get_fit(wanted.cav, wanted.seed)
+    sets = gather_sets(model, wanted.concepts, wanted.random, wanted.targets, wanted.paired, wanted.groups)
+    if wanted.method == "kim2018":
+        check_reference(sets, wanted)
+    contrasts = declare_contrasts(sets, wanted.relative, wanted.hierarchy)
 
-    values = _activate(model, asked, sets, known)
+    values = _activate(model, wanted, sets, known)
     if known is None:
         scores = [(item.target, item.images) for item in sets.targets]
-        slopes = sensitivities(model, asked.paths, scores, asked.pooling, asked.batch_size)
+        slopes = sensitivities(model, wanted.paths, scores, wanted.pooling, wanted.batch_size)
     else:
         slopes = known.slopes
-    known = _Known(asked, model.digest() if known is None else known.weights, sets.digests, values, slopes)
-    settings = describe(asked, sets)
-    if asked.method == "kim2018":
-        return _run_reference(asked, sets, known, settings)
+    known = _Known(wanted, model.digest() if known is None else known.weights, sets.digests, values, slopes)
+    settings = describe(wanted, sets)
+    if wanted.method == "kim2018":
+        return _run_reference(wanted, sets, known, settings)
 
-    fitted = isinstance(asked.cav, str)
+    fitted = isinstance(wanted.cav, str)
     options = Options(
-        asked.permutations,
-        asked.bootstraps,
-        asked.bootstraps if fitted else min(asked.bootstraps, _ESTIMATOR_REFITS),
+        wanted.permutations,
+        wanted.bootstraps,
+        wanted.bootstraps if fitted else min(wanted.bootstraps, _ESTIMATOR_REFITS),
         NULLS if fitted else _ESTIMATOR_NULLS,
         PATTERNS if fitted else _ESTIMATOR_PATTERNS,
-        asked.seed,
+        wanted.seed,
         fit,
     )
     rows: list[dict[str, Any]] = []
     vectors, projections = {}, {}
-    for path in asked.paths:
+    for path in wanted.paths:
         answers = _test_layer(values[path], [slope.gradients[path] for slope in slopes], sets, contrasts, options)
         for contrast, answer in zip(contrasts, answers, strict=True):
             vectors[(path, *contrast.key)] = answer.vector
@@ -240,7 +240,7 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
                     own, bare = (tf.gather(outputs, side) for side in (contrast.rows, contrast.against))
                     turned = goes_otherwise(own, bare, target.target, row["displacement"])
                 circumstances = Circumstances(
-                    alpha=asked.alpha,
+                    alpha=wanted.alpha,
                     overlap=contrast.overlap or contrast.concept in target.overlap,
                     shares_sources=contrast.shares_sources,
                     disordered=contrast.disordered,
@@ -249,10 +249,10 @@ def _run(model: Model, asked: Asked, known: _Known | None) -> ConceptTest:
                     examples=len(contrast.all_rows),
                 )
                 rows.append(_finish(row, target, slope, circumstances))
-    family = correct_rows(rows, asked.family)
+    family = correct_rows(rows, wanted.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
-    notes = [*sets.notes, *_note_family(rows, family, asked)]
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, notes, designs, projections, known.lighten())
+    notes = [*sets.notes, *_note_family(rows, family, wanted)]
+    return ConceptTest(rows, family, settings, wanted.alpha, vectors, notes, designs, projections, known.lighten())
 
 
 def _test_layer(
@@ -283,26 +283,26 @@ def _entangle(contrasts: Sequence[Contrast], answers: Sequence[Compared]) -> dic
     return found
 
 
-def _note_family(rows: Sequence[Mapping[str, Any]], family: int, asked: Asked) -> list[str]:
+def _note_family(rows: Sequence[Mapping[str, Any]], family: int, wanted: Arguments) -> list[str]:
     """Say if the number of permutations is too small for anything to survive the correction."""
-    least = family / (1 + asked.permutations)
-    if least <= asked.alpha or all(row["p"] is None for row in rows):
+    least = family / (1 + wanted.permutations)
+    if least <= wanted.alpha or all(row["p"] is None for row in rows):
         return []
     return [
-        f"with {asked.permutations:,} permutations and {family} tests no corrected p can be below {least:.2g}: ask for "
-        f"at least permutations={int(np.ceil(family / asked.alpha)):_}, or test less"
+        f"with {wanted.permutations:,} permutations and {family} tests no corrected p can be below {least:.2g}: ask for "
+        f"at least permutations={int(np.ceil(family / wanted.alpha)):_}, or test less"
     ]
 
 
-def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
+def _activate(model: Model, wanted: Arguments, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
     """Return layer -> activations of all rows; images that were run before are not run again.
 
     With pairs there is the output too: what really happens to the logit, beside what the layer says.
     """
     outputs = [item.target.output for item in sets.targets] if sets.paired else []
-    paths = list(dict.fromkeys([*asked.paths, *(path for path in outputs if len(model.layers[path]) < 2)]))
+    paths = list(dict.fromkeys([*wanted.paths, *(path for path in outputs if len(model.layers[path]) < 2)]))
     if known is None:
-        return _read(model, asked, sets.blocks, paths)
+        return _read(model, wanted, sets.blocks, paths)
     place = {digest: number for number, digest in enumerate(known.digests)}
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
@@ -311,7 +311,7 @@ def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> d
         start += len(block)
         if chosen.any():
             blocks.append(block[chosen])
-    new = _read(model, asked, blocks, list(known.values)) if blocks else {}
+    new = _read(model, wanted, blocks, list(known.values)) if blocks else {}
     numbers = np.cumsum(fresh) - 1 + len(known.digests)
     order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
     values = {
@@ -319,34 +319,36 @@ def _activate(model: Model, asked: Asked, sets: Sets, known: _Known | None) -> d
         for path, value in known.values.items()
     }
     missing = [path for path in paths if path not in values]  # the output, where there were no pairs before
-    return values | (_read(model, asked, sets.blocks, missing) if missing else {})
+    return values | (_read(model, wanted, sets.blocks, missing) if missing else {})
 
 
-def _read(model: Model, asked: Asked, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
-    values = read_activations(model, blocks, paths, pooling=asked.pooling, batch_size=asked.batch_size)
+def _read(model: Model, wanted: Arguments, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
+    values = read_activations(model, blocks, paths, pooling=wanted.pooling, batch_size=wanted.batch_size)
     return {path: tf.constant(value) for path, value in values.items()}
 
 
-def _run_reference(asked: Asked, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
+def _run_reference(wanted: Arguments, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
     rows: list[dict[str, Any]] = []
     vectors = {}
-    for path in asked.paths:
-        table, found = run_reference(path, known.values[path], known.slopes, sets, asked.runs, asked.seed)
+    for path in wanted.paths:
+        table, found = run_reference(path, known.values[path], known.slopes, sets, wanted.runs, wanted.seed)
         vectors.update({(path, name, "random"): vector for name, vector in found.items()})
         for target, slope, answers in zip(sets.targets, known.slopes, table, strict=True):
             for name, answer in zip(sets.concepts, answers, strict=True):
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
                 overlap, reused = name in target.overlap, answer.pop("pool_reused")
-                circumstances = Circumstances(alpha=asked.alpha, overlap=overlap, pool_reused=reused)
+                circumstances = Circumstances(alpha=wanted.alpha, overlap=overlap, pool_reused=reused)
                 rows.append(_finish({**head, **answer}, target, slope, circumstances))
-    family = correct_rows(rows, asked.family)
-    unused = {"paired": sets.paired, "hierarchy": asked.hierarchy, "groups": sets.groups is not None}
+    family = correct_rows(rows, wanted.family)
+    unused = {"paired": sets.paired, "hierarchy": wanted.hierarchy, "groups": sets.groups is not None}
     notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
-    if asked.relative != "none" and len(sets.concepts) > 1:
+    if wanted.relative != "none" and len(sets.concepts) > 1:
         notes.append(
             "method kim2018 compares concepts with random images only, not with each other: relative was left out"
         )
-    return ConceptTest(rows, family, settings, asked.alpha, vectors, [*sets.notes, *notes, NOTE], state=known.lighten())
+    return ConceptTest(
+        rows, family, settings, wanted.alpha, vectors, [*sets.notes, *notes, NOTE], state=known.lighten()
+    )
 
 
 def _finish(
