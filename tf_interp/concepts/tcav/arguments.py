@@ -12,7 +12,7 @@ METHODS = ("displacement", "kim2018")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Arguments:
+class Request:
     """The arguments of `tcav`."""
 
     concepts: Mapping[str, Any]
@@ -35,60 +35,60 @@ class Arguments:
     family: int | None
 
 
-def check_options(wanted: Arguments) -> None:
+def check_options(request: Request) -> None:
     """Raise ValueError if an option is unknown or out of range."""
-    if not wanted.paths:
+    if not request.paths:
         raise ValueError("layers is empty: give at least one layer name")
-    for name, value, known in (("pooling", wanted.pooling, POOLINGS), ("method", wanted.method, METHODS)):
+    for name, value, known in (("pooling", request.pooling, POOLINGS), ("method", request.method, METHODS)):
         if value not in known:
             raise ValueError(f"{name} must be one of {list(known)}, got {value!r}")
     for name, number, least in (
-        ("permutations", wanted.permutations, 99),
-        ("bootstraps", wanted.bootstraps, 20),
-        ("batch_size", wanted.batch_size, 1),
-        ("seed", wanted.seed, 0),
-        ("family", 1 if wanted.family is None else wanted.family, 1),
+        ("permutations", request.permutations, 99),
+        ("bootstraps", request.bootstraps, 20),
+        ("batch_size", request.batch_size, 1),
+        ("seed", request.seed, 0),
+        ("family", 1 if request.family is None else request.family, 1),
     ):
         if not isinstance(number, numbers.Integral) or number < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
-    if not isinstance(wanted.alpha, numbers.Real) or not 0 < wanted.alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, got {wanted.alpha!r}")
+    if not isinstance(request.alpha, numbers.Real) or not 0 < request.alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, got {request.alpha!r}")
 
 
-def check_reference(sets: Sets, wanted: Arguments) -> None:
+def check_reference(sets: Sets, request: Request) -> None:
     """Raise ValueError if method "kim2018" cannot test these sets."""
     if sets.pool is None:
         raise ValueError('method "kim2018" needs random images, also where concepts are paired')
     if sets.values:
         raise ValueError(f'method "kim2018" cannot test concepts that come in degrees: {sorted(sets.values)}')
-    if not isinstance(wanted.runs, numbers.Integral) or wanted.runs < 2:
-        raise ValueError(f"runs must be an integer of at least 2, got {wanted.runs!r}")
+    if not isinstance(request.runs, numbers.Integral) or request.runs < 2:
+        raise ValueError(f"runs must be an integer of at least 2, got {request.runs!r}")
 
 
-def describe(wanted: Arguments, sets: Sets) -> dict[str, Any]:
+def describe(request: Request, sets: Sets) -> dict[str, Any]:
     """Return the settings of the result, plain values only."""
     settings = {
-        "method": wanted.method,
-        "cav": wanted.cav if isinstance(wanted.cav, str) else repr(wanted.cav),
-        "pooling": wanted.pooling,
-        "permutations": wanted.permutations,
-        "bootstraps": wanted.bootstraps,
-        "seed": wanted.seed,
-        "alpha": wanted.alpha,
-        "layers": wanted.paths,
+        "method": request.method,
+        "cav": request.cav if isinstance(request.cav, str) else repr(request.cav),
+        "pooling": request.pooling,
+        "permutations": request.permutations,
+        "bootstraps": request.bootstraps,
+        "seed": request.seed,
+        "alpha": request.alpha,
+        "layers": request.paths,
         "concepts": {name: len(found) for name, found in sets.concepts.items()},
         "paired": sorted(sets.paired),
-        "relative": wanted.relative,
-        "hierarchy": {name: list(children) for name, children in (wanted.hierarchy or {}).items()},
+        "relative": request.relative,
+        "hierarchy": {name: list(children) for name, children in (request.hierarchy or {}).items()},
         "random": None if sets.pool is None else len(sets.pool),
         "targets": {target.name: len(target.images) for target in sets.targets},
         "classes": {item.name: item.target.index for item in sets.targets},
         "grouped": sets.groups is not None,
     }
-    if wanted.method == "kim2018":
+    if request.method == "kim2018":
         settings |= {
             "cav": "hinge by stochastic gradient descent, alpha .01",
-            "runs": wanted.runs,
+            "runs": request.runs,
             "permutations": 0,
         }
     return settings

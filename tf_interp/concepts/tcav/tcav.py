@@ -16,7 +16,7 @@ from tf_interp.concepts.result.result import ConceptTest, correct_rows
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.statistics.cav_quality import NULLS
 from tf_interp.concepts.statistics.specificity import PATTERNS, SMALLEST, Patterns
-from tf_interp.concepts.tcav.arguments import Arguments, check_options, check_reference, describe
+from tf_interp.concepts.tcav.arguments import Request, check_options, check_reference, describe
 from tf_interp.concepts.tcav.comparisons import Contrast, declare_contrasts
 from tf_interp.concepts.tcav.kim2018 import NOTE, run_reference
 from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
@@ -112,11 +112,11 @@ def tcav(
         learn(model, as_concept(first, f"concept {name!r}").images)
     names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name, channels=pooling != "flat") for name in names))
-    wanted = Arguments(
+    request = Request(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
         method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
     )  # fmt: skip
-    return _run(model, wanted, None)
+    return _run(model, request, None)
 
 
 def add_concepts(
@@ -155,29 +155,29 @@ def add_concepts(
     if test.state is None:
         raise ValueError("this test holds nothing to continue from (its state is None): run tcav with all concepts")
     known: _Known = test.state
-    if taken := sorted(set(concepts) & set(known.wanted.concepts)):
+    if taken := sorted(set(concepts) & set(known.request.concepts)):
         raise ValueError(f"concepts {taken} were tested already: choose other names")
     if known.weights != model.digest():
         raise ValueError(
             "the network's weights have changed since the test, so its numbers do not hold: run tcav again"
         )
-    wanted = dataclasses.replace(
-        known.wanted,
-        concepts={**known.wanted.concepts, **concepts},
-        paired={**(known.wanted.paired or {}), **(paired or {})},
-        groups={**(known.wanted.groups or {}), **(groups or {})},
+    request = dataclasses.replace(
+        known.request,
+        concepts={**known.request.concepts, **concepts},
+        paired={**(known.request.paired or {}), **(paired or {})},
+        groups={**(known.request.groups or {}), **(groups or {})},
     )
-    return _run(model, wanted, known if known.holds else None)
+    return _run(model, request, known if known.holds else None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Known:
     """What a later test of the same network need not compute again: activations and gradients, unless they are large.
 
-    The pictures themselves are the caller's own, which `wanted` only refers to.
+    The pictures themselves are the caller's own, which `request` only refers to.
     """
 
-    wanted: Arguments
+    request: Request
     weights: str
     digests: list[str]
     values: dict[str, tf.Tensor]
@@ -192,38 +192,38 @@ class _Known:
         return dataclasses.replace(self, digests=[], values={}, slopes=[], holds=False)
 
 
-def _run(model: Model, wanted: Arguments, known: _Known | None) -> ConceptTest:
-    check_options(wanted)
-    fit = get_fit(wanted.cav, wanted.seed)
-    sets = gather_sets(model, wanted.concepts, wanted.random, wanted.targets, wanted.paired, wanted.groups)
-    if wanted.method == "kim2018":
-        check_reference(sets, wanted)
-    contrasts = declare_contrasts(sets, wanted.relative, wanted.hierarchy)
+def _run(model: Model, request: Request, known: _Known | None) -> ConceptTest:
+    check_options(request)
+    fit = get_fit(request.cav, request.seed)
+    sets = gather_sets(model, request.concepts, request.random, request.targets, request.paired, request.groups)
+    if request.method == "kim2018":
+        check_reference(sets, request)
+    contrasts = declare_contrasts(sets, request.relative, request.hierarchy)
 
-    values = _activate(model, wanted, sets, known)
+    values = _activate(model, request, sets, known)
     if known is None:
         scores = [(item.target, item.images) for item in sets.targets]
-        slopes = sensitivities(model, wanted.paths, scores, wanted.pooling, wanted.batch_size)
+        slopes = sensitivities(model, request.paths, scores, request.pooling, request.batch_size)
     else:
         slopes = known.slopes
-    known = _Known(wanted, model.digest() if known is None else known.weights, sets.digests, values, slopes)
-    settings = describe(wanted, sets)
-    if wanted.method == "kim2018":
-        return _run_reference(wanted, sets, known, settings)
+    known = _Known(request, model.digest() if known is None else known.weights, sets.digests, values, slopes)
+    settings = describe(request, sets)
+    if request.method == "kim2018":
+        return _run_reference(request, sets, known, settings)
 
-    fitted = isinstance(wanted.cav, str)
+    fitted = isinstance(request.cav, str)
     options = Options(
-        wanted.permutations,
-        wanted.bootstraps,
-        wanted.bootstraps if fitted else min(wanted.bootstraps, _ESTIMATOR_REFITS),
+        request.permutations,
+        request.bootstraps,
+        request.bootstraps if fitted else min(request.bootstraps, _ESTIMATOR_REFITS),
         NULLS if fitted else _ESTIMATOR_NULLS,
         PATTERNS if fitted else _ESTIMATOR_PATTERNS,
-        wanted.seed,
+        request.seed,
         fit,
     )
     rows: list[dict[str, Any]] = []
     vectors, projections = {}, {}
-    for path in wanted.paths:
+    for path in request.paths:
         answers = _test_layer(values[path], [slope.gradients[path] for slope in slopes], sets, contrasts, options)
         for contrast, answer in zip(contrasts, answers, strict=True):
             vectors[(path, *contrast.key)] = answer.vector
@@ -240,7 +240,7 @@ def _run(model: Model, wanted: Arguments, known: _Known | None) -> ConceptTest:
                     own, bare = (tf.gather(outputs, side) for side in (contrast.rows, contrast.against))
                     turned = goes_otherwise(own, bare, target.target, row["displacement"])
                 circumstances = Circumstances(
-                    alpha=wanted.alpha,
+                    alpha=request.alpha,
                     overlap=contrast.overlap or contrast.concept in target.overlap,
                     shares_sources=contrast.shares_sources,
                     disordered=contrast.disordered,
@@ -249,10 +249,10 @@ def _run(model: Model, wanted: Arguments, known: _Known | None) -> ConceptTest:
                     examples=len(contrast.all_rows),
                 )
                 rows.append(_finish(row, target, slope, circumstances))
-    family = correct_rows(rows, wanted.family)
+    family = correct_rows(rows, request.family)
     designs = {contrast.key: contrast.design for contrast in contrasts}
-    notes = [*sets.notes, *_note_family(rows, family, wanted)]
-    return ConceptTest(rows, family, settings, wanted.alpha, vectors, notes, designs, projections, known.lighten())
+    notes = [*sets.notes, *_note_family(rows, family, request)]
+    return ConceptTest(rows, family, settings, request.alpha, vectors, notes, designs, projections, known.lighten())
 
 
 def _test_layer(
@@ -283,26 +283,26 @@ def _entangle(contrasts: Sequence[Contrast], answers: Sequence[Compared]) -> dic
     return found
 
 
-def _note_family(rows: Sequence[Mapping[str, Any]], family: int, wanted: Arguments) -> list[str]:
+def _note_family(rows: Sequence[Mapping[str, Any]], family: int, request: Request) -> list[str]:
     """Say if the number of permutations is too small for anything to survive the correction."""
-    least = family / (1 + wanted.permutations)
-    if least <= wanted.alpha or all(row["p"] is None for row in rows):
+    least = family / (1 + request.permutations)
+    if least <= request.alpha or all(row["p"] is None for row in rows):
         return []
     return [
-        f"with {wanted.permutations:,} permutations and {family} tests no corrected p can be below {least:.2g}: ask for "
-        f"at least permutations={int(np.ceil(family / wanted.alpha)):_}, or test less"
+        f"with {request.permutations:,} permutations and {family} tests no corrected p can be below {least:.2g}: ask "
+        f"for at least permutations={int(np.ceil(family / request.alpha)):_}, or test less"
     ]
 
 
-def _activate(model: Model, wanted: Arguments, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
+def _activate(model: Model, request: Request, sets: Sets, known: _Known | None) -> dict[str, tf.Tensor]:
     """Return layer -> activations of all rows; images that were run before are not run again.
 
     With pairs there is the output too: what really happens to the logit, beside what the layer says.
     """
     outputs = [item.target.output for item in sets.targets] if sets.paired else []
-    paths = list(dict.fromkeys([*wanted.paths, *(path for path in outputs if len(model.layers[path]) < 2)]))
+    paths = list(dict.fromkeys([*request.paths, *(path for path in outputs if len(model.layers[path]) < 2)]))
     if known is None:
-        return _read(model, wanted, sets.blocks, paths)
+        return _read(model, request, sets.blocks, paths)
     place = {digest: number for number, digest in enumerate(known.digests)}
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
@@ -311,7 +311,7 @@ def _activate(model: Model, wanted: Arguments, sets: Sets, known: _Known | None)
         start += len(block)
         if chosen.any():
             blocks.append(block[chosen])
-    new = _read(model, wanted, blocks, list(known.values)) if blocks else {}
+    new = _read(model, request, blocks, list(known.values)) if blocks else {}
     numbers = np.cumsum(fresh) - 1 + len(known.digests)
     order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
     values = {
@@ -319,35 +319,35 @@ def _activate(model: Model, wanted: Arguments, sets: Sets, known: _Known | None)
         for path, value in known.values.items()
     }
     missing = [path for path in paths if path not in values]  # the output, where there were no pairs before
-    return values | (_read(model, wanted, sets.blocks, missing) if missing else {})
+    return values | (_read(model, request, sets.blocks, missing) if missing else {})
 
 
-def _read(model: Model, wanted: Arguments, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
-    values = read_activations(model, blocks, paths, pooling=wanted.pooling, batch_size=wanted.batch_size)
+def _read(model: Model, request: Request, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
+    values = read_activations(model, blocks, paths, pooling=request.pooling, batch_size=request.batch_size)
     return {path: tf.constant(value) for path, value in values.items()}
 
 
-def _run_reference(wanted: Arguments, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
+def _run_reference(request: Request, sets: Sets, known: _Known, settings: dict[str, Any]) -> ConceptTest:
     rows: list[dict[str, Any]] = []
     vectors = {}
-    for path in wanted.paths:
-        table, found = run_reference(path, known.values[path], known.slopes, sets, wanted.runs, wanted.seed)
+    for path in request.paths:
+        table, found = run_reference(path, known.values[path], known.slopes, sets, request.runs, request.seed)
         vectors.update({(path, name, "random"): vector for name, vector in found.items()})
         for target, slope, answers in zip(sets.targets, known.slopes, table, strict=True):
             for name, answer in zip(sets.concepts, answers, strict=True):
                 head = {"layer": path, "target": target.name, "concept": name, "contrast": "random", "against": None}
                 overlap, reused = name in target.overlap, answer.pop("pool_reused")
-                circumstances = Circumstances(alpha=wanted.alpha, overlap=overlap, pool_reused=reused)
+                circumstances = Circumstances(alpha=request.alpha, overlap=overlap, pool_reused=reused)
                 rows.append(_finish({**head, **answer}, target, slope, circumstances))
-    family = correct_rows(rows, wanted.family)
-    unused = {"paired": sets.paired, "hierarchy": wanted.hierarchy, "groups": sets.groups is not None}
+    family = correct_rows(rows, request.family)
+    unused = {"paired": sets.paired, "hierarchy": request.hierarchy, "groups": sets.groups is not None}
     notes = [f"method kim2018 knows no {name}, so it was left out" for name, given in unused.items() if given]
-    if wanted.relative != "none" and len(sets.concepts) > 1:
+    if request.relative != "none" and len(sets.concepts) > 1:
         notes.append(
             "method kim2018 compares concepts with random images only, not with each other: relative was left out"
         )
     return ConceptTest(
-        rows, family, settings, wanted.alpha, vectors, [*sets.notes, *notes, NOTE], state=known.lighten()
+        rows, family, settings, request.alpha, vectors, [*sets.notes, *notes, NOTE], state=known.lighten()
     )
 
 
