@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tf_interp import __version__
+import tf_interp
 
 # TensorFlow takes seconds to import: only the commands that need it do so, inside their function.
 
@@ -77,7 +77,7 @@ def _import_tensorflow() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tf-interp", description="See what a Keras network has learned.")
-    parser.add_argument("--version", action="version", version=f"tf-interp {__version__}")
+    parser.add_argument("--version", action="version", version=f"tf-interp {tf_interp.__version__}")
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
