@@ -11,7 +11,9 @@ from tf_interp import concepts
 MODULES = [module.name for module in pkgutil.walk_packages(concepts.__path__, "tf_interp.concepts.")]
 
 
-@pytest.mark.parametrize("name", [*MODULES, "tf_interp.capture", "tf_interp.discovery.discover"])
+@pytest.mark.parametrize(
+    "name", [*MODULES, "tf_interp.analysis.part", "tf_interp.capture", "tf_interp.discovery.discover"]
+)
 def test_examples_run(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
