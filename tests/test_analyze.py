@@ -261,3 +261,73 @@ def test_mistakes_are_raised_before_the_first_record(model, probe):
             ["conv"],
             [ConceptTests({"x": probe.images}, probe.images, ["b"])],
         )
+
+
+def test_concept_tests_take_what_tcav_takes(model, probe):
+    rng = np.random.default_rng(3)
+    sets = {name: rng.random((12, 12, 12, 1)) for name in ("a1", "a2", "other")}
+    pool = rng.random((20, 12, 12, 1))
+    options = {
+        "groups": {"a1": [n // 2 for n in range(12)]},
+        "hierarchy": {"a": ["a1", "a2"]},
+        "cav": "ridge",
+        "pooling": "flat",
+        "bootstraps": 30,
+        "alpha": 0.01,
+        "permutations": 99,
+        "seed": 4,
+    }
+    record = next(analyze(model, probe, ["conv"], [ConceptTests(sets, pool, ["a"], **options)]))
+    settings = record.data["settings"]
+    for name in ("hierarchy", "cav", "pooling", "bootstraps", "alpha", "permutations", "seed"):
+        assert settings[name] == options[name], name
+    assert settings["grouped"] is True
+    assert record.data["alpha"] == 0.01
+    images = probe.images[probe.labels == 0]
+    rows = tcav(model, sets, pool, {"a": (0, images)}, ["conv"], **options).rows
+    assert [row["p"] for row in record.data["tests"]] == [row["p"] for row in rows]
+    assert [row["effect"] for row in record.data["tests"]] == pytest.approx([row["effect"] for row in rows], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pooling": "max"}, "pooling must be one of"),
+        ({"cav": "none"}, "no concept vector of kind 'none'"),
+        ({"alpha": 2}, "alpha must lie between 0 and 1"),
+        ({"bootstraps": 1}, "bootstraps must be an integer of at least 20"),
+        ({"method": "t"}, "method must be one of"),
+        ({"relative": "all"}, "relative must be one of"),
+        ({"groups": {"dot": [0] * 12}}, "`groups` has 'dot', which is not among the concepts"),
+        ({"groups": {"dots": [0, 1]}}, "12"),
+        ({"hierarchy": {"all": ["dots", "x"]}}, "has child 'x', which is no concept"),
+    ],
+)
+def test_mistakes_in_concept_tests_are_told_before_any_work(model, probe, options, message):
+    dots = np.random.default_rng(2).random((12, 12, 12, 1))
+    with pytest.raises(ValueError, match=message):
+        Analysis(model, probe, ["conv"], [ConceptTests({"dots": dots, "same": dots**2}, dots**3, ["a"], **options)])
+
+
+def test_a_part_of_your_own(model, probe):
+    from tf_interp.analysis import Album, Draft, Part, View
+
+    class Count(Part):
+        kind = "count"
+
+        def make(self, view):
+            assert isinstance(view, View)
+            view.memory["looks"] = view.memory.get("looks", 0) + 1
+            for layer in view.layers:
+                album = Album()
+                data = {"looks": view.memory["looks"], "probe": view.describe_probe(album)}
+                yield Draft(self.kind, layer, f"Count of {layer}", data, album, settings={}, scalars={"looks": 1.0})
+
+    analysis = Analysis(model, probe, ["conv"], [Count(), NeuronGroups(2, icons=False)], repeated=True)
+    records = [next(analysis.run(step)) for step in range(2)]
+    assert [(record.kind, record.step, record.data["looks"]) for record in records] == [
+        ("count", 0, 1),
+        ("count", 1, 2),
+    ]
+    assert set(records[0].data) >= COMMON
+    assert len(records[0].images) == 1

@@ -204,3 +204,27 @@ def test_a_network_that_takes_pictures_without_a_channel_axis(tmp_path):
     _save_pictures(tmp_path / "p", 3, 0)
     line = f"analyze {tmp_path}/flat.keras --probe {tmp_path}/p --layer conv --logdir {tmp_path}/logs --steps 1"
     assert cli.main([*line.split(), "--units", "1", "--groups", "1"]) == 0
+
+
+def test_an_error_says_whose_it_is_and_where_to_see_more(workspace, capsys, monkeypatch):
+    assert cli.main(["inspect", str(workspace / "nothing")]) == 2
+    err = capsys.readouterr().err
+    assert "--traceback" in err
+    assert "TF_INTERP_RAISE=1" in err
+    assert "fault of the program" not in err
+
+    def broken(*args, **options):
+        return int("seven")
+
+    monkeypatch.setattr(models, "open_model", broken)
+    assert cli.main(["inspect", str(workspace / "tiny.keras")]) == 2
+    assert "may be a fault of the program" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="seven"):
+        cli.main(["--traceback", "inspect", str(workspace / "tiny.keras")])
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert re.fullmatch(r"tf-interp \d+\.\d+\.\d+\n", capsys.readouterr().out)

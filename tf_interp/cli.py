@@ -7,11 +7,14 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+import tf_interp
 
 # TensorFlow takes seconds to import: only the commands that need it do so, inside their function.
 
@@ -27,19 +30,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
+    show = options.traceback or bool(os.environ.get("TF_INTERP_RAISE"))
     try:
         if options.needs_tensorflow:
             _import_tensorflow()
         options.command(options)
     except (ValueError, TypeError, OSError, ImportError, subprocess.CalledProcessError) as error:
-        if os.environ.get("TF_INTERP_RAISE"):
+        if show:
             raise
         print(f"tf-interp {options.name}: {error}".replace("trust=True", "--trust"), file=sys.stderr)
+        print("(where it was raised: tf-interp --traceback ..., or TF_INTERP_RAISE=1)", file=sys.stderr)
+        if not _is_ours(error):
+            print("This error is not one of tf-interp's own checks: it may be a fault of the program.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; what was written so far can be read", file=sys.stderr)
         return 130
     return 0
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Return whether an error tells of a mistake in what was asked for: a file, an import, or a `raise` of ours."""
+    if isinstance(error, OSError | ImportError | subprocess.CalledProcessError):
+        return True
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    inside = pathlib.Path(frame.filename).is_relative_to(pathlib.Path(__file__).parent)
+    return inside and (frame.line or "").startswith("raise")
 
 
 def _import_tensorflow() -> None:
@@ -61,6 +77,8 @@ def _import_tensorflow() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tf-interp", description="See what a Keras network has learned.")
+    parser.add_argument("--version", action="version", version=f"tf-interp {tf_interp.__version__}")
+    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     demo = commands.add_parser(

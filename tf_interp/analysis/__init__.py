@@ -6,4 +6,7 @@ from tf_interp.analysis.attributions import Attributions as Attributions
 from tf_interp.analysis.concept_tests import ConceptTests as ConceptTests
 from tf_interp.analysis.features import Features as Features
 from tf_interp.analysis.neuron_groups import NeuronGroups as NeuronGroups
+from tf_interp.analysis.part import Album as Album
+from tf_interp.analysis.part import Draft as Draft
 from tf_interp.analysis.part import Part as Part
+from tf_interp.analysis.part import View as View

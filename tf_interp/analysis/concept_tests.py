@@ -10,7 +10,11 @@ import numpy as np
 from tf_interp.analysis.part import THUMBNAIL, Album, Draft, Part, View
 from tf_interp.concepts import ConceptTest, tcav
 from tf_interp.concepts.examples.concept import as_concept
+from tf_interp.concepts.examples.sets import gather_sets
 from tf_interp.concepts.result.explain import describe_correction
+from tf_interp.concepts.statistics.cav import get_fit
+from tf_interp.concepts.tcav.arguments import Request, check_options
+from tf_interp.concepts.tcav.comparisons import RELATIVE, declare_contrasts
 
 EXAMPLES = 12  # pictures of each concept that a record carries
 _EXPLORATORY = "tested at many steps without correction over steps: read the curves as exploratory"
@@ -30,6 +34,13 @@ class ConceptTests(Part):
             and the record calls its curves exploratory.
         permutations: label permutations of each test.
         seed: of permutations and bootstrap.
+        groups: name or "random" -> the source of each picture, as in `tcav`.
+        hierarchy: parent -> names of concepts or parents, as in `tcav`.
+        method: "displacement" or "kim2018", as in `tcav`.
+        cav: kind of the concept vector, as in `tcav`.
+        pooling: "mean" over positions or "flat", as in `tcav`.
+        bootstraps: resamples for the intervals.
+        alpha: level of the claims.
 
     Raises:
         ValueError: if pictures lie outside [0,1] or are missing.
@@ -52,6 +63,13 @@ class ConceptTests(Part):
         steps: int | None = None,
         permutations: int = 10_000,
         seed: int = 0,
+        groups: Mapping[str, Sequence[Any]] | None = None,
+        hierarchy: Mapping[str, Sequence[str]] | None = None,
+        method: str = "displacement",
+        cav: Any = "mean",
+        pooling: str = "mean",
+        bootstraps: int = 1000,
+        alpha: float = 0.05,
     ) -> None:
         for argument, value in (("concepts", concepts), ("paired", paired or {})):
             if not isinstance(value, Mapping):
@@ -76,6 +94,24 @@ class ConceptTests(Part):
             raise ValueError(f"steps must be the number of steps that are tested, or None, got {steps}")
         self.targets, self.relative, self.steps = targets, relative, steps
         self.permutations, self.seed = permutations, seed
+        self._options: dict[str, Any] = {
+            "paired": self.paired or None,
+            "relative": relative,
+            "permutations": permutations,
+            "seed": seed,
+            "groups": groups,
+            "hierarchy": hierarchy,
+            "method": method,
+            "cav": cav,
+            "pooling": pooling,
+            "bootstraps": bootstraps,
+            "alpha": alpha,
+        }
+        given = {**self._options, "paired": self.paired, "runs": 2, "batch_size": 1, "family": None}
+        check_options(Request(self.concepts, self.random, {}, ["any layer"], **given))
+        get_fit(cav, seed)
+        if relative not in RELATIVE:
+            raise ValueError(f"relative must be one of {list(RELATIVE)}, got {relative!r}")
 
     def check(self, view: View) -> None:
         """Raise if a target has no pictures, or pictures do not fit the network."""
@@ -86,16 +122,14 @@ class ConceptTests(Part):
         for name, concept in named.items():
             if concept.images.shape[1:] != shape:
                 raise ValueError(f"images of {name!r} have shape {concept.images.shape[1:]}, the probe's have {shape}")
+        groups, hierarchy = self._options["groups"], self._options["hierarchy"]
+        if groups or hierarchy:  # their names and labels speak of the sets
+            sets = gather_sets(view.model, self.concepts, self.random, self._targets(view), self.paired, groups)
+            declare_contrasts(sets, self.relative, hierarchy)
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer; the corrections count all layers, targets and concepts together."""
-        options: dict[str, Any] = {
-            "paired": self.paired or None,
-            "relative": self.relative,
-            "permutations": self.permutations,
-            "seed": self.seed,
-        }
-        result = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **options)
+        result = tcav(view.model, self.concepts, self.random, self._targets(view), list(view.layers), **self._options)
         if self.steps is not None:
             result = result.correct(result.family * self.steps)
         view.memory["looks"] = view.memory.get("looks", 0) + 1

@@ -115,7 +115,29 @@ class Draft:
 
 
 class Part(abc.ABC):
-    """One part of an analysis. It has no state of its own: what it must remember lives in `View.memory`."""
+    """One part of an analysis, ours or your own. It has no state: what it must remember lives in `View.memory`.
+
+    A part has a `kind`, the name of its records, and makes a `Draft` for each layer from what the `View` shows;
+    pictures go into the draft's `Album`. All three are in `tf_interp.analysis`. The tab names records of kinds that it
+    does not know, but cannot draw them; numbers in `scalars` are drawn by TensorBoard itself.
+
+    Example:
+        >>> from tf_interp import Probe, analyze, open_model, read_activations
+        >>> class MeanActivation(Part):
+        ...     kind = "mean activation"
+        ...     def make(self, view):
+        ...         for layer in view.layers:
+        ...             values = read_activations(view.model, view.probe.images, [layer], pooling="mean")[layer]
+        ...             album, mean = Album(), float(values.mean())
+        ...             data = {"mean": mean, "probe": view.describe_probe(album)}
+        ...             scalars = {f"mean activation/{layer}": mean}
+        ...             yield Draft(self.kind, layer, f"Mean of {layer}", data, album, settings={}, scalars=scalars)
+        >>> import keras
+        >>> network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, name="conv")])
+        >>> probe = Probe.from_arrays(np.zeros((2, 8, 8, 1)))
+        >>> [(r.kind, r.data["mean"]) for r in analyze(open_model(network), probe, ["conv"], [MeanActivation()])]
+        [('mean activation', 0.0)]
+    """
 
     kind: ClassVar[str]
 
