@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.private import override_gradients
+
 Transform = Callable[[Any, Any], Any]
 
 
@@ -249,7 +251,7 @@ def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> 
     centered = tf.constant([[zoom, 0, -zoom * out_x], [0, zoom, -zoom * out_y], [0, 0, 1]], tf.float32)
     back = tf.constant([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]], tf.float32)
     flat = tf.reshape(tf.matmul(back, tf.matmul(matrix, centered)), [1, 9])[:, :8]
-    with tf.compat.v1.get_default_graph().gradient_override_map({"ImageProjectiveTransformV3": "TfInterpWarp"}):
+    with override_gradients({"ImageProjectiveTransformV3": "TfInterpWarp"}):
         return _warp(images, flat, size, 0.5)
 
 

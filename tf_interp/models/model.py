@@ -12,6 +12,7 @@ from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name
 from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.outputs.model_outputs import ModelOutputs
 from tf_interp.models.pieces import run_in_pieces
+from tf_interp.models.private import is_plain, override_gradients
 
 Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
 
@@ -174,7 +175,7 @@ class Model(ModelOutputs):
             >>> model.folded.run(tf.zeros((2, 8, 8, 3)), ["norm"])["norm"].shape
             TensorShape([2, 6, 6, 4])
         """
-        return self if self._specs is None else self.cached("folded", self._fold)
+        return self if self._specs is None or is_plain() else self.cached("folded", self._fold)
 
     @contextlib.contextmanager
     def replacing_gradients(self, gradients: Mapping[str, str]) -> Iterator[None]:
@@ -185,7 +186,7 @@ class Model(ModelOutputs):
         Args:
             gradients: type of an operation -> name that `tf.RegisterGradient` gave the gradient to use.
         """
-        with tf.compat.v1.get_default_graph().gradient_override_map(dict(gradients)):
+        with override_gradients(gradients):
             yield
 
     def folded_weights(self, fetch: Sequence[str]) -> Weights:

@@ -14,6 +14,7 @@ from tf_interp.features.renderer import input_gradients, silent_units
 from tf_interp.features.renderer.optimizers import SGD, Adam
 from tf_interp.features.transforms import Geometric, Transform, apply, plan
 from tf_interp.models.model import Model, Weights
+from tf_interp.models.private import call_flat
 
 _PLANNED = 16  # steps whose transforms are drawn at once
 
@@ -234,7 +235,7 @@ class Program:
         specs = *tf.nest.map_structure(tf.TensorSpec.from_tensor, exact), *tf.nest.map_structure(self._free, free)
         signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, weights), *specs
         function = tf.function(self._step, input_signature=signature, autograph=False)
-        compiled = _Flat(function.get_concrete_function())
+        compiled = call_flat(function.get_concrete_function())
         self._functions[key] = function
         return compiled
 
@@ -311,17 +312,6 @@ class Program:
         layers = {name: _as_grid(value, name) for name, value in got.items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
         return layers
-
-
-class _Flat:
-    """A compiled function that takes its arguments as they are, instead of comparing them with what it expects."""
-
-    def __init__(self, concrete: Any) -> None:
-        self.concrete = concrete  # TensorFlow takes its graph apart once nobody holds it
-        self._call, self._captured = concrete.inference_fn.call_flat, concrete.captured_inputs
-
-    def __call__(self, *args: Any) -> tuple:
-        return tuple(self._call(*tf.nest.flatten(args), *self._captured))
 
 
 @functools.lru_cache(64, typed=True)  # 0.0 is not False

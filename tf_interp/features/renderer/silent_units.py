@@ -19,6 +19,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_interp.models.pieces import rows_of, split_joined
+from tf_interp.models.private import set_gradient
 
 STEPS = 16  # steps with redirected gradients, after which to look whether a picture is still silent
 LIMIT = 64  # steps after which a picture without any gradient is left alone
@@ -54,7 +55,7 @@ def gradients(loss: Any, sources: list[Any], silent: Any, layers: Iterable[Any])
     for operation in find_gates(layers):
         # TensorFlow's own SiLU writes its derivative out, so that the product in it is never asked for one
         name = b"TfInterpRedirectedMul" if operation.type == "Mul" else b"TfInterpRedirectedSilu"
-        operation._set_attr("_gradient_op_type", tf.compat.v1.AttrValue(s=name))
+        set_gradient(operation, name)
     _current.silent = silent
     try:
         return tf.gradients(loss, sources)

@@ -11,6 +11,7 @@ from tf_interp.models.keras_model.convolution import is_grouped
 from tf_interp.models.keras_model.folding import Padded, Pair, find_twos, is_foldable, is_norm, is_padding, is_unpadded
 from tf_interp.models.keras_model.taps import Call
 from tf_interp.models.layout import find_channels_first
+from tf_interp.models.private import list_sublayers
 
 L = keras.layers
 ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
@@ -46,7 +47,7 @@ def walk(layer: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tupl
     if isinstance(layer, keras.Function):  # a functional model: operations that are no layers too
         children = layer.operations
     if isinstance(layer, keras.Layer):
-        children = [*children, *layer._flatten_layers(include_self=False, recursive=False)]
+        children = [*children, *list_sublayers(layer, recursive=False)]
     for child in children:
         if id(child) not in seen and not isinstance(child, keras.layers.InputLayer):
             seen.add(id(child))

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from tf_interp.models.keras_model.taps import Around, Call, is_overridden
+from tf_interp.models.private import list_sublayers, read_function, read_nodes, read_output_structure
 
 L = keras.layers
 # what returns the very tensor that it gets, when it is not training
@@ -31,13 +32,9 @@ class Wiring:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._function = _find_function(model)
-        self._nodes = [
-            node
-            for depth in sorted(self._function._nodes_by_depth, reverse=True)
-            for node in self._function._nodes_by_depth[depth]
-            if node.operation and not node.is_input
-        ]
+        self._function = read_function(model)
+        self._nodes = read_nodes(self._function) or []
+        self._outputs = read_output_structure(self._function)
         # the same tensors everywhere: no mask that travels with them, no cast on the way into a layer
         self._direct = all(
             tensor.dtype == "float32" for node in self._nodes for tensor in (*node.input_tensors, *node.outputs)
@@ -50,7 +47,7 @@ class Wiring:
 
     def can_run(self) -> bool:
         """Return whether `run` gives what a call of the model would: layers may have changed since."""
-        same = self._function is _find_function(self._model)
+        same = self._function is read_function(self._model)
         return same and self._direct and self._is_plain() and all(_is_direct(node.operation) for node in self._nodes)
 
     def _is_plain(self) -> bool:
@@ -89,7 +86,7 @@ class Wiring:
                 Call(operation.name, operation, numbers[id(operation)], first, _one(output), readers[id(first)] == 1)
             )
             numbers[id(operation)] += 1
-        return calls, keras.tree.map_structure(find, self._function._outputs_struct)
+        return calls, keras.tree.map_structure(find, self._outputs)
 
     def run(self, inputs: Sequence[Any], layers: Iterable[Any], around: Around) -> Any:
         """Compute what the model returns: its layers, without what Keras does around each, which takes longer.
@@ -117,7 +114,7 @@ class Wiring:
                 error.add_note(f"in layer {operation.name!r} of {self._model.name!r}")
                 raise
             values.update(zip(map(id, node.outputs), keras.tree.flatten(output), strict=True))
-        return keras.tree.map_structure(lambda tensor: values[id(tensor)], self._function._outputs_struct)
+        return keras.tree.map_structure(lambda tensor: values[id(tensor)], self._outputs)
 
 
 def read_wiring(model: Any) -> Wiring | None:
@@ -127,14 +124,12 @@ def read_wiring(model: Any) -> Wiring | None:
         model: a Keras model.
 
     Returns:
-        The graph; None if the model is none of Keras's functional or sequential ones.
+        The graph; None if the model is none of Keras's functional or sequential ones, or does not show it.
     """
-    return Wiring(model) if isinstance(_find_function(model), keras.Function) else None
-
-
-def _find_function(model: Any) -> Any:
-    """Return what holds the graph: a sequential model makes another one when a layer comes or goes."""
-    return model._functional if type(model) is keras.Sequential else model
+    function = read_function(model)  # a sequential model makes another one when a layer comes or goes
+    if not isinstance(function, keras.Function) or read_output_structure(function) is None:
+        return None
+    return Wiring(model) if read_nodes(function) else None
 
 
 def _one(items: list[Any]) -> Any:
@@ -148,10 +143,8 @@ def _is_known(model: Any) -> bool:
 
 def _is_plain(operation: Any) -> bool:
     """Return whether one call of an operation is one call, and takes any number of images."""
-    inner = operation._flatten_layers(include_self=False) if isinstance(operation, keras.Layer) else ()
-    return (
-        _is_known(operation) and not isinstance(operation, L.Lambda | keras.Function | L.TFSMLayer) and not list(inner)
-    )
+    inner = list_sublayers(operation) if isinstance(operation, keras.Layer) else []
+    return _is_known(operation) and not isinstance(operation, L.Lambda | keras.Function | L.TFSMLayer) and not inner
 
 
 def _is_direct(operation: Any) -> bool:

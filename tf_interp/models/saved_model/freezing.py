@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from tf_interp.models.private import GRADIENT_ATTRIBUTE, freeze_variables
 
 _LIMIT = 2**31 - 2**26  # bytes that a frozen graph can hold
 
@@ -38,14 +39,13 @@ def freeze(function: Any) -> tuple[tf.Graph, Any, dict[str, str]]:
             f"the SavedModel holds {size / 2**30:.1f} GB of weights, a frozen graph at most 2: open the Keras model "
             "instead"
         )
-    # without lowering, loops and branches stay whole, so that they have gradients
-    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    frozen = freeze_variables(function)
     graph_def = _clean(frozen.graph.as_graph_def())
     if any(node.op in ("PartitionedCall", "StatefulPartitionedCall") for node in graph_def.node):
         # calls that XLA was to compile were kept; now they can be inlined too, which their gradients need
         whole = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
         ends = [[whole.graph.get_tensor_by_name(t.name) for t in some] for some in (frozen.inputs, frozen.outputs)]
-        frozen = convert_variables_to_constants_v2(whole.prune(*ends), lower_control_flow=False)
+        frozen = freeze_variables(whole.prune(*ends))
         graph_def = _clean(frozen.graph.as_graph_def())
     labels = sorted(function.structured_outputs)
     names = dict(zip(labels, (tensor.name for tensor in frozen.outputs), strict=True))
@@ -69,7 +69,7 @@ def _clean(graph_def: Any) -> Any:
             function.attr.pop(name, None)
     for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
         for node in nodes:
-            for name in ("_gradient_op_type", "_XlaMustCompile", "_noinline"):
+            for name in (GRADIENT_ATTRIBUTE, "_XlaMustCompile", "_noinline"):
                 node.attr.pop(name, None)
             for value in node.attr.values():
                 for function in (value.func, *value.list.func) if value.WhichOneof("value") in ("func", "list") else ():

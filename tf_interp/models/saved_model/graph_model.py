@@ -14,6 +14,7 @@ from tf_interp.models.inputs import Preprocess
 from tf_interp.models.layout import find_channels_first
 from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain
 from tf_interp.models.saved_model.freezing import choose_signature, freeze
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
 from tf_interp.models.saved_model.graph_layers import GraphLayer, find_layers, weight_sizes
@@ -184,7 +185,7 @@ class GraphModel(Model):
     def replacing_gradients(self, gradients: Mapping[str, str]) -> Iterator[None]:
         """While open, operations that `run` builds in the current graph have other gradients, see `Model`."""
         before = getattr(self._replaced, "gradients", None)
-        self._replaced.gradients = gradients
+        self._replaced.gradients = {} if is_plain() else gradients
         try:
             yield
         finally:
@@ -215,7 +216,7 @@ class GraphModel(Model):
         )
         for node in needed.node:  # not in loops and branches: their functions are shared by name with other graphs
             if node.op in gradients:
-                node.attr["_gradient_op_type"].s = gradients[node.op].encode()
+                node.attr[GRADIENT_ATTRIBUTE].s = gradients[node.op].encode()
         edges = _edges(needed)
 
         def part(inputs: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tensorflow.core.protobuf import saved_model_pb2
+from tf_interp.models.private import parse_saved_model
 
 # Operations that reach outside the computation: files, network, Python, native plugins, debuggers.
 _OUTSIDE = re.compile(
@@ -32,9 +32,10 @@ def check_saved_model(path: pathlib.Path, trust: bool = False) -> None:
     if not file.is_file():
         found = sorted(item.name for item in path.iterdir())[:8]
         raise ValueError(f"{path} is not the folder of a SavedModel: no saved_model.pb in it, but {found or 'nothing'}")
-    saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString(file.read_bytes())
+        saved = parse_saved_model(file.read_bytes())
+    except ValueError:
+        raise
     except Exception as error:  # protobuf's own DecodeError, of one of its implementations
         raise ValueError(f"{file} is damaged: {error}") from error
     for meta in saved.meta_graphs:

@@ -1,0 +1,163 @@
+"""Names that nobody promises stand in one file; without them numbers are the same, and one line says what is gone."""
+
+import ast
+import logging
+import pathlib
+import re
+
+import keras
+import networks
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_interp import channel, open_model, render
+from tf_interp.models import private
+from tf_interp.models.keras_model.wiring import read_wiring
+
+ROOT = pathlib.Path(private.__file__).parents[1]
+PLAIN = {"functional": networks.functional, "sequential": networks.sequential, "operations": networks.operations}
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch):
+    monkeypatch.setattr(private, "_told", set())
+    monkeypatch.delenv(private.PLAIN_VARIABLE, raising=False)
+
+
+def look(network, path=None):
+    """Activation, logits, and the gradient of one with respect to the other; and a picture of one unit."""
+    model = open_model(network.model if path is None else path)
+    got = model.run(network.images, [network.layer, "output"])
+    given = tf.cast(got[network.layer], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        logits = model.run(network.images, ["output"], {network.layer: given})["output"]
+        score = tf.reduce_sum(logits[:, 0] ** 2)
+    return list(model.layers), got[network.layer], got["output"], tape.gradient(score, given)
+
+
+def assert_equal(first, second):
+    assert first[0] == second[0]
+    for a, b in zip(first[1:], second[1:], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_both_roads_lead_to_the_same_numbers(name, monkeypatch, tmp_path, caplog):
+    network = PLAIN[name]()
+    network.model.export(tmp_path, verbose=False)
+    fast, saved = look(network), look(network, tmp_path)
+    monkeypatch.setenv(private.PLAIN_VARIABLE, "1")
+    assert read_wiring(network.model) is None
+    assert_equal(look(network), fast)
+    assert_equal(look(network, tmp_path), saved)
+    assert not caplog.records, "the switch is the user's own wish"
+
+
+@pytest.mark.parametrize("form", ["keras", "saved"])
+def test_a_picture_is_the_same_by_both_roads(form, monkeypatch, tmp_path):
+    network = networks.functional()
+    network.model.export(tmp_path, verbose=False)
+    source = network.model if form == "keras" else tmp_path
+    options = {"steps": 4, "retries": 0}
+    fast = render(open_model(source), channel("conv2", 1), **options)
+    monkeypatch.setenv(private.PLAIN_VARIABLE, "1")
+    plain = render(open_model(source), channel("conv2", 1), **options)
+    np.testing.assert_allclose(plain.images, fast.images, atol=2e-3)
+    np.testing.assert_allclose(plain.losses, fast.losses, rtol=1e-3, atol=1e-4)
+
+
+NAMES = {  # attribute -> how it is told
+    "_nodes_by_depth": r"keras\.Function\._nodes_by_depth",
+    "fill_in": "arguments of a Keras node",
+    "_outputs_struct": r"keras\.Function\._outputs_struct",
+    "_functional": r"keras\.Sequential\._functional",
+    "_flatten_layers": r"keras\.Layer\._flatten_layers",
+    "inference_fn": r"ConcreteFunction\.inference_fn",
+    "call_flat": r"AtomicFunction\.call_flat",
+    "gradient_override_map": r"Graph\.gradient_override_map",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_name_is_told_once_and_numbers_stay(name, monkeypatch, caplog):
+    network = networks.sequential() if name == "_functional" else networks.functional()
+    layer = network.layer
+    fast = look(network), render(open_model(network.model), [f"{layer}:1", f"{layer}:2"], steps=3, retries=0)
+    monkeypatch.setattr(private, "_get", lambda owner, asked, *rest: None if asked == name else getattr(owner, asked))
+    with caplog.at_level(logging.WARNING, "tf_interp"):
+        slow = look(network), render(open_model(network.model), [f"{layer}:1", f"{layer}:2"], steps=3, retries=0)
+    assert_equal(slow[0], fast[0])
+    np.testing.assert_allclose(slow[1].images, fast[1].images, atol=2e-3)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert re.match(rf".*{NAMES[name]}.* is not there any more \(TensorFlow .*, Keras .*\): ", told)
+
+
+def test_one_operation_keeps_its_gradient_where_it_cannot_be_changed(monkeypatch, caplog):
+    with tf.Graph().as_default():
+        operation = tf.nn.silu(tf.compat.v1.placeholder(tf.float32, [2])).op
+    monkeypatch.setattr(private, "_get", lambda owner, asked, *rest: None)
+    private.set_gradient(operation, b"TfInterpRedirectedSilu")
+    assert "Operation._set_attr is not there any more" in caplog.text
+
+
+def test_a_savedmodel_that_cannot_be_frozen_is_refused_in_words(monkeypatch, tmp_path):
+    networks.functional().model.export(tmp_path, verbose=False)
+    monkeypatch.setitem(__import__("sys").modules, "tensorflow.python.framework.convert_to_constants", None)
+    with pytest.raises(ValueError, match=r"cannot freeze SavedModels .*open the Keras model itself"):
+        open_model(tmp_path)
+
+
+def test_sublayers_are_found_among_attributes_too(monkeypatch):
+    class Block(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.first, self.rest = keras.layers.Dense(2), [keras.layers.Dense(3), {"a": keras.layers.Dense(4)}]
+
+    class Outer(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.block = Block()
+
+    layer = Outer()
+    expected = {id(item) for item in private.list_sublayers(layer)}
+    monkeypatch.setenv(private.PLAIN_VARIABLE, "1")
+    assert {id(item) for item in private.list_sublayers(layer)} == expected
+    assert [type(item) for item in private.list_sublayers(layer, recursive=False)] == [Block]
+
+
+# --- no private name of others stands anywhere else
+
+OWN = re.compile(r"^(self|cls|model|twin|design|other|item|tf_interp)$")
+UNDOCUMENTED = ("inference_fn", "captured_inputs", "gradient_override_map")
+ALLOWED = {"_replace"}  # of named tuples, which is documented
+
+
+def _foreign(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            owner = node.value.id if isinstance(node.value, ast.Name) else None
+            if node.attr not in ALLOWED and not (owner and OWN.match(owner)):
+                yield f"{ast.unparse(node)}"
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        yield from (name for name in modules if name.startswith(("tensorflow.python", "tensorflow.core", "keras.src")))
+        if isinstance(node, ast.Attribute) and node.attr in (
+            "inference_fn",
+            "captured_inputs",
+            "gradient_override_map",
+        ):
+            yield node.attr
+
+
+def test_private_names_stand_in_one_file():
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for path in sorted(ROOT.rglob("*.py"))
+        if path.name != "private.py"
+        for name in _foreign(path)
+    }
+    ours = set().union(*(set(re.findall(r"def (_\w+)|self\.(_\w+)\b", p.read_text())) for p in ROOT.rglob("*.py")))
+    names = {name for pair in ours for name in pair if name}
+    assert not {(path, name) for path, name in found if name.rpartition(".")[2] not in names}

@@ -1,0 +1,194 @@
+"""Names of TensorFlow and Keras that nobody promises: each is asked for here, and has another road where it is gone.
+
+Seen in TensorFlow 2.20 and 2.21, and in Keras 3.15. A name that is missing is told once, in the log; numbers stay the
+same, and a first picture comes later. `TF_INTERP_PLAIN=1` in the environment takes the other road everywhere: for a
+version in which something behaves differently, and for tests that compare both.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+PLAIN_VARIABLE = "TF_INTERP_PLAIN"
+GRADIENT_ATTRIBUTE = "_gradient_op_type"  # of an operation, in its definition: which registered gradient it has
+_LOG = logging.getLogger("tf_interp")
+_TRACED = "networks are traced, and a first picture comes later"
+_told: set[str] = set()
+_get = getattr  # tests take names away here
+
+
+def is_plain() -> bool:
+    """Return whether no private name is to be used."""
+    return os.environ.get(PLAIN_VARIABLE, "") not in ("", "0")
+
+
+def read_nodes(function: Any) -> list[Any] | None:
+    """Return the nodes of a functional Keras model, in the order of a forward pass: `keras.Function._nodes_by_depth`.
+
+    Args:
+        function: the model.
+
+    Returns:
+        The nodes without those of inputs, each with `operation`, `arguments`, `input_tensors`, `outputs`; else None.
+    """
+    depths = _ask(function, "_nodes_by_depth", "keras.Function._nodes_by_depth", _TRACED)
+    if depths is None:
+        return None
+    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
+    nodes = [node for node in nodes if node.operation and not node.is_input]
+    fills = all(_ask(node.arguments, "fill_in", "the arguments of a Keras node", _TRACED) for node in nodes)
+    return nodes if fills else None
+
+
+def read_output_structure(function: Any) -> Any:
+    """Return what a functional Keras model returns, as symbolic tensors: `keras.Function._outputs_struct`; else None.
+
+    Args:
+        function: the model.
+    """
+    return _ask(function, "_outputs_struct", "keras.Function._outputs_struct", _TRACED)
+
+
+def read_function(model: Any) -> Any:
+    """Return what holds the graph of a Keras model: of a sequential one `keras.Sequential._functional`; else None.
+
+    Args:
+        model: any Keras model.
+    """
+    if type(model) is not keras.Sequential:
+        return None if is_plain() else model
+    if not model.built:
+        return None
+    return _ask(model, "_functional", "keras.Sequential._functional", _TRACED)
+
+
+def list_sublayers(layer: keras.Layer, recursive: bool = True) -> list[Any]:
+    """Return the layers that a layer holds: `keras.Layer._flatten_layers`, else those among its attributes.
+
+    Args:
+        layer: any Keras layer or model.
+        recursive: whether to list what those hold too.
+    """
+    flatten = _ask(layer, "_flatten_layers", "keras.Layer._flatten_layers", "layers are looked for among attributes")
+    if flatten is not None:
+        return list(flatten(include_self=False, recursive=recursive))
+    found: dict[int, Any] = {}
+    own = layer.layers if isinstance(layer, keras.Sequential) else list(vars(layer).values())  # it holds a copy too
+    for item in _search(own, depth=3):
+        if item is not layer and id(item) not in found:
+            found[id(item)] = item
+            if recursive:
+                found |= {id(inner): inner for inner in list_sublayers(item)}
+    return list(found.values())
+
+
+def _search(values: Iterable[Any], depth: int) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, keras.Layer):
+            yield value
+        elif depth and isinstance(value, list | tuple):
+            yield from _search(value, depth - 1)
+        elif depth and isinstance(value, Mapping):
+            yield from _search(value.values(), depth - 1)
+
+
+def call_flat(concrete: Any) -> Callable[..., tuple]:
+    """Return a compiled function that takes its arguments as they are, instead of comparing them with what it expects.
+
+    Args:
+        concrete: a `ConcreteFunction`; kept, since TensorFlow takes its graph apart once nobody holds it.
+
+    Returns:
+        From the function's arguments to a flat tuple of its results: by `inference_fn.call_flat`, else by a plain call.
+    """
+    flat = _ask(concrete, "inference_fn", "ConcreteFunction.inference_fn", "steps are called with all checks")
+    call = None if flat is None else _ask(flat, "call_flat", "AtomicFunction.call_flat", "steps are called so")
+    if call is None:
+        return lambda *args: tuple(tf.nest.flatten(concrete(*args)))
+    captured = concrete.captured_inputs
+    return lambda *args, kept=concrete: tuple(call(*tf.nest.flatten(args), *captured))
+
+
+@contextlib.contextmanager
+def override_gradients(gradients: Mapping[str, str]) -> Iterator[None]:
+    """While open, operations that are built in the current graph have other gradients: `Graph.gradient_override_map`.
+
+    Where that is gone they have TensorFlow's own: silent units find no way out then, the rest is the same.
+
+    Args:
+        gradients: type of an operation -> name that `tf.RegisterGradient` gave the gradient to use.
+    """
+    graph, instead = tf.compat.v1.get_default_graph(), "gradients are TensorFlow's own, silent units find no way out"
+    override = _ask(graph, "gradient_override_map", "Graph.gradient_override_map", instead) if gradients else None
+    with contextlib.nullcontext() if override is None else override(dict(gradients)):
+        yield
+
+
+def set_gradient(operation: Any, name: bytes) -> None:
+    """Give one operation of a graph another gradient: `Operation._set_attr`; else it keeps its own.
+
+    Args:
+        operation: of a graph.
+        name: of a registered gradient.
+    """
+    change = _ask(operation, "_set_attr", "Operation._set_attr", "silent units behind SiLU and its kin find no way out")
+    if change is not None:
+        change(GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=name))
+
+
+def freeze_variables(function: Any) -> Any:
+    """Return a function of a SavedModel with its variables as constants: `convert_variables_to_constants_v2`.
+
+    Args:
+        function: a `ConcreteFunction`.
+
+    Raises:
+        ValueError: if TensorFlow does not have that any more; there is no other road.
+    """
+    try:
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    except ImportError as error:
+        raise ValueError(
+            f"TensorFlow {tf.__version__} cannot freeze SavedModels as tf-interp does it (2.20 and 2.21 "
+            "can): open the Keras model itself, or a .keras file"
+        ) from error
+    # without lowering, loops and branches stay whole, so that they have gradients
+    return convert_variables_to_constants_v2(function, lower_control_flow=False)
+
+
+def parse_saved_model(data: bytes) -> Any:
+    """Return the message that `saved_model.pb` holds: `tensorflow.core.protobuf.saved_model_pb2`.
+
+    Args:
+        data: content of the file.
+
+    Raises:
+        ValueError: if TensorFlow does not have the description of the message where it was.
+    """
+    try:
+        from tensorflow.core.protobuf import saved_model_pb2
+    except ImportError as error:
+        raise ValueError(
+            f"TensorFlow {tf.__version__} does not describe SavedModels where 2.20 and 2.21 did, so this one cannot be "
+            "looked through before it is opened: open the Keras model itself, or a .keras file"
+        ) from error
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString(data)
+    return saved
+
+
+def _ask(owner: Any, attribute: str, name: str, instead: str) -> Any:
+    """Return a private attribute; None, and one line in the log, if it is not there."""
+    if is_plain():
+        return None
+    value = _get(owner, attribute, None)
+    if value is None and name not in _told:
+        _told.add(name)
+        versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+        _LOG.warning("%s is not there any more (%s): %s", name, versions, instead)
+    return value
