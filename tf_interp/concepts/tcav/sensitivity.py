@@ -12,6 +12,7 @@ from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, in_batches
 from tf_interp.models.targets import weigh
 
+_KEPT = 32  # compiled functions kept per model, of targets that are functions
 _FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
 
 
@@ -123,7 +124,7 @@ def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, poo
         return pooled, got[target.output]
 
     key = ("concepts.sensitivities", layers, target.output, target.function, pooling)
-    return functools.partial(call_compiled, model, key, step)
+    return functools.partial(call_compiled, model, key, step, most=None if target.function is None else _KEPT)
 
 
 def _scale(activation: tf.Tensor) -> float:
