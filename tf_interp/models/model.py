@@ -213,6 +213,11 @@ class Model:
         return next(iter(shapes.values())) if len(shapes) == 1 else shapes
 
     @property
+    def graphs(self) -> Sequence[tf.Graph]:
+        """What `run` calls as a function, so that its operations do not stand in the graph that `run` builds in."""
+        return ()
+
+    @property
     def takes_any_batch(self) -> bool:
         """Whether one compiled function can serve any number of images, given as a `TensorSpec` of [None,H,W,C].
 
