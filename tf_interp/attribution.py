@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_interp.directions import Directions, to_positions
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, count_rows, in_batches, take_inputs
+from tf_interp.models.loss_scale import differentiate
 from tf_interp.models.outputs.targets import weigh
 from tf_interp.probe import Probe
 
@@ -252,14 +253,18 @@ def _gradient(
     else:
         weights = tf.constant(target.weights)
 
-    def differentiate(images, point, weights):
-        with tf.GradientTape() as tape:
+    def derive(images, point, weights):
+        with tf.GradientTape(persistent=True) as tape:
             tape.watch(point)
             logits = _logits(model, target.output, path, images, point)
-        return logits, tape.gradient(logits, point, tf.reshape(weights, tf.shape(logits)))
+        seed = tf.reshape(weights, tf.shape(logits))
+        (gradient,) = differentiate(
+            model, lambda scale: [tape.gradient(logits, point, seed if scale == 1 else scale * seed)]
+        )
+        return logits, gradient
 
     key = ("attribution", target.output, path)
-    logits, gradient = call_compiled(model, key, differentiate, images, point, weights)
+    logits, gradient = call_compiled(model, key, derive, images, point, weights)
     if gradient is None:
         raise ValueError(
             f"the score does not depend on {where}, or only through operations without a gradient (rounding, argmax, "

@@ -197,6 +197,14 @@ class InterpCallback(keras.callbacks.Callback):
         return self._offset + self._iterations()
 
     def _look(self, first: bool = False) -> None:
+        """Run the parts, if this step has not been looked at; the log is closed if that ends the training."""
+        try:
+            self._run_parts(first)
+        except BaseException:  # Ctrl-C too
+            self.close()
+            raise
+
+    def _run_parts(self, first: bool) -> None:
         step = self._step()
         if self._writer is None or self._analysis is None or step <= self._last_step:
             return
@@ -212,7 +220,6 @@ class InterpCallback(keras.callbacks.Callback):
                 self._strikes[part.kind] = 0
             except Exception as error:
                 if first and isinstance(error, ValueError | TypeError):  # a mistake in what was asked for
-                    self.close()
                     raise
                 self._report(part, error)
         self.looks += written > 0
@@ -223,7 +230,6 @@ class InterpCallback(keras.callbacks.Callback):
     def _report(self, part: Part, error: Exception) -> None:
         """Count a failure; log the first traceback of each cause; say so when a part is switched off."""
         if self.on_error == "raise" or os.environ.get(RAISE_VARIABLE):
-            self.close()
             raise error
         self.failures += 1
         self._strikes[part.kind] += 1

@@ -56,11 +56,14 @@ class Drawing:
 
         Returns:
             Rendering of len(directions) pictures.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C, which ends the work around it: half a picture is no start for the next.
         """
         objectives: list[Any] = [_OBJECTIVES[self.at](row.layer, row.vectors[0]) for row in directions]
         if self.penalty is not None:
             objectives = [objective - self.penalty for objective in objectives]
-        return render(
+        rendering = render(
             model,
             objectives,
             steps=self.count_steps(last is not None),
@@ -68,3 +71,6 @@ class Drawing:
             seed=self.seed,
             init=None if last is None else last.restarted(),
         )
+        if rendering.stopped:
+            raise KeyboardInterrupt
+        return rendering

@@ -71,7 +71,7 @@ class Features(Part):
                 memory["units"] = self._choose(levels)
             units, last = memory["units"], memory.get("rendering")
             directions = Directions.from_channels(layer, units, levels.shape[1])
-            rendering = memory["rendering"] = self.drawing.draw(view.model, directions, last)
+            rendering = self.drawing.draw(view.model, directions, last)
             album = Album()
             entry = view.describe_probe(album)
             shown = levels[: entry["thumbnails"]["count"]]
@@ -111,6 +111,7 @@ class Features(Part):
                 "at": self.drawing.at,
                 "seed": self.drawing.seed,
             }
+            memory["rendering"] = rendering  # now that all is there
             yield Draft(self.kind, layer, f"What {len(units)} channels of {layer} detect", data, album, settings)
 
     def _choose(self, levels: np.ndarray) -> list[int]:

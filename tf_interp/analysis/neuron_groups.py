@@ -74,11 +74,12 @@ class NeuronGroups(Part):
         for layer in view.layers:
             memory = view.memory.setdefault(layer, {})
             groups = find_groups(view.model, view.probe, layer, self.k, seed=self.seed, init=memory.get("groups"))
-            memory["groups"] = groups
             effects, residual = self._effects(view, groups)
             album = Album()
             entry = view.describe_probe(album, min(SHOWN, len(groups.weights)))
-            icons = self._draw(view, groups, memory, album) if self.icons else None
+            last = memory.get("rendering")
+            rendering = self.drawing.draw(view.model, groups, last) if self.icons else None
+            icons = None if rendering is None else album.add(rendering.images)
             maps, scale = self._map(groups.weights[: entry["thumbnails"]["count"]], groups.weights)
             rows = [
                 {
@@ -105,6 +106,7 @@ class NeuronGroups(Part):
             scalars = {
                 f"group share/{layer}/{name}": share for name, share in zip(groups.names, groups.shares, strict=True)
             }
+            memory.update(groups=groups, rendering=rendering)  # now that all is there: the next step starts from them
             yield Draft(
                 self.kind, layer, f"{self.k} groups of neurons in {layer}", data, album,
                 {"k": self.k, "seed": self.seed, "images": len(view.probe)}, list(groups.notes), scalars,
@@ -131,10 +133,6 @@ class NeuronGroups(Part):
             counts = np.array([head.holds(classes, index).sum() for index in range(head.count)])
         used = [index for index in np.argsort(-counts, kind="stable")[:4] if counts[index]]
         return [view.target(int(index)) for index in sorted(used)]
-
-    def _draw(self, view: View, groups, memory: dict, album: Album) -> dict[str, int]:
-        memory["rendering"] = self.drawing.draw(view.model, groups, memory.get("rendering"))
-        return album.add(memory["rendering"].images)
 
     @staticmethod
     def _map(weights: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

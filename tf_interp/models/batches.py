@@ -178,7 +178,9 @@ def in_parts(
         start = stop
 
 
-def call_compiled(model: Model, key: tuple[Hashable, ...], function: Callable[..., Any], *arguments: Any) -> Any:
+def call_compiled(
+    model: Model, key: tuple[Hashable, ...], function: Callable[..., Any], *arguments: Any, most: int | None = None
+) -> Any:
     """Return `function(*arguments)`, compiled once for each key and form of the arguments.
 
     One compiled function serves batches of any size, where the network can be built for that.
@@ -188,6 +190,7 @@ def call_compiled(model: Model, key: tuple[Hashable, ...], function: Callable[..
         key: what the function depends on, besides its arguments.
         function: of tensors; only that of the first call is kept.
         arguments: arrays or tensors [b,...], or dicts of them.
+        most: as in `Model.cached`.
     """
     tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
     lead = (None,) if model.takes_any_batch else ()
@@ -197,7 +200,7 @@ def call_compiled(model: Model, key: tuple[Hashable, ...], function: Callable[..
 
     spec = tf.nest.map_structure(describe, tensors)
     compiled = model.cached(
-        (*key, repr(spec)), lambda: tf.function(function, autograph=False).get_concrete_function(*spec)
+        (*key, repr(spec)), lambda: tf.function(function, autograph=False).get_concrete_function(*spec), most=most
     )
     return compiled(*tensors)
 

@@ -1,5 +1,6 @@
 """`Model`: the one door to a network. All activations and gradients come through `Model.run`."""
 
+import collections
 import contextlib
 import re
 import threading
@@ -140,6 +141,11 @@ class Model(ModelOutputs):
             return None
         shapes = {name: tuple(spec.shape[1:]) for name, spec in self._specs.items()}
         return next(iter(shapes.values())) if len(shapes) == 1 else shapes
+
+    @property
+    def graphs(self) -> Sequence[tf.Graph]:
+        """What `run` calls as a function, so that its operations do not stand in the graph that `run` builds in."""
+        return ()
 
     @property
     def takes_any_batch(self) -> bool:
@@ -341,7 +347,7 @@ class Model(ModelOutputs):
             return path
         raise ValueError(f"{self.name!r} has no layer {name!r}; {did_you_mean(name, list(layers), 'it has')}")
 
-    def cached(self, key: Hashable, build: Callable[[], Any]) -> Any:
+    def cached(self, key: Any, build: Callable[[], Any], *, most: int | None = None) -> Any:
         """Return what `build` made for `key` on this model, building it once.
 
         This is where compiled `tf.function`s live: one per (purpose, layers, shape), with unit indices as tensors.
@@ -349,11 +355,21 @@ class Model(ModelOutputs):
         Args:
             key: what the function depends on, besides its arguments.
             build: called without arguments the first time; other threads wait for it.
+            most: how many of this kind, the first item of `key`, to keep; what was not used for longest is dropped.
+                Needed wherever a user's function is part of the key: each new lambda is another one.
 
         Returns:
             The cached object.
         """
         with self._lock:
+            if most is not None:
+                kept = self.cached(key[0], collections.OrderedDict)
+                if key not in kept:
+                    kept[key] = build()
+                kept.move_to_end(key)
+                while len(kept) > most:
+                    kept.popitem(last=False)
+                return kept[key]
             if key not in self._functions:
                 self._functions[key] = build()
             return self._functions[key]

@@ -10,9 +10,10 @@ import tensorflow as tf
 from tf_interp.capture import pool
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, in_batches
+from tf_interp.models.loss_scale import differentiate
 from tf_interp.models.outputs.targets import weigh
 
-_FLOAT16_SCALE = 1024.0  # small gradients vanish in float16; a power of two changes nothing else
+_KEPT = 32  # compiled functions kept per model, of targets that are functions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,23 +109,26 @@ def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, poo
                 tape.watch(images)
             got = model.run(images, [*layers, target.output])
             value = score(got[target.output], weights)
-        scale = max(_scale(got[name]) for name in layers)
-        seed = tf.fill(tf.shape(value), tf.cast(scale, value.dtype))
-        gradients = dict(zip(layers, tape.gradient(value, [got[name] for name in layers], seed), strict=True))
+
+        def derive(own: tf.GradientTape, value: tf.Tensor, names: Sequence[str]) -> dict[str, tf.Tensor | None]:
+            sources = [got[name] for name in names]
+
+            def scaled(scale: float) -> list:
+                return own.gradient(value, sources, tf.fill(tf.shape(value), tf.cast(scale, value.dtype)))
+
+            return dict(zip(names, differentiate(model, scaled), strict=True))
+
+        gradients = derive(tape, value, layers)
         for name in [name for name, gradient in gradients.items() if gradient is None]:
             # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
-            with tf.GradientTape() as own:
+            with tf.GradientTape(persistent=True) as own:
                 own.watch(got[name])
                 value = score(model.run(images, [target.output], {name: got[name]})[target.output], weights)
-            gradients[name] = own.gradient(value, got[name], seed)
+            gradients |= derive(own, value, [name])
             if gradients[name] is None:
                 raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
-        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) / scale for name in layers}
+        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) for name in layers}
         return pooled, got[target.output]
 
     key = ("concepts.sensitivities", layers, target.output, target.function, pooling)
-    return functools.partial(call_compiled, model, key, step)
-
-
-def _scale(activation: tf.Tensor) -> float:
-    return _FLOAT16_SCALE if activation.dtype == tf.float16 else 1.0
+    return functools.partial(call_compiled, model, key, step, most=None if target.function is None else _KEPT)

@@ -118,12 +118,13 @@ class _Job:
         self.stopped = rendering.stopped
         images = round_pictures(self._shrink(rendering.images))
         units, count = [], self.options["count"]
+        cache = None if self.cache is None or self.stopped or not self.cache.is_current() else self.cache
         for position, index in enumerate(batch):
             rows = slice(position * count, (position + 1) * count)
             objective = self.objectives[index]
             unit = RenderedUnit(str(objective), images[rows], rendering.activations[rows], rendering.status[rows])
-            if self.cache is not None and not self.stopped:
-                self.cache.write(objective, unit)
+            if cache is not None:
+                cache.write(objective, unit)
             units.append(unit)
         return units
 

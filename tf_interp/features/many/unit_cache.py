@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import types
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -115,15 +116,20 @@ class UnitCache:
             return None
         return RenderedUnit(str(objective), _to_unit_range(images), activations.astype(np.float32), tuple(status))
 
+    def is_current(self) -> bool:
+        """Return whether the network still has the weights that this cache is of.
+
+        That reads all weights: ask once for the units that were rendered together, after rendering and before `write`.
+        """
+        return self._model.digest() == self._digest
+
     def write(self, objective: Objective, unit: RenderedUnit) -> None:
-        """Keep a unit, unless the network has other weights by now.
+        """Keep a unit; whether it was made with the weights that this cache is of says `is_current`.
 
         Args:
             objective: as for `path`.
             unit: its pictures.
         """
-        if self._model.digest() != self._digest:
-            return
         images = to_uint8(unit.images).reshape(unit.images.shape)
         status = np.array(json.dumps(unit.status))
         replace_file(
@@ -168,7 +174,7 @@ def replace_file(path: pathlib.Path, write: Callable[[Any], Any]) -> None:
         write: called with a binary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # threads and other machines may write the same file
     try:
         with beside.open("wb") as file:
             write(file)

@@ -13,6 +13,7 @@ from tf_interp.features.param import Param
 from tf_interp.features.renderer import input_gradients, silent_units
 from tf_interp.features.renderer.optimizers import SGD, Adam
 from tf_interp.features.transforms import Geometric, Transform, apply, plan
+from tf_interp.models.loss_scale import differentiate
 from tf_interp.models.model import Model, Weights
 from tf_interp.models.private import call_flat
 
@@ -277,10 +278,15 @@ class Program:
         lookup = _Lookup(pictures, layers, look, done, self.count, self.param.alpha)
         value, reward = self._evaluate(lookup, values, pictures)
         loss, sources = -value, [*variables, seen]
-        if silent:
-            *gradients, push = silent_units.gradients(loss, sources, silent[0], layers.values())
-        else:
-            *gradients, push = tf.gradients(loss, sources)
+
+        def derive(scale: float) -> list:
+            scaled = loss if scale == 1 else scale * loss
+            if silent:
+                return silent_units.gradients(scaled, sources, silent[0], layers.values())
+            return tf.gradients(scaled, sources)
+
+        *gradients, push = differentiate(self.model, derive)
+        if not silent:
             self._gated = bool(silent_units.find_gates(layers.values()))
             self._signed = silent_units.any_signed(layers.values())
         if any(gradient is None for gradient in gradients):

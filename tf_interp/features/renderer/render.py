@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import functools
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +32,6 @@ from tf_interp.models.model import Model
 
 _KEPT = 32  # compiled programs kept per model
 _LOOK = 16  # steps after which to look whether all pictures are lost
-_CHOOSING = threading.Lock()  # threads may be the engine of `render_many`
 
 
 def render(
@@ -143,7 +141,7 @@ def render(
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
-    return dataclasses.replace(rendering, seconds=time.perf_counter() - started)
+    return dataclasses.replace(rendering, seconds=time.perf_counter() - started, stopped=job.interrupted)
 
 
 @dataclasses.dataclass
@@ -302,16 +300,9 @@ class _Job:
 
     def _program(self, objectives: list[Objective]) -> Program:
         """Return the compiled program for objectives of one structure, the same for every call."""
-        programs = self.model.cached("render", collections.OrderedDict)
         settings = (self.param, self.transforms, self.optimizer, self.shape, self.seen, self.count)
-        key = (objectives[0].structure(), *settings, len(objectives) if self.param.shared else None)
-        with _CHOOSING:
-            if key not in programs:
-                programs[key] = Program(self.model, objectives[0], *settings)
-                while len(programs) > _KEPT:
-                    programs.popitem(last=False)
-            programs.move_to_end(key)
-            return programs[key]
+        key = ("render", objectives[0].structure(), *settings, len(objectives) if self.param.shared else None)
+        return self.model.cached(key, lambda: Program(self.model, objectives[0], *settings), most=_KEPT)
 
     def _run(
         self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray

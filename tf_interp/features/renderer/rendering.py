@@ -55,6 +55,7 @@ class Rendering:
         seed: the seed of the call.
         seeds: N seeds that the pictures came from; a picture that was tried again has another one.
         seconds: wall time.
+        stopped: whether Ctrl-C ended it.
     """
 
     images: np.ndarray
@@ -67,14 +68,10 @@ class Rendering:
     seed: int
     seeds: tuple[int, ...]
     seconds: float
+    stopped: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return any(status.startswith("stopped") for status in self.status)
 
     def restarted(self) -> "Rendering":
         """Return the same pictures to go on from after the network has changed.

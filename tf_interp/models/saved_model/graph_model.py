@@ -113,6 +113,11 @@ class GraphModel(Model):
         fixed = [] if self._any_batch else [f"saved for a fixed number of images at a time: {sorted(sizes, key=str)}"]
         return super().notes + fixed
 
+    @property
+    def graphs(self) -> Sequence[tf.Graph]:
+        """The graph of the network, see `Model`."""
+        return (self._graph,)
+
     def _fold(self) -> Model:
         twin = copy.copy(self)
         twin._functions = {"folded": twin}
