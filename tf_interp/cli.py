@@ -1,6 +1,7 @@
 """`tf-interp`: the demo, and the same analyses for a finished model, by one command each."""
 
 import argparse
+import importlib.util
 import os
 import pathlib
 import shlex
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any
 
 from rich.console import Console
@@ -159,8 +161,8 @@ def _demo(options: argparse.Namespace) -> None:
     result = run_demo(options.out, options.seed, console)
     console.print()
     console.print(result.describe(), highlight=False)
-    console.print(f"\nDone in {result.seconds:.0f} s. See it in the tab “Interpretability”:\n")
-    console.print(f"  tensorboard --logdir {result.log_dir}\n", highlight=False, soft_wrap=True)
+    console.print(f"\nDone in {result.seconds:.0f} s.", end=" ")
+    _tell_how_to_see(console, result.log_dir)
     if options.serve:
         command = [
             sys.executable,
@@ -263,10 +265,20 @@ def _analyze(options: argparse.Namespace) -> None:
         write(told(analyze(model, probe, options.layer, parts, step=options.step)), options.logdir)
     for text in headlines:
         console.print(f"{text}\n", highlight=False, markup=False)
+    _tell_how_to_see(console, options.logdir)
+
+
+def _tell_how_to_see(console: Console, logdir: pathlib.Path) -> None:
+    """Print the command that starts the tab, and what it needs where it would not start."""
     console.print("See it in the tab “Interpretability”:\n")
-    console.print(
-        f"  {shlex.join(['tensorboard', '--logdir', str(options.logdir)])}\n", highlight=False, soft_wrap=True
-    )
+    console.print(f"  {shlex.join(['tensorboard', '--logdir', str(logdir)])}\n", highlight=False, soft_wrap=True)
+    old = tuple(int(part) for part in metadata.version("tensorboard").split(".")[:2]) < (2, 21)
+    if old and importlib.util.find_spec("pkg_resources") is None:  # TensorFlow 2.20 holds TensorBoard at 2.20
+        console.print(
+            f"TensorBoard {metadata.version('tensorboard')} does not start beside this setuptools, which has no "
+            "pkg_resources any more. First: pip install 'setuptools<82' (TensorFlow 2.21 brings no such trouble)",
+            style="yellow",
+        )
 
 
 def _preprocess(span: Sequence[float], flat: bool) -> Any:

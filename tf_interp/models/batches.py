@@ -199,10 +199,12 @@ def call_compiled(
         return tf.TensorSpec((*lead, *value.shape[len(lead) :]), value.dtype)
 
     spec = tf.nest.map_structure(describe, tensors)
-    compiled = model.cached(
-        (*key, repr(spec)), lambda: tf.function(function, autograph=False).get_concrete_function(*spec), most=most
-    )
-    return compiled(*tensors)
+    bound = {} if most is None else {"most": most}
+
+    def build() -> Any:
+        return tf.function(function, autograph=False).get_concrete_function(*spec)
+
+    return model.cached((*key, repr(spec)), build, **bound)(*tensors)
 
 
 def _cut(column: Any, start: int, stop: int, rows: int) -> Any:
