@@ -151,7 +151,7 @@ class Program:
         self._gated = self._signed = False
         self._lock = threading.RLock()
 
-    def look(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
+    def snapshot(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
         """Return the clean pictures [N,h,w,C] as they are, and their rewards [N], penalties left out.
 
         Args:
