@@ -1,4 +1,4 @@
-"""`spritemap`: all units of a layer in one picture, the shared asset of the Building Blocks interfaces."""
+"""`spritemap`: all units of a layer in one picture, as the "Building Blocks" article shows them."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,12 @@
-"""`render`: draw pictures that excite what an objective asks for; joins objectives, param, transforms and the model."""
+"""`render`: draw pictures that excite what an objective asks for.
+
+    render              checks what is asked for
+      _Job.render       objectives of one structure, as many as memory holds, are a batch
+        _render_batch   runs a batch, tries its failed pictures from other seeds, takes the better ones
+          _run          step by step: variables -> pictures -> transforms -> network -> objective -> gradients
+
+What counts as failed is said in `activation`.
+"""
 
 import collections
 import dataclasses
@@ -138,7 +146,7 @@ def render(
         seed=seed,
         snapshots=snapshots,
         retries=retries,
-        kept=init is not None and not isinstance(init, Rendering),
+        start_is_given=init is not None and not isinstance(init, Rendering),
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
@@ -162,7 +170,7 @@ class _Job:
     seed: int
     snapshots: tuple[int, ...]
     retries: int
-    kept: bool  # whether pictures start from somebody's, which another try must too
+    start_is_given: bool  # by pictures: another try must start from them too
     interrupted: bool = False
     tick: Callable[[int], None] = lambda done: None
 
@@ -226,12 +234,12 @@ class _Job:
         self, objectives: list[Objective], state: State, group: list[int], start: int, stop: int, *_: int
     ) -> tuple[np.ndarray, Rendering]:
         """Return which pictures belong to some objectives of a group, and these pictures."""
-        rows, own = self._rows(group[start:stop]), [objectives[index] for index in group[start:stop]]
+        rows, some = self._rows(group[start:stop]), [objectives[index] for index in group[start:stop]]
         try:
-            part = None if self.interrupted else self._render_batch(own, state.rows(rows))
+            part = None if self.interrupted else self._render_batch(some, state.rows(rows))
         except KeyboardInterrupt:  # while something was compiled
             self.interrupted, part = True, None
-        return rows, self._leave(own, state.rows(rows)) if part is None else part
+        return rows, self._leave(some, state.rows(rows)) if part is None else part
 
     def _leave(self, objectives: list[Objective], state: State) -> Rendering:
         """Return what stands for pictures that were not begun: where they would have started."""
@@ -276,7 +284,7 @@ class _Job:
             again, rows = [objectives[index] for index in indices], self._rows(indices)
             # the optimizer goes on counting where this state began
             fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
-            start = state.rows(rows) if self.kept else fresh
+            start = state.rows(rows) if self.start_is_given else fresh
             other = self._run(program, again, start, self.seed + attempt, noise[rows])
             result = self._take_better(result, other, rows)
         if self.interrupted:

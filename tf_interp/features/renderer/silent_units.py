@@ -1,4 +1,6 @@
-"""Redirected gradients: a way out for a picture whose unit is silent, where an activation function lets no way up pass.
+"""Redirected gradients: where an activation function has slope zero, silent pictures get a gradient all the same.
+
+Which pictures are silent, and for how long, is decided in `activation`.
 
 Only for silent pictures, and values are never changed:
 
