@@ -500,7 +500,7 @@ def test_silent_units_are_woken_up(monkeypatch):
     options = {"steps": 80, "transforms": (), "retries": 0}
     woken = render(model, everything, **options)
     assert (woken.activations[silent] > 0.01).any()
-    monkeypatch.setattr(silent_units, "LIMIT", 0)
+    monkeypatch.setattr("tf_interp.features.renderer.activation.LIMIT", 0)
     without = render(model, everything, **options)
     assert (without.activations[silent] == 0).all()
     assert all(status.startswith("did not activate") for status in np.array(without.status)[silent])
@@ -527,7 +527,7 @@ def test_stuck_units_of_any_activation_are_woken_up_in_any_model(activation, kin
     everything = [channel("act", n) for n in range(6)]
     assert (render(model, everything, **{**options, "steps": 0}).activations <= 0).all()
     woken = render(model, everything, **options)
-    monkeypatch.setattr(silent_units, "LIMIT", 0)
+    monkeypatch.setattr("tf_interp.features.renderer.activation.LIMIT", 0)
     monkeypatch.setattr(silent_units, "find_gates", lambda layers: [])
     model.folded.cached("render", dict).clear()
     without = render(model, everything, **options)
@@ -749,7 +749,7 @@ def test_waking_units_up_makes_no_picture_of_a_deep_sparse_network_worse(activat
     model, units = open_model(network), [channel("act2", n) for n in range(12)]
     options = {"steps": 100, "retries": 0, "transforms": ()}
     woken = render(model, units, **options).activations
-    monkeypatch.setattr(silent_units, "LIMIT", 0)
+    monkeypatch.setattr("tf_interp.features.renderer.activation.LIMIT", 0)
     monkeypatch.setattr(silent_units, "find_gates", lambda layers: [])
     model.folded.cached("render", dict).clear()
     plain = render(model, units, **options).activations
@@ -803,10 +803,11 @@ def test_ctrl_c_while_something_is_compiled_keeps_what_was_finished(monkeypatch)
 
 
 def test_status_of_a_sum_follows_its_parts():
-    assert (2.0 * channel("a", 1) - 0.1 * total_variation()).least == 0.0
-    assert (channel("a", 1) / 3 + channel("b", 1)).least == 0.0
-    assert [(-channel("a", 1)).least, (channel("a", 1) + 3).least, (0.1 * total_variation()).least] == [None] * 3
-    assert (channel("a", 1) - channel("b", 1)).least is None
+    assert (2.0 * channel("a", 1) - 0.1 * total_variation()).silence_level == 0.0
+    assert (channel("a", 1) / 3 + channel("b", 1)).silence_level == 0.0
+    for unknown in (-channel("a", 1), channel("a", 1) + 3, 0.1 * total_variation()):
+        assert unknown.silence_level is None
+    assert (channel("a", 1) - channel("b", 1)).silence_level is None
 
 
 def test_a_restarted_rendering_has_the_same_pictures_and_no_memory(model):

@@ -1,4 +1,4 @@
-"""Products of the matrices of each picture."""
+"""Matrix products, picture by picture."""
 
 from typing import Any
 

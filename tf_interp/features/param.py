@@ -1,4 +1,4 @@
-"""Parameterizations: what is optimized in place of pixels.
+"""Parameterizations: the variables that are optimized, and how pictures are made from them.
 
 Every class here is a small hashable setting with three methods: `variables` (where to start), `image` (a pure,
 differentiable function from variables to pictures [N,h,w,C] in [0,1]), and `invert` (variables for given pictures).

@@ -8,7 +8,7 @@ version in which something behaves differently, and for tests that compare both.
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -97,21 +97,27 @@ def _search(values: Iterable[Any], depth: int) -> Iterator[Any]:
             yield from _search(value.values(), depth - 1)
 
 
-def call_flat(concrete: Any) -> Callable[..., tuple]:
-    """Return a compiled function that takes its arguments as they are, instead of comparing them with what it expects.
+class FlatCall:
+    """A compiled function that takes its arguments as they are, instead of comparing them with what it expects.
+
+    By `inference_fn.call_flat`, else by a plain call; either way it returns a flat tuple of its results.
 
     Args:
         concrete: a `ConcreteFunction`; kept, since TensorFlow takes its graph apart once nobody holds it.
-
-    Returns:
-        From the function's arguments to a flat tuple of its results: by `inference_fn.call_flat`, else by a plain call.
     """
-    flat = _ask(concrete, "inference_fn", "ConcreteFunction.inference_fn", "steps are called with all checks")
-    call = None if flat is None else _ask(flat, "call_flat", "AtomicFunction.call_flat", "steps are called so")
-    if call is None:
-        return lambda *args: tuple(tf.nest.flatten(concrete(*args)))
-    captured = concrete.captured_inputs
-    return lambda *args, kept=concrete: tuple(call(*tf.nest.flatten(args), *captured))
+
+    def __init__(self, concrete: Any) -> None:
+        self.concrete = concrete
+        flat = _ask(concrete, "inference_fn", "ConcreteFunction.inference_fn", "steps are called with all checks")
+        self._call = (
+            None if flat is None else _ask(flat, "call_flat", "AtomicFunction.call_flat", "steps are called so")
+        )
+        self._captured = () if self._call is None else concrete.captured_inputs
+
+    def __call__(self, *args: Any) -> tuple:  # noqa: D102  said above
+        if self._call is None:
+            return tuple(tf.nest.flatten(self.concrete(*args)))
+        return tuple(self._call(*tf.nest.flatten(args), *self._captured))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""`spritemap`: all units of a layer in one picture, the shared asset of the Building Blocks interfaces."""
+"""`spritemap`: all units of a layer in one picture, as the "Building Blocks" article shows them."""
 
 import dataclasses
 import hashlib
@@ -16,6 +16,7 @@ from PIL import Image
 from tf_interp.features.many.render_many import Engine, RenderedUnit, render_many
 from tf_interp.features.many.unit_cache import name_file, replace_file
 from tf_interp.features.objectives.algebra import Objective, channel
+from tf_interp.features.renderer.activation import is_stopped
 from tf_interp.features.renderer.settings import has_alpha
 from tf_interp.images import make_sheet
 from tf_interp.models.batches import check_model
@@ -146,7 +147,7 @@ def _choose_channels(path: str, shape: tuple, channels: Sequence[int] | None) ->
 
 
 def _is_finished(unit: RenderedUnit) -> bool:
-    return len(unit.images) == 1 and not unit.status[0].startswith("stopped")
+    return len(unit.images) == 1 and not is_stopped(unit.status[0])
 
 
 def _write_sheet(folder: pathlib.Path, result: Spritemap, model: Model) -> pathlib.Path:

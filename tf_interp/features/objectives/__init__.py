@@ -1,1 +1,1 @@
-"""What a picture shall make large: the algebra, rewards and penalties. None of it knows a model."""
+"""Objectives, which a picture makes large: their algebra, rewards and penalties. No module here imports a model."""

@@ -51,7 +51,7 @@ class Objective:
     """
 
     @property
-    def least(self) -> float | None:
+    def silence_level(self) -> float | None:
         """A picture whose activation is not above this did not activate; None if that cannot be said."""
         return None
 
@@ -135,7 +135,7 @@ class Term(Objective):
             "channel" (an index), "width" (a number of channels), "x" or "y" (a position), or "layer" (no number).
         targets: values that are classes; `class_weights` puts what a network makes of them in their place.
         title: how it is written.
-        least: a picture whose activation is not above this did not activate; None if that cannot be said.
+        silence_level: a picture whose activation is not above this did not activate; None if that cannot be said.
     """
 
     def __init__(
@@ -148,11 +148,11 @@ class Term(Objective):
         needs: tuple = (),
         targets: Mapping[str, Any] | None = None,
         title: str | None = None,
-        least: float | None = None,
+        silence_level: float | None = None,
     ) -> None:
         self.function, self.fixed, self.neutral, self.needs = function, dict(fixed or {}), neutral, tuple(needs)
         self.values = {key: _array(key, value) for key, value in (values or {}).items()}
-        self.targets, self._least = dict(targets or {}), least
+        self.targets, self._silence_level = dict(targets or {}), silence_level
         self.title = title or str(getattr(function, "__name__", type(function).__name__))
         hash(tuple(self.fixed.items()))  # fail here, not at the end of a render call
 
@@ -162,9 +162,9 @@ class Term(Objective):
         return self.function is _number
 
     @property
-    def least(self) -> float | None:
+    def silence_level(self) -> float | None:
         """As given."""
-        return self._least
+        return self._silence_level
 
     def structure(self) -> tuple:  # noqa: D102
         shapes = tuple((key, value.shape, value.dtype.str) for key, value in self.values.items())
@@ -210,7 +210,7 @@ class _Join(Objective):
         self.sign, self.left, self.right = sign, left, right
 
     @property
-    def least(self) -> float | None:
+    def silence_level(self) -> float | None:
         """What each of the rewards has, if it is all that counts: 0, times a positive number, plus penalties."""
         sides = (self.left, self.right)
         numbers = [float(side.values["value"]) for side in sides if isinstance(side, Term) and side.constant]
@@ -218,7 +218,7 @@ class _Join(Objective):
         factor = self.sign in "*/" and all(number > 0 for number in numbers)
         if (numbers and not factor) or (self.sign == "-" and self.right in rewards):
             return None
-        return 0.0 if rewards and all(side.least == 0.0 for side in rewards) else None
+        return 0.0 if rewards and all(side.silence_level == 0.0 for side in rewards) else None
 
     def structure(self) -> tuple:
         return (self.sign, self.left.structure(), self.right.structure())
@@ -369,9 +369,8 @@ def channel(layer: str, n: int) -> Objective:
         'conv2:7 / 2'
     """
     n = check_index("channel n", n)
-    return Term(
-        mean_of_channel, {"layer": layer}, {"n": n}, needs=((layer, "channel", n),), title=f"{layer}:{n}", least=0.0
-    )
+    needs = ((layer, "channel", n),)
+    return Term(mean_of_channel, {"layer": layer}, {"n": n}, needs=needs, title=f"{layer}:{n}", silence_level=0.0)
 
 
 def mean_of_channel(T: Lookup, layer: str, n: Any) -> Any:

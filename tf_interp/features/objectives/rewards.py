@@ -32,7 +32,7 @@ def neuron(layer: str, n: int, x: int | None = None, y: int | None = None) -> Ob
     values, needs = _position(layer, x, y)
     title = f"neuron({layer!r}, {n}, x={x}, y={y})"
     needs = ((layer, "channel", n), *needs)
-    return Term(_neuron, {"layer": layer}, {"n": n, **values}, needs=needs, title=title, least=0.0)
+    return Term(_neuron, {"layer": layer}, {"n": n, **values}, needs=needs, title=title, silence_level=0.0)
 
 
 def _neuron(T: Lookup, layer: str, n: Any, x: Any = None, y: Any = None) -> Any:
@@ -62,7 +62,7 @@ def direction(layer: str, vec: Any, cossim_pow: float = 0) -> Objective:
         {"vec": vec},
         needs=((layer, "width", len(vec)),),
         title=_title("direction", layer, cossim_pow),
-        least=0.0 if np.count_nonzero(vec) == 1 and vec.max() > 0 else None,  # as for `channel`
+        silence_level=0.0 if np.count_nonzero(vec) == 1 and vec.max() > 0 else None,  # as for `channel`
     )
 
 

@@ -1,1 +1,1 @@
-"""What people draw again and again, each a few lines over `render`."""
+"""Recipes: standard pictures such as caricatures, facets and style transfer, each a few lines over `render`."""

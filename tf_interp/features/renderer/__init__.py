@@ -1,1 +1,1 @@
-"""The loop that draws: a program of compiled steps, what it is asked for, and what it returns."""
+"""The optimization loop of `render`: its settings, compiled steps and result."""

@@ -1,6 +1,6 @@
-"""Gradients of convolutions without those of their weights: pictures are optimized here, the network stays as it is.
+"""Gradients of convolutions with respect to their inputs only, since rendering never changes the weights.
 
-TensorFlow builds both and then drops what nobody asked for. Not building it makes a first picture come sooner.
+TensorFlow would also build those of the weights and drop them later. Without them the first picture comes sooner.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""Optimizers that keep no state of their own, so that one compiled step serves all calls and pictures come and go.
+"""`Adam` and `SGD`. Their state is kept with the pictures, so that one compiled step serves all calls.
 
-Each update is one fused operation in place: beside a small network the dozen operations of one written out would show.
+Each update is one fused operation in place: written out, its dozen operations would cost time beside a small network.
 """
 
 import dataclasses

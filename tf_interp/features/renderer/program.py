@@ -1,4 +1,4 @@
-"""`Program`: the compiled steps of one structure of objective on one model; numbers and pictures come in as tensors."""
+"""`Program`: the compiled step of all objectives that differ in their numbers only, on one model."""
 
 import functools
 import threading
@@ -15,7 +15,7 @@ from tf_interp.features.renderer.optimizers import SGD, Adam
 from tf_interp.features.transforms import Geometric, Transform, apply, plan
 from tf_interp.models.loss_scale import differentiate
 from tf_interp.models.model import Model, Weights
-from tf_interp.models.private import call_flat
+from tf_interp.models.private import FlatCall
 
 _PLANNED = 16  # steps whose transforms are drawn at once
 
@@ -31,13 +31,13 @@ class _Lookup:
         self,
         pictures: Any,
         layers: Mapping[str, Any],
-        look: Callable[[Any], Mapping[str, Any]],
+        read_layers: Callable[[Any], Mapping[str, Any]],
         step: Any,
         count: int,
         alpha: bool,
     ) -> None:
         self.step, self.count, self.alpha = step, count, alpha
-        self._pictures, self._layers, self._look = pictures, layers, look
+        self._pictures, self._layers, self._read_layers = pictures, layers, read_layers
         self._others: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 
     def __call__(self, layer: str, of: Any = None) -> Any:
@@ -48,11 +48,11 @@ class _Lookup:
         if of is None:
             return self._layers[layer]
         if id(of) not in self._others:
-            self._others[id(of)] = (of, self._look(of))
+            self._others[id(of)] = (of, self._read_layers(of))
         return self._others[id(of)][1][layer]
 
     def each(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-        def own(x: Any) -> Any:
+        def split(x: Any) -> Any:
             return tf.reshape(x, tf.concat([[-1, self.count], tf.shape(x)[1:]], 0))
 
         def one(items: Any) -> Any:
@@ -60,10 +60,10 @@ class _Lookup:
             pictures.set_shape(self._pictures.shape)
             for key, value in layers.items():
                 value.set_shape(self._layers[key].shape)
-            lookup = _Lookup(pictures, layers, self._look, self.step, self.count, self.alpha)
+            lookup = _Lookup(pictures, layers, self._read_layers, self.step, self.count, self.alpha)
             return tf.cast(function(lookup, **mine), tf.float32)
 
-        items = tf.nest.map_structure(own, (self._pictures, dict(self._layers), dict(values)))
+        items = tf.nest.map_structure(split, (self._pictures, dict(self._layers), dict(values)))
         return tf.repeat(tf.map_fn(one, items, fn_output_signature=tf.float32), self.count)
 
 
@@ -153,7 +153,7 @@ class Program:
         self._gated = self._signed = False
         self._lock = threading.RLock()
 
-    def look(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
+    def snapshot(self, canvas: Canvas, done: int) -> tuple[Any, Any]:
         """Return the clean pictures [N,h,w,C] as they are, and their rewards [N], penalties left out.
 
         Args:
@@ -236,7 +236,7 @@ class Program:
         specs = *tf.nest.map_structure(tf.TensorSpec.from_tensor, exact), *tf.nest.map_structure(self._free, free)
         signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, weights), *specs
         function = tf.function(self._step, input_signature=signature, autograph=False)
-        compiled = call_flat(function.get_concrete_function())
+        compiled = FlatCall(function.get_concrete_function())
         self._functions[key] = function
         return compiled
 
@@ -270,12 +270,12 @@ class Program:
                 ) from error
             raise
 
-        def look(images: Any) -> Mapping[str, Any]:
+        def read_layers(images: Any) -> Mapping[str, Any]:
             if self.param.alpha and images.shape[-1] == self.shape[-1]:
                 images = tf.concat([images, tf.ones_like(images[..., :1])], -1)  # a real picture: all of it is there
             return self._run(transform(images), {}, weights)
 
-        lookup = _Lookup(pictures, layers, look, done, self.count, self.param.alpha)
+        lookup = _Lookup(pictures, layers, read_layers, done, self.count, self.param.alpha)
         value, reward = self._evaluate(lookup, values, pictures)
         loss, sources = -value, [*variables, seen]
 

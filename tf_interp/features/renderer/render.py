@@ -1,4 +1,12 @@
-"""`render`: draw pictures that excite what an objective asks for; joins objectives, param, transforms and the model."""
+"""`render`: draw pictures that excite what an objective asks for.
+
+    render              checks what is asked for
+      _Job.render       objectives of one structure, as many as memory holds, are a batch
+        _render_batch   runs a batch, tries its failed pictures from other seeds, takes the better ones
+          _run          step by step: variables -> pictures -> transforms -> network -> objective -> gradients
+
+What counts as failed is said in `activation`.
+"""
 
 import collections
 import dataclasses
@@ -12,7 +20,7 @@ import tensorflow as tf
 
 from tf_interp.features.objectives.algebra import Objective
 from tf_interp.features.param import Fourier, Param
-from tf_interp.features.renderer import silent_units
+from tf_interp.features.renderer.activation import OK, SilenceWatch, describe, say_stopped
 from tf_interp.features.renderer.optimizers import SGD, Adam
 from tf_interp.features.renderer.program import Canvas, HeldWeights, Program, prepare
 from tf_interp.features.renderer.progress import progress_bar
@@ -31,7 +39,6 @@ from tf_interp.models.batches import check_model, in_parts
 from tf_interp.models.model import Model
 
 _KEPT = 32  # compiled programs kept per model
-_LOOK = 16  # steps after which to look whether all pictures are lost
 
 
 def render(
@@ -137,7 +144,7 @@ def render(
         seed=seed,
         snapshots=snapshots,
         retries=retries,
-        kept=init is not None and not isinstance(init, Rendering),
+        start_is_given=init is not None and not isinstance(init, Rendering),
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
@@ -161,7 +168,7 @@ class _Job:
     seed: int
     snapshots: tuple[int, ...]
     retries: int
-    kept: bool  # whether pictures start from somebody's, which another try must too
+    start_is_given: bool  # by pictures: another try must start from them too
     interrupted: bool = False
     tick: Callable[[int], None] = lambda done: None
 
@@ -225,12 +232,12 @@ class _Job:
         self, objectives: list[Objective], state: State, group: list[int], start: int, stop: int, *_: int
     ) -> tuple[np.ndarray, Rendering]:
         """Return which pictures belong to some objectives of a group, and these pictures."""
-        rows, own = self._rows(group[start:stop]), [objectives[index] for index in group[start:stop]]
+        rows, some = self._rows(group[start:stop]), [objectives[index] for index in group[start:stop]]
         try:
-            part = None if self.interrupted else self._render_batch(own, state.rows(rows))
+            part = None if self.interrupted else self._render_batch(some, state.rows(rows))
         except KeyboardInterrupt:  # while something was compiled
             self.interrupted, part = True, None
-        return rows, self._leave(own, state.rows(rows)) if part is None else part
+        return rows, self._leave(some, state.rows(rows)) if part is None else part
 
     def _leave(self, objectives: list[Objective], state: State) -> Rendering:
         """Return what stands for pictures that were not begun: where they would have started."""
@@ -240,7 +247,7 @@ class _Job:
             images=_show(images),
             activations=np.full(count, np.nan, np.float32),
             losses=np.full((self.steps, count), np.nan, np.float32),
-            status=(f"stopped after 0 of {self.steps} steps",) * count,
+            status=(say_stopped(0, self.steps),) * count,
             names=tuple(str(item) for item in objectives for _ in range(self.count)),
             snapshots={},
             state=state,
@@ -260,13 +267,13 @@ class _Job:
     def _render_batch(self, objectives: list[Objective], state: State) -> Rendering:
         """Render objectives of one structure; try the pictures that fail again."""
         program = self._program(objectives)
-        noise = self._canvas(objectives, self.start(len(objectives), self.seed))
-        floor = program.look(noise, 0)[1].numpy()  # what noise reaches
+        untouched = self._canvas(objectives, self.start(len(objectives), self.seed))
+        noise = program.snapshot(untouched, 0)[1].numpy()  # what noise reaches
         for item in objectives:
             check_objective(item, self.model, program.layer_shapes)
-        result = self._run(program, objectives, state, self.seed, floor)
+        result = self._run(program, objectives, state, self.seed, noise)
         for attempt in range(1, self.retries + 1):
-            failed = [row for row, status in enumerate(result.status) if status != "ok"]
+            failed = [row for row, status in enumerate(result.status) if status != OK]
             if not failed or self.interrupted or not self.steps:
                 return result
             indices = sorted({row // self.count for row in failed})
@@ -275,27 +282,27 @@ class _Job:
             again, rows = [objectives[index] for index in indices], self._rows(indices)
             # the optimizer goes on counting where this state began
             fresh = dataclasses.replace(self.start(len(again), self.seed + attempt), step=state.step)
-            start = state.rows(rows) if self.kept else fresh
-            other = self._run(program, again, start, self.seed + attempt, floor[rows])
+            start = state.rows(rows) if self.start_is_given else fresh
+            other = self._run(program, again, start, self.seed + attempt, noise[rows])
             result = self._take_better(result, other, rows)
         if self.interrupted:
             return result
         tried = f" ({self.retries + 1} seeds tried)" if self.retries else ""
-        return dataclasses.replace(result, status=tuple(s if s == "ok" else s + tried for s in result.status))
+        return dataclasses.replace(result, status=tuple(s if s == OK else s + tried for s in result.status))
 
     def _take_better(self, result: Rendering, other: Rendering, rows: np.ndarray) -> Rendering:
         """Return `result` with those failed pictures that came out better in `other`, whose pictures are `rows`."""
 
         def score(rendering: Rendering, row: int) -> tuple[bool, float]:
             activation = float(rendering.activations[row])
-            return rendering.status[row] == "ok", activation if np.isfinite(activation) else -np.inf
+            return rendering.status[row] == OK, activation if np.isfinite(activation) else -np.inf
 
         where = [(0, row) for row in range(len(result))]
         for position, row in enumerate(rows):
-            if result.status[row] != "ok" and score(other, position) > score(result, row):
+            if result.status[row] != OK and score(other, position) > score(result, row):
                 where[row] = (1, position)
         if self.param.shared:
-            return other if other.status.count("ok") > result.status.count("ok") else result
+            return other if other.status.count(OK) > result.status.count(OK) else result
         return gather([result, other], where)
 
     def _program(self, objectives: list[Objective]) -> Program:
@@ -305,55 +312,49 @@ class _Job:
         return self.model.cached(key, lambda: Program(self.model, objectives[0], *settings), most=_KEPT)
 
     def _run(
-        self, program: Program, objectives: list[Objective], state: State, seed: int, floor: np.ndarray
+        self, program: Program, objectives: list[Objective], state: State, seed: int, noise: np.ndarray
     ) -> Rendering:
         """Run the steps of one batch once."""
         canvas = self._canvas(objectives, state)
-        silent = None  # which pictures have no way up, as long as there are any
+        watch = SilenceWatch()
         losses: list[Any] = []
         snapshots: dict[int, np.ndarray] = {}
-        gave_up = False
         try:
             for done in range(self.steps):
-                if self.interrupted:
-                    break
-                now = state.step + done
-                check = done == 0 or (silent is not None and done % silent_units.STEPS == 0)
-                value, push, reward = program.step(canvas, now, seed, self.rate, None if check else silent)
-                if check:
-                    dead = ~push.numpy().any((1, 2, 3))
-                    gave_up = bool(dead.all()) and done >= silent_units.LIMIT
-                    quiet = dead & (done < silent_units.LIMIT)
-                    if program.gated:  # there the way up is hidden, not closed, until the unit is active
-                        quiet |= ~dead & (reward.numpy() <= 0)
-                    silent = tf.constant(quiet) if quiet.any() else None
-                    if gave_up:
+                now, plain = state.step + done, watch.is_due(done)
+                silent = None if plain else watch.silent
+                values, push, rewards = program.step(canvas, now, seed, self.rate, silent)
+                if plain:
+                    watch.see(done, push, rewards, program.gated)
+                    if watch.lost:
                         break
-                losses.append(value)
+                losses.append(values)
                 if done + 1 in self.snapshots:
-                    snapshots[done + 1] = _show(program.look(canvas, now + 1)[0].numpy())
+                    snapshots[done + 1] = _show(program.snapshot(canvas, now + 1)[0].numpy())
                 self.tick(1)
-                if len(losses) % _LOOK == 0 and np.isnan(value).all():
-                    gave_up = True
+                watch.see_values(done + 1, values)
+                if watch.lost:
                     break
         except KeyboardInterrupt:
             self.interrupted = True
         reached = state.step + len(losses)
-        images, activations = (result.numpy() for result in program.look(canvas, reached))
-        if gave_up:
+        images, activations = (result.numpy() for result in program.snapshot(canvas, reached))
+        if watch.lost:
             snapshots = {number: snapshots.get(number, _show(images)) for number in self.snapshots}
         history = np.full((self.steps, len(images)), np.nan, np.float32)
         if losses:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
-        rows = range(len(images))
-        least = [None if program.signed else item.least for item in objectives for _ in range(self.count)]
+        levels = [None if program.signed else item.silence_level for item in objectives for _ in range(self.count)]
+        judge = functools.partial(describe, interrupted=self.interrupted, done=len(losses), steps=self.steps)
         return Rendering(
             images=_show(images),
             activations=activations,
             losses=history,
-            status=tuple(self._status(bool(finite[r]), activations[r], floor[r], least[r], len(losses)) for r in rows),
+            status=tuple(
+                judge(activations[row], noise[row], level, finite=bool(finite[row])) for row, level in enumerate(levels)
+            ),
             names=tuple(str(item) for item in objectives for _ in range(self.count)),
             snapshots=snapshots,
             state=State(
@@ -367,17 +368,6 @@ class _Job:
             seeds=(seed,) * len(images),
             seconds=0.0,
         )
-
-    def _status(self, finite: bool, activation: float, floor: float, least: float | None, done: int) -> str:
-        """Return "ok", or what is wrong with a picture."""
-        if not finite:
-            return f"became NaN within {done} steps"
-        if self.interrupted:
-            return f"stopped after {done} of {self.steps} steps"
-        low = activation <= floor + 1e-3 * abs(floor) + 1e-9 or (least is not None and activation <= least)
-        if self.steps and low:
-            return f"did not activate: {activation:.4g} after {done} steps, {floor:.4g} for noise"
-        return "ok"
 
 
 def _show(images: np.ndarray) -> np.ndarray:

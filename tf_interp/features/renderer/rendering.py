@@ -105,7 +105,7 @@ def gather(parts: Sequence[Rendering], where: Sequence[tuple[int, int]]) -> Rend
     def pick_all(get: Callable[[Rendering], Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
         return tuple(pick(lambda part, i=i: get(part)[i]) for i in range(len(get(first))))  # type: ignore[misc]
 
-    kept = [step for step in first.snapshots if all(step in parts[part].snapshots for part in used)]
+    common = [step for step in first.snapshots if all(step in parts[part].snapshots for part in used)]
     return dataclasses.replace(
         first,
         images=pick(lambda part: part.images),
@@ -113,7 +113,7 @@ def gather(parts: Sequence[Rendering], where: Sequence[tuple[int, int]]) -> Rend
         losses=pick(lambda part: part.losses.T).T,
         status=tuple(parts[part].status[row] for part, row in where),
         names=tuple(parts[part].names[row] for part, row in where),
-        snapshots={step: pick(lambda part, step=step: part.snapshots[step]) for step in kept},  # type: ignore[misc]
+        snapshots={step: pick(lambda part, step=step: part.snapshots[step]) for step in common},  # type: ignore[misc]
         state=dataclasses.replace(
             first.state,
             variables=pick_all(lambda part: part.state.variables),

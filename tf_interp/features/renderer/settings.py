@@ -41,12 +41,12 @@ def bind_targets(objective: Objective, model: Model) -> Objective:
     """
 
     def bind(term: Term) -> Term:
-        for asked in term.targets.values():
+        for value in term.targets.values():
             head = model.head()
-            if head.kind == "dense" and not callable(asked):
+            if head.kind == "dense" and not callable(value):
                 whole = dataclasses.replace(head, kind="multiclass", shape=head.shape[-1:])
-                return class_weights(term, head.path, whole.weights(whole.index(asked)), str(term))
-            target = model.target(asked)
+                return class_weights(term, head.path, whole.weights(whole.index(value)), str(term))
+            target = model.target(value)
             title = str(term) if target.note is None else f"{term} of {target.head.label}"
             return class_weights(term, target.output, target.weights, title)
         return term
@@ -62,14 +62,15 @@ def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, in
         size: pixels of a side, (height, width), or None.
         init: what the pictures start from: images, a `Rendering`, or None.
     """
-    wanted = read_input_shape(model)
+    fixed_height, fixed_width, channels = read_input_shape(model)
     sides = None if size is None else to_sides(size)
     if sides is None and isinstance(init, Rendering):
         sides = init.state.shape[:2]
     elif sides is None and init is not None and np.ndim(init) == 4:
         sides = np.shape(init)[1:3]
-    height, width = sides or (wanted[0] or _DEFAULT_SIZE, wanted[1] or _DEFAULT_SIZE)
-    return (int(height), int(width), wanted[2] or 3), (wanted[0] or int(height), wanted[1] or int(width))
+    height, width = sides or (fixed_height or _DEFAULT_SIZE, fixed_width or _DEFAULT_SIZE)
+    height, width = int(height), int(width)
+    return (height, width, channels or 3), (fixed_height or height, fixed_width or width)
 
 
 def read_input_shape(model: Model) -> tuple[int | None, int | None, int | None]:
@@ -78,12 +79,12 @@ def read_input_shape(model: Model) -> tuple[int | None, int | None, int | None]:
     Args:
         model: the network.
     """
-    wanted = model.input_shape or (None, None, 3)
-    if not isinstance(wanted, dict) and len(wanted) == 2:
-        wanted = (*wanted, 1)
-    if isinstance(wanted, dict) or len(wanted) != 3:
-        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {wanted}")
-    return wanted
+    shape = model.input_shape or (None, None, 3)
+    if not isinstance(shape, dict) and len(shape) == 2:
+        shape = (*shape, 1)
+    if isinstance(shape, dict) or len(shape) != 3:
+        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {shape}")
+    return shape
 
 
 def to_sides(size: Any) -> tuple[int, int]:
@@ -115,13 +116,13 @@ def check_numbers(**numbers: tuple[Any, int]) -> None:
     """Raise if a number is too small or none at all.
 
     Args:
-        numbers: name -> (value, least value).
+        numbers: name -> (value, smallest allowed value).
     """
-    for name, (value, least) in numbers.items():
+    for name, (value, minimum) in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise TypeError(f"{name} must be a whole number, got {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be {least} or more, got {value}")
+        if value < minimum:
+            raise ValueError(f"{name} must be {minimum} or more, got {value}")
 
 
 def check_settings(

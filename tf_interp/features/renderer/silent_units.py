@@ -1,4 +1,6 @@
-"""Redirected gradients: a way out for a picture whose unit is silent, where an activation function lets no way up pass.
+"""Redirected gradients: where an activation function has slope zero, silent pictures get a gradient all the same.
+
+Which pictures are silent, and for how long, is decided in `activation`.
 
 Only for silent pictures, and values are never changed:
 
@@ -21,15 +23,12 @@ import tensorflow as tf
 from tf_interp.models.pieces import rows_of, split_joined
 from tf_interp.models.private import set_gradient
 
-STEPS = 16  # steps with redirected gradients, after which to look whether a picture is still silent
-LIMIT = 64  # steps after which a picture without any gradient is left alone
-
 # type of an operation -> the gradient to build the network with
 GRADIENTS = {"Relu": "TfInterpRedirectedRelu", "Relu6": "TfInterpRedirectedRelu6"}
 
 _UNARY = ("Sigmoid", "Tanh", "Erf", "Erfc", "Softplus", "Relu6", "Neg", "Square", "Cast", "Identity")
 _BINARY = ("Mul", "RealDiv", "AddV2", "Sub", "Pow")
-_BENDING = ("Sigmoid", "Tanh", "Erf", "Erfc", "Relu6")
+_NONLINEAR = ("Sigmoid", "Tanh", "Erf", "Erfc", "Relu6")
 _PASSING = ("Identity", "Cast", "Reshape", "ExpandDims", "EnsureShape")
 _SIGNED = (
     "BiasAdd", "Add", "AddV2", "Sub", "Conv2D", "DepthwiseConv2dNative", "FusedBatchNormV3", "MatMul", "BatchMatMulV2",
@@ -116,7 +115,7 @@ def _strip(tensor: Any) -> Any:
 
 
 def _is_gate(tensor: Any, x: Any) -> bool:
-    """Return whether a tensor is a bent function of x alone, place by place."""
+    """Return whether a tensor is a nonlinear function of x alone, element by element."""
     stack, types = [tensor], []
     while stack:
         item = stack.pop()
@@ -126,7 +125,7 @@ def _is_gate(tensor: Any, x: Any) -> bool:
         if item.op.type not in _UNARY + _BINARY or len(types) > _LONGEST:
             return False
         stack += item.op.inputs
-    return any(kind in _BENDING for kind in types)
+    return any(kind in _NONLINEAR for kind in types)
 
 
 @tf.RegisterGradient("TfInterpRedirectedRelu")

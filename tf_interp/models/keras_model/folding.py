@@ -196,7 +196,7 @@ def is_unpadded(layer: Any) -> bool:
     return is_image_convolution(layer) and layer.padding == "valid" and is_foldable(layer)
 
 
-def find_twos(
+def find_adjacent(
     calls: Sequence[Call],
     is_first: Callable[[Any], bool],
     is_second: Callable[[Any], bool],

@@ -8,7 +8,15 @@ import keras
 import tensorflow as tf
 
 from tf_interp.models.keras_model.convolution import is_grouped
-from tf_interp.models.keras_model.folding import Padded, Pair, find_twos, is_foldable, is_norm, is_padding, is_unpadded
+from tf_interp.models.keras_model.folding import (
+    Padded,
+    Pair,
+    find_adjacent,
+    is_foldable,
+    is_norm,
+    is_padding,
+    is_unpadded,
+)
 from tf_interp.models.keras_model.taps import Call
 from tf_interp.models.layout import find_channels_first
 from tf_interp.models.private import list_sublayers
@@ -115,8 +123,8 @@ def name_calls(
         unreadable,
         find_channels_first(tensors),
         calls[0].layer if calls else None,
-        tuple(Pair(*found) for found in find_twos(calls, is_foldable, is_norm, places, ends)),
-        tuple(Padded(*found) for found in find_twos(calls, is_padding, is_unpadded, places, ends)),
+        tuple(Pair(*found) for found in find_adjacent(calls, is_foldable, is_norm, places, ends)),
+        tuple(Padded(*found) for found in find_adjacent(calls, is_padding, is_unpadded, places, ends)),
         tuple({id(call.layer): call.layer for call in calls if is_grouped(call.layer)}.values()),
     )
 

@@ -204,13 +204,13 @@ class KerasModel(Model):
             try:
                 with keras.StatelessScope():
                     return self._wiring.run(list(inputs.values()), layers, around)
-            except _Enough:
+            except _AllFetched:
                 return None
         packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
         try:
             with tapped(layers, around), keras.StatelessScope():
                 return self.model(packed, training=False)
-        except _Enough:
+        except _AllFetched:
             return None
 
     def _forward(
@@ -254,7 +254,7 @@ class KerasModel(Model):
                     leaves[leaf] = tf.cast(given[name], leaves[leaf].dtype)
                 got[name] = leaves[leaf]
             if place and wanted <= got.keys():
-                raise _Enough
+                raise _AllFetched
             return keras.tree.pack_sequence_as(output, leaves) if place else output
 
         outputs = keras.tree.flatten(self._call(inputs, touched.values(), around))
@@ -382,7 +382,7 @@ class KerasModel(Model):
         return name_calls(self.model, walked, calls, lambda tensor: tensor.graph is graph, outputs)
 
 
-class _Enough(BaseException):
+class _AllFetched(BaseException):
     """All that is wanted was seen: the rest of the network need not be built. No Exception, so that nobody stops it."""
 
 
