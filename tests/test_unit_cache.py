@@ -13,8 +13,9 @@ from recipe_networks import open_small
 
 from tf_interp.features import Adam, Fourier, channel, class_logit, objective, total_variation
 from tf_interp.features.many.render_many import render_many
-from tf_interp.features.many.unit_cache import RenderedUnit, UnitCache, describe, replace_file, round_pictures
+from tf_interp.features.many.unit_cache import RenderedUnit, UnitCache, describe, round_pictures
 from tf_interp.features.transforms import Jitter
+from tf_interp.records.whole_file import replace_file
 
 SETTINGS = {"steps": 4, "param": Fourier(), "optimizer": Adam(), "transforms": (Jitter(2),)}
 UNIT = RenderedUnit(
