@@ -69,8 +69,9 @@ def test_names_say_that_numbers_are_classes():
     assert open_model(model, class_names=["no", "yes"]).head().kind == "binary"
     model = keras.Sequential([keras.Input((4,)), L.Dense(3)])
     model.compile("sgd", "mse")
-    assert open_model(model, class_names=["a", "b", "c"]).head().kind == "multiclass"
-    assert open_model(model, class_names=["a", "b", "c"], head="regression").head().kind == "regression"
+    named = open_model(model, class_names=["age", "weight", "size"])  # trained as numbers: names of numbers
+    assert (named.head().kind, named.target("weight").index) == ("regression", 1)
+    assert open_model(model, class_names=["a", "b", "c"], head="multiclass").head().kind == "multiclass"
 
 
 def test_probabilities_that_are_not_recognized_are_told():
@@ -96,6 +97,106 @@ def test_the_user_has_the_last_word():
         open_model(headed.model, head="softmax")
     with pytest.raises(ValueError, match=r"head names the outputs \['spices'\]"):
         open_model(headed.model, head={"spices": "binary"}).heads  # noqa: B018
+
+
+@pytest.mark.parametrize("form", ["keras", "saved"])
+@pytest.mark.parametrize(
+    "end", [lambda y: L.Rescaling(4.5, 0.5)(y), lambda y: y * 100, lambda y: 1 - y, lambda y: y + y], ids=str
+)
+def test_a_stretched_sigmoid_is_a_number(end, form, tmp_path):
+    x = keras.Input(heads.SIZE)
+    pooled = L.GlobalAveragePooling2D()(L.Conv2D(4, 3, name="conv")(x))
+    model = keras.Model(x, end(L.Dense(1, activation="sigmoid")(pooled)))
+    model.export(tmp_path, verbose=False)
+    opened = open_model(model if form == "keras" else tmp_path)
+    assert opened.head().kind == "regression"
+    np.testing.assert_allclose(attribute(opened, IMAGES, 0).scores, model(IMAGES)[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["keras", "saved"])
+def test_numbers_that_the_user_tells_of_are_those_that_come_out(form, tmp_path):
+    headed = heads.build("one logit")
+    headed.model.export(tmp_path, verbose=False)
+    opened = open_model(headed.model if form == "keras" else tmp_path, head="regression")
+    np.testing.assert_allclose(attribute(opened, IMAGES, 0).scores, headed.model(IMAGES)[:, 0], rtol=1e-5)
+    assert (opened.head().quantity, opened.logits_undone) == ("number", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("softmax", {"head": "binary"}, r"head='binary' does not fit output 'output', which gives \['N', 3\]"),
+        ("one logit", {"head": "multiclass"}, "head='multiclass' does not fit"),
+        ("softmax", {"head": 5}, "head must be one of"),
+        ("softmax", {"output": 0}, "named by its label, a string, got 0"),
+        ("softmax", {"output": "outptu"}, "did you mean"),
+        ("softmax", {"class_names": 5}, "class_names must be a list"),
+        ("softmax", {"class_names": {0: "a"}}, "of one output give the list alone"),
+        ("two heads, dict", {"class_names": {"breed": ["a", "b"]}}, "2 names for 'breed', which has 3 classes"),
+    ],
+)
+def test_what_the_user_says_is_checked_at_once(name, options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        open_model(heads.build(name).model, **options)
+
+
+def test_names_must_be_as_many_as_classes():
+    for name, names in (("one logit", ["cat"]), ("softmax", ["a", "b", "c", "d"])):
+        with pytest.raises(ValueError, match=r"class names for \d classes: give one for each"):
+            open_model(heads.build(name).model, class_names=names).target(names[-1])
+
+
+# --- several outputs and a probe
+
+
+def test_labels_find_their_output_or_ask_for_it():
+    model = open_model(heads.build("two heads, dict").model)  # breed 3, species 2
+    (record,) = analyze(model, Probe.from_arrays(IMAGES, np.arange(12) % 2, ["dog", "cat"]), ["conv"], [Attributions()])
+    assert record.data["output"]["label"] == "species"
+    (record,) = analyze(model, Probe.from_arrays(IMAGES, np.arange(12) % 3), ["conv"], [Attributions()])
+    assert record.data["output"]["label"] == "breed"  # a label of 2 is none of two classes
+    with pytest.raises(ValueError, match=r"\['breed', 'species'\]: say which with output="):
+        analyze(model, Probe.from_arrays(IMAGES, np.arange(12) % 2), ["conv"], [Attributions()])
+
+
+def test_a_target_of_another_output_has_its_own_pictures_and_name():
+    model = open_model(heads.build("two heads, dict").model, output="species")
+    probe = Probe.from_arrays(IMAGES, np.arange(12) % 2, ["dog", "cat"])
+    parts = [
+        Attributions("breed:2", pictures=3),
+        ConceptTests({"bright": IMAGES[:6] ** 0.5}, 1 - IMAGES, ["breed:2", "cat"], permutations=99),
+    ]
+    attribution, concepts = (record.data for record in analyze(model, probe, ["conv"], parts))
+    assert attribution["target"] == {"index": 2, "name": "breed:2"}
+    assert [(row["target"], row["top"]) for row in attribution["pictures"]] == [(None, [])] * 3
+    rows = {row["target"]: row["n_target"] for row in concepts["tests"]}
+    assert rows == {"breed:2": 12, "cat": 6}  # labels tell of cats only
+
+
+def test_two_functions_of_one_name_are_refused():
+    model, probe = open_model(heads.build("softmax").model), Probe.from_arrays(IMAGES)
+    part = ConceptTests({"bright": IMAGES[:6] ** 0.5}, 1 - IMAGES, [lambda y: y[:, 1], lambda y: y[:, 0]])
+    with pytest.raises(ValueError, match="two targets are called '<lambda>'"):
+        analyze(model, probe, ["conv"], [part])
+
+
+def test_a_target_of_another_network_is_refused():
+    target = open_model(heads.build("one logit").model).target(1)
+    with pytest.raises(ValueError, match="was made for another network"):
+        attribute(open_model(heads.build("softmax").model), IMAGES, target)
+
+
+def test_one_hot_labels_are_for_as_many_classes():
+    probe = Probe.from_arrays(IMAGES, np.eye(5)[np.arange(12) % 3])
+    with pytest.raises(ValueError, match="labels are one-hot for 5 classes"):
+        analyze(open_model(heads.build("softmax").model), probe, ["conv"], [Attributions()])
+
+
+def test_labels_of_a_regression_may_be_negative_and_of_sigmoids_smoothed():
+    assert Probe.from_arrays(IMAGES[:2], [-20.0, 60.0]).labels.tolist() == [[-20], [60]]
+    smoothed = Probe.from_arrays(IMAGES[:2], [[0.05, 0.95, 0.95], [0.05, 0.05, 0.95]])
+    head = open_model(heads.build("several sigmoids").model).head()
+    assert head.check_labels(smoothed.labels).tolist() == [[0, 1, 1], [0, 0, 1]]
 
 
 # --- right and wrong

@@ -206,7 +206,7 @@ class _Scores:
 
 def _resolve_target(model: Model, target: Any, count: int) -> _Scores:
     """Return what is attributed for each of `count` images."""
-    several = isinstance(target, list | tuple | np.ndarray)
+    several = isinstance(target, list | tuple) or (isinstance(target, np.ndarray) and target.ndim > 0)
     asked = list(target) if several else [target]
     if several and len(asked) != count:
         raise ValueError(f"{count} images need one target for all or one for each, got {len(asked)}")

@@ -194,7 +194,8 @@ def _inspect(options: argparse.Namespace) -> None:
         f"input: {_format_shape(model.input_shape)}    output (logits): {_format_shape(model.layers['output'])}"
     )
     for head in model.heads.values():
-        console.print(f"{head.label}: {head.describe()}", highlight=False)
+        meant = ", which is meant" if len(model.heads) > 1 and head.path == model.head().path else ""
+        console.print(f"{head.label}{meant}: {head.describe()}", highlight=False)
         if head.caution is not None:
             console.print(f"note: {head.caution}")
     for note in model.notes:
@@ -207,6 +208,10 @@ def _inspect(options: argparse.Namespace) -> None:
     chosen = (joined or spatial)[int(len(joined or spatial) * 0.75)].path
     words = ["tf-interp", "analyze", str(options.model), "--probe", "PICTURES", "--layer", chosen]
     words += ["--logdir", f"logs/{model.name}", *(["--trust"] if options.trust else [])]
+    words += [
+        *(["--head", options.head] if options.head else []),
+        *(["--output", options.output] if options.output else []),
+    ]
     if model.input_shape and None in model.input_shape:
         words += ["--size", "224"]
     hint = " (and --range LOW HIGH, if the network takes other values than 0 to 1)" if model.preprocess is None else ""
@@ -251,7 +256,8 @@ def _analyze(options: argparse.Namespace) -> None:
     for line in probe.skipped:
         console.print(f"skipped {line}", style="yellow")
     if options.concepts:
-        parts.append(_concept_tests(options, (probe.images.shape[1], probe.images.shape[2]), channels))
+        known = {name for head in model.heads.values() for name in head.names or ()} | {*(probe.class_names or ())}
+        parts.append(_concept_tests(options, (probe.images.shape[1], probe.images.shape[2]), channels, known))
     headlines = dict[str, None]()  # the layers of one test have the same
     with console.status("Looking ...") as status:
 
@@ -289,7 +295,7 @@ def _preprocess(span: Sequence[float], flat: bool) -> Any:
     return lambda images: (images[..., 0] if flat else images) * (high - low) + low
 
 
-def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels: int) -> Any:
+def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels: int, known: set[str]) -> Any:
     from tf_interp.analysis import ConceptTests
     from tf_interp.concepts import Concept
 
@@ -299,7 +305,9 @@ def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels:
         raise ValueError(f"{root}: expected a folder with one sub-folder of pictures per concept")
     concepts = {folder.name: Concept.from_folder(folder, size, channels) for folder in folders}
     pool = Concept.from_folder(options.random, size, channels)
-    targets = [int(target) if target.lstrip("-").isdigit() else target for target in options.target]
+    # a class may be called "2": its name comes first
+    index = {target for target in options.target if target.lstrip("-").isdigit() and target not in known}
+    targets = [int(target) if target in index else target for target in options.target]
     return ConceptTests(concepts, pool, targets, seed=options.seed)
 
 

@@ -269,14 +269,21 @@ def check_labels(labels: Any, count: int, class_names: Sequence[str] | None) -> 
     """
     if labels is None:
         return None
+    if isinstance(labels, Mapping):
+        raise ValueError(f"labels must be of one output, got a dict of {list(labels)}: give those of one, and output=")
     array = np.asarray(labels)
     given = list(array.shape)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or len(array) != count:
         raise ValueError(f"{count} images need as many labels [N], got shape {given}")
-    if array.dtype.kind not in "iubf" or not np.isfinite(array).all():
-        raise ValueError(f"labels must be class indices (integers), got dtype {array.dtype}")
+    if array.dtype.kind not in "iubf":
+        raise ValueError(
+            f"labels must be class indices (integers), got dtype {array.dtype}: names become indices by "
+            "[class_names.index(name) for name in labels]"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("labels hold NaN or infinite values")
     whole = array.dtype.kind != "f" or np.array_equal(array, array.round())
     if array.ndim == 2 and array.min() >= 0 and array.max() <= 1:
         if np.allclose(array.sum(-1), 1, atol=1e-3):  # one-hot, or smoothed
@@ -285,7 +292,8 @@ def check_labels(labels: Any, count: int, class_names: Sequence[str] | None) -> 
             if class_names is not None and array.shape[1] != len(class_names):
                 raise ValueError(f"labels are for {array.shape[1]} classes, but there are {len(class_names)} names")
             return array.astype(np.int64)
-    if not whole or array.ndim == 2:
+    below = array.dtype.kind == "f" and class_names is None and array.min() < 0  # no classes: numbers
+    if not whole or array.ndim == 2 or below:
         if class_names is not None:
             raise ValueError(
                 f"labels must be class indices (integers), or 0 and 1 for each class, got numbers from "

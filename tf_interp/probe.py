@@ -23,6 +23,7 @@ class Probe:
         class_names: names by class index, or None.
         ids: N strings that name each picture (file name or content hash).
         skipped: files that were not read, a line each.
+        label_count: for how many classes one-hot labels were given, None if they were not.
     """
 
     images: np.ndarray
@@ -30,6 +31,7 @@ class Probe:
     class_names: tuple[str, ...] | None
     ids: tuple[str, ...]
     skipped: tuple[str, ...] = ()
+    label_count: int | None = None
 
     def __post_init__(self) -> None:
         images = self.images.view()
@@ -64,7 +66,10 @@ class Probe:
             raise TypeError(f"class_names must be a list of names, got the string {class_names!r}")
         array = check_images(images, "probe images")
         names = None if class_names is None else tuple(str(name) for name in class_names)
-        return cls(array, check_labels(labels, len(array), names), names, tuple(digest_images(array)))
+        checked = check_labels(labels, len(array), names)
+        width = np.shape(labels)[1:] if checked is not None and checked.ndim == 1 else ()
+        count = int(width[0]) if width and width[0] > 1 else None
+        return cls(array, checked, names, tuple(digest_images(array)), label_count=count)
 
     @classmethod
     def from_folder(

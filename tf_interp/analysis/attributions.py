@@ -44,6 +44,7 @@ class Attributions(Part):
         asked = 0 if self.target is None and not view.head.decides else self.target
         fixed = None if asked is None else view.target(asked)
         targets = [view.target(int(index)) for index in logits.argmax(-1)] if fixed is None else [fixed] * len(images)
+        ours = targets[0].index is not None and targets[0].output == view.head.path  # whose classes have our indices
         for layer in view.layers:
             found = attribute(view.model, images, fixed or targets, layer=layer, method=self.method)
             maps = found.positions()  # [N,h,w]
@@ -54,18 +55,19 @@ class Attributions(Part):
             rows = [
                 {
                     "probe": index,
-                    "target": targets[index].index,
+                    "target": targets[index].index if ours else None,
                     "logit": found.scores[index],
                     "total": maps[index].sum(),
                     "top": [
                         {"target": other, "logit": logits[index, other]}
-                        for other in np.argsort(-logits[index], kind="stable")[:3]
+                        for other in np.argsort(-logits[index], kind="stable")[: 3 if ours else 0]
                     ],
                 }
                 for index in range(len(images))
             ]
             data = {
-                "target": None if fixed is None else {"index": fixed.index, "name": fixed.name},
+                "target": fixed and {"index": fixed.index, "name": fixed.name},
+                "quantity": targets[0].quantity,
                 "method": self.method,
                 "pictures": rows,
                 "positive": album.add(np.maximum(shown, 0)),

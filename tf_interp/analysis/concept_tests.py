@@ -180,10 +180,16 @@ class ConceptTests(Part):
         found: dict[Any, tuple[Any, np.ndarray]] = {}
         for asked in self.targets:
             target, images = view.target(asked), view.probe.images
-            if view.probe.labels is not None and target.index is not None and target.head.decides:
+            ours = target.output == view.head.path and view.head.decides  # the labels are about these classes
+            if view.probe.labels is not None and target.index is not None and ours:
                 images = images[view.head.holds(view.probe.labels, target.index)]
             if not len(images):
                 raise ValueError(f"the probe has no picture of target {asked!r}: pass targets={{{asked!r}: images}}")
+            if target.name in found:
+                raise ValueError(
+                    f"two targets are called {target.name!r}: give each a name of its own, as in "
+                    "targets={'margin': (lambda y: y[:, 1] - y[:, 0], images)}"
+                )
             found[target.name] = (target, images)
         return found
 

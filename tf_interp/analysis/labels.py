@@ -21,9 +21,10 @@ def align_labels(model: Model, probe: Probe) -> tuple[Head, Probe, list[str]]:
     Raises:
         ValueError: if numbers or names do not match; the message says which.
     """
-    head = model.head()
-    names, labels, notes = head.names, probe.labels, []
-    if head.kind == "regression" and names is None and probe.class_names is not None:
+    head, notes = _choose_head(model, probe)
+    names, labels = head.names, probe.labels
+    whole = labels is None or (labels.ndim == 1 and labels.dtype.kind == "i")
+    if head.kind == "regression" and names is None and probe.class_names is not None and whole:
         head = head.with_names(len(probe.class_names))
     if names is not None and head.count is not None and len(names) != head.count:
         raise ValueError(f"{model.name!r} has {head.count} classes, but {len(names)} class names were given")
@@ -42,6 +43,11 @@ def align_labels(model: Model, probe: Probe) -> tuple[Head, Probe, list[str]]:
     if labels is not None:
         if labels.ndim == 1 and head.kind == "multilabel":
             notes.append("labels name one class per picture: all its other classes are counted as absent")
+        if probe.label_count not in (None, head.count):
+            raise ValueError(
+                f"labels are one-hot for {probe.label_count} classes (or rows that sum to one), but {model.name!r} has "
+                f"{head.describe()}"
+            )
         labels = head.check_labels(labels, repr(model.name))
     if len(model.heads) > 1:
         others = [item.label for item in model.heads.values() if item.path != head.path]
@@ -49,6 +55,37 @@ def align_labels(model: Model, probe: Probe) -> tuple[Head, Probe, list[str]]:
     if head.caution is not None:
         notes.append(head.caution)
     return head, dataclasses.replace(probe, labels=labels, class_names=names), notes
+
+
+def _choose_head(model: Model, probe: Probe) -> tuple[Head, list[str]]:
+    """Return the output that labels and class names of a probe are about, and what was assumed.
+
+    Raises:
+        ValueError: if several outputs may be meant, and the user named none.
+    """
+    head, heads = model.head(), list(model.heads.values())
+    if len(heads) == 1 or model.output_is_chosen or (probe.labels is None and probe.class_names is None):
+        return head, []
+    fitting = [item for item in heads if _fits(item, probe)]
+    if len(fitting) > 1:
+        raise ValueError(
+            f"{model.name!r} has several outputs that the probe's labels may be about, "
+            f"{[item.label for item in fitting]}: say which with output=, in open_model or InterpCallback (--output)"
+        )
+    return (fitting[0] if fitting else head), []
+
+
+def _fits(head: Head, probe: Probe) -> bool:
+    if not head.decides or head.count is None:
+        return False
+    if probe.class_names is not None and len(probe.class_names) != head.count and probe.class_names != head.names:
+        return bool(head.names) and {*probe.class_names} <= {*(head.names or ())}
+    try:
+        if probe.labels is not None:
+            head.check_labels(probe.labels)
+    except ValueError:
+        return False
+    return probe.label_count in (None, head.count)
 
 
 def _translate(labels: np.ndarray, own: tuple[str, ...], names: tuple[str, ...]) -> np.ndarray:

@@ -49,11 +49,11 @@
  *
  * @typedef {object} Decision what pushed one prediction
  * @property {number} probe
- * @property {number} target
+ * @property {number|null} target class index; null where it is none of `class_names`
  * @property {Unsure} logit
  * @property {Unsure} total
  * @property {{target: number, logit: number}[]} [top]
- * @typedef {Common & {target?: {index: number, name: string}|null, method?: string, pictures?: Decision[],
+ * @typedef {Common & {target?: {index: number|null, name: string}|null, quantity?: string, method?: string, pictures?: Decision[],
  *   positive?: Sheet|null, negative?: Sheet|null}} AttributionData
  *
  * @typedef {object} ConceptTest a row of the table
@@ -81,6 +81,7 @@
  * @property {string} [sentence] what it says, in words; older records have none, nor the next three
  * @property {string} [verdict]
  * @property {string} [claim]
+ * @property {string} [quantity] what is moved
  * @property {string[]} [cautions]
  * @typedef {{count: number, examples: Sheet}} Examples
  * @typedef {Common & {tests?: ConceptTest[], family?: number, alpha?: number, exploratory?: boolean,

@@ -260,7 +260,8 @@ class KerasModel(Model):
         outputs = keras.tree.flatten(self._call(inputs, touched.values(), around))
         for name, output in zip(found.outputs, outputs, strict=False):
             if name in fetch:
-                logits = find_logits(output, [got[path] for path in given])
+                stop = [output] if self._keeps_end(name) else [got[path] for path in given]
+                logits = find_logits(output, stop)
                 if logits is None and given and self._ends()[name].kind:
                     raise no_way_to_logits(next(iter(given)))
                 known = self._functions.get("ends")
@@ -333,8 +334,11 @@ class KerasModel(Model):
             batch = None if self._any_batch else self._fixed or 1
             graph, outputs = self._trace(batch, [], lambda layer, call: call())
         with graph.as_default():
-            ends = [describe_end(output, find_logits(output)) for output in keras.tree.flatten(outputs)]
-        return dict(zip(names, ends, strict=True))
+            found = zip(names, keras.tree.flatten(outputs), strict=True)
+            return {
+                name: describe_end(output, None if self._keeps_end(name) else find_logits(output))
+                for name, output in found
+            }
 
     def _trace(self, batch: int | None, layers: Iterable[Any], around: Around) -> Any:
         specs = {

@@ -83,7 +83,8 @@ class Head:
         width = self.shape[-1] if self.shape else 1
         if self.kind != "regression" or self.evidence == _SAID or count != (2 if width == 1 else width):
             return self
-        kind, evidence = "binary" if width == 1 else "multiclass", f"{width} numbers and {count} class names"
+        kind = "binary" if width == 1 else "multiclass"
+        evidence = f"{'one number' if width == 1 else f'{width} numbers'} and {count} class names"
         return dataclasses.replace(self, kind=kind, evidence=evidence, quantity="logit", caution=None)
 
     def index(self, target: int | str) -> int:
@@ -119,6 +120,8 @@ class Head:
 
     def _find(self, name: str) -> int:
         names = list(self.names or ())
+        if names and self.count not in (None, len(names)):
+            raise ValueError(f"there are {len(names)} class names for {self.count} classes: give one for each")
         same = [index for index, item in enumerate(names) if item == name]
         if len(same) > 1:
             raise ValueError(f"several classes are called {name!r}: give an index, one of {same}")
@@ -201,6 +204,13 @@ class Head:
                     "each picture: if these are classes, say head='multiclass' (or 'binary', 'multilabel')"
                 )
             return numbers
+        if (
+            labels.dtype.kind == "f"
+            and self.kind in ("binary", "multilabel")
+            and 0 <= labels.min() <= labels.max() <= 1
+        ):
+            labels = (labels > 0.5).astype(np.int64)  # smoothed
+            labels = labels[:, 0] if self.kind == "binary" and labels.shape[1] == 1 else labels
         if labels.dtype.kind == "f":
             raise ValueError(
                 f"labels are numbers, but the network has {self.describe()}: give class indices, or say "
@@ -234,7 +244,7 @@ def list_heads(model: Any) -> dict[str, Head]:
         ValueError: if the user spoke of an output that there is not.
     """
     labels, kinds, losses, shapes = model._output_labels(), model._kinds, model._losses(), model.layers
-    said = dict.fromkeys(labels, kinds) if isinstance(kinds, str) else kinds
+    said = {model._main_path(): kinds} if isinstance(kinds, str) else kinds
     for what, given in (("class_names", model._names), ("head", said)):
         if wrong := [key for key in given if key not in {*labels, *labels.values()}]:
             raise ValueError(f"{what} names the outputs {wrong}; {model.name!r} has {list(labels.values())}")
@@ -246,11 +256,28 @@ def list_heads(model: Any) -> dict[str, Head]:
         kind, evidence, quantity, caution = _guess_kind(end, shape, losses.get(path), sums)
         wanted = said.get(label, said.get(path))
         if wanted is not None:
+            _check_kind(wanted, label, shape)
             quantity = "number" if wanted == "regression" else "logit" if quantity == "number" else quantity
             kind, evidence, caution = wanted, _SAID, None
         head = Head(path, label, kind, evidence, shape, names, quantity, caution)
-        found[path] = head if names is None else head.with_names(len(names))
+        if names is not None and not evidence.startswith("trained with"):  # there they are names of its numbers
+            head = head.with_names(len(names))
+        if label in model._names and head.count not in (None, len(head.names or ())):
+            raise ValueError(
+                f"class_names has {len(head.names or ())} names for {label!r}, which has {head.count} classes"
+            )
+        found[path] = head
     return found
+
+
+def _check_kind(kind: str, label: str, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError if an output of such a shape cannot be what the user says."""
+    width = (shape[-1] if shape else 1) if len(shape) < 2 else None
+    fits = {"binary": width == 1, "multiclass": width not in (None, 1), "multilabel": width not in (None, 1)}
+    if kind == "regression" and len(shape) > 1:
+        fits["regression"] = False
+    if not fits.get(kind, True) and (len(shape) > 1 or None not in shape):
+        raise ValueError(f"head={kind!r} does not fit output {label!r}, which gives {['N', *shape]}: {KINDS[kind]}")
 
 
 def _plain_names(
@@ -261,8 +288,7 @@ def _plain_names(
     if names is None:
         return None
     fitting = [item for item in labels if len(names) in (shapes[item] or (1,))[-1:]]
-    chosen = next((item for item, label in labels.items() if model._main in (item, label)), "output")
-    owner = fitting[0] if len(labels) > 1 and len(fitting) == 1 else chosen
+    owner = fitting[0] if len(labels) > 1 and len(fitting) == 1 else model._main_path()
     return names if path == owner else None
 
 

@@ -9,7 +9,6 @@ _SMALLEST = 1e-30  # probabilities below count as this, so that their logarithm 
 _PASSING = ("Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient")
 _SHAPING = ("Reshape", "Squeeze", "ExpandDims")
 _BOUNDING = ("ClipByValue", "Minimum", "Maximum")
-_MIXING = ("Add", "AddV2", "AddN", "BiasAdd", "Mul", "RealDiv", "Mean", "Sum", "Pack", *_PASSING, *_SHAPING)
 _LONGEST = 64  # operations between the end of a network and its softmaxes
 
 
@@ -144,40 +143,52 @@ class _Search:
 
     def _undo_mixture(self, tensor: tf.Tensor) -> Logits | None:
         """Return the logarithm of an average of softmaxes, or the log-odds of one of sigmoids."""
-        kinds, stack, count = set(), [tensor], 0
-        while stack:
-            item = stack.pop()
-            count += 1
-            if any(item is end for end in self._stop) or count > _LONGEST:
-                return None
-            if item.shape.rank == 0 or item.shape[-1] != tensor.shape[-1]:
-                return None  # classes were summed over, as where an age is the mean of a distribution
-            if item.op.type in ("Softmax", "Sigmoid"):
-                kinds.add(item.op.type)
-            elif item.op.type in _MIXING and _keeps_classes(item):
-                stack += [part for part in item.op.inputs if part.dtype.is_floating and _value(part) is None]
-            else:
-                return None
-        if len(kinds) != 1:
-            return None
+        found = self._mix(tensor, _LONGEST)
+        if found is None or tensor.op.type in ("Softmax", "Sigmoid") or abs(found[1] - 1) > 1e-3:
+            return None  # scaled, as where a sigmoid is stretched over the range of a regression: no probabilities
         p = tf.maximum(tf.cast(tensor, tf.float32), _SMALLEST)
-        if kinds == {"Softmax"}:
+        if found[0] == "Softmax":
             how = "an average of softmaxes, which has no logits: log-probabilities stand in for them"
             return Logits(tf.math.log(p), "softmax", how, False, (tensor,))
         odds = tf.math.log(p) - tf.math.log(tf.maximum(1 - p, _SMALLEST))
         how = "an average of sigmoids, which has no logits: log-odds stand in for them"
         return Logits(odds, "sigmoid", how, False, (tensor,))
 
+    def _mix(self, tensor: tf.Tensor, depth: int) -> tuple[str, float] | None:
+        """Return what a weighted sum is of, "Softmax" or "Sigmoid", and the sum of its weights."""
+        kind, inputs = tensor.op.type, list(tensor.op.inputs)
+        if depth == 0 or tensor.shape.rank == 0 or any(tensor is end for end in self._stop):
+            return None
+        if kind in ("Softmax", "Sigmoid"):
+            return kind, 1.0
+        factor, parts = 1.0, inputs
+        if kind in _PASSING or kind in _SHAPING:
+            parts = inputs[:1]
+        elif kind == "Mul" and any(_value(item) is not None for item in inputs):
+            factor = next(value for value in map(_value, inputs) if value is not None)
+            parts = [item for item in inputs if _value(item) is None]
+        elif kind == "RealDiv" and _value(inputs[1]):
+            factor, parts = 1 / (_value(inputs[1]) or 1.0), inputs[:1]
+        elif kind in ("Mean", "Sum") and inputs[0].op.type == "Pack" and _joins(inputs[0], inputs[1]):
+            parts = list(inputs[0].op.inputs)
+            factor = 1 / len(parts) if kind == "Mean" else 1.0
+        elif kind in ("Add", "AddV2", "AddN", "BiasAdd"):  # Keras adds by the last where the batch is one
+            parts = [item for item in inputs if _value(item) != 0]
+        else:
+            return None
+        found = [self._mix(part, depth - 1) for part in parts]
+        if not found or None in found or any(part.shape[-1] != tensor.shape[-1] for part in parts):
+            return None
+        kinds = {item[0] for item in found if item is not None}
+        return (kinds.pop(), factor * sum(item[1] for item in found if item is not None)) if len(kinds) == 1 else None
 
-def _keeps_classes(tensor: tf.Tensor) -> bool:
-    """Return whether an operation of a mixture treats all classes alike."""
-    operation = tensor.op
-    if operation.type in ("Mul", "RealDiv"):  # otherwise a product of probabilities, or something gated
-        return any(_value(item) is not None for item in operation.inputs)
-    if operation.type in ("Mean", "Sum"):
-        axes, rank = tf.get_static_value(operation.inputs[1]), operation.inputs[0].shape.rank
-        return axes is not None and rank is not None and (rank - 1) not in [int(axis) % rank for axis in axes.flat]
-    return True
+
+def _joins(packed: tf.Tensor, axes: tf.Tensor) -> bool:
+    """Return whether a mean or sum goes over what was stacked, and over nothing else."""
+    values, rank = tf.get_static_value(axes), packed.shape.rank
+    if values is None or rank is None:
+        return False
+    return [int(axis) % rank for axis in values.flat] == [packed.op.get_attr("axis") % rank]
 
 
 def _root(tensor: tf.Tensor, kind: str, how: str) -> Logits:

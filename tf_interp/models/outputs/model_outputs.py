@@ -13,12 +13,20 @@ class ModelOutputs:
     """What a network's outputs are, and what is asked of them; see `Model`, which is made of it."""
 
     name: str
+    input_shape: Any
     class_names: tuple[str, ...] | None
 
     def _set_names(self, class_names: Sequence[str] | Mapping[str, Sequence[str]] | None) -> None:
         if isinstance(class_names, str):
             raise TypeError(f"class_names must be a list of names, got the string {class_names!r}")
+        if class_names is not None and not hasattr(class_names, "__len__"):
+            raise TypeError(f"class_names must be a list of names, or a dict of them, got {class_names!r}")
         several = class_names if isinstance(class_names, Mapping) else {}
+        if wrong := [label for label, names in several.items() if isinstance(names, str)]:
+            raise TypeError(
+                f"class_names as a dict is for several outputs, label -> list of names; got a string for {wrong}: "
+                "of one output give the list alone"
+            )
         self.class_names = None if several or class_names is None else tuple(str(item) for item in class_names)
         self._names = {str(label): tuple(str(item) for item in names) for label, names in several.items()}
         self._kinds: str | Mapping[str, str] = {}  # what the user says that outputs are
@@ -43,7 +51,7 @@ class ModelOutputs:
         Raises:
             ValueError: if there is no such output.
         """
-        heads, wanted = self.heads, output or self._main
+        heads, wanted = self.heads, self._main if output is None else output
         if wanted is None:
             return heads["output"]
         for head in heads.values():
@@ -68,7 +76,7 @@ class ModelOutputs:
             TypeError: if it is something else.
             ValueError: if there is no such class or output, or several classes have that name.
         """
-        return resolve_target(self.heads, self.head(output), target, bool(output or self._main))
+        return resolve_target(self.heads, self.head(output), target, output is not None or self.output_is_chosen)
 
     def expect(self, head: str | Mapping[str, str] | None, output: str | None) -> Self:
         """Say what outputs are, where the guess is wrong, and which one is meant where none is named.
@@ -81,11 +89,33 @@ class ModelOutputs:
         Returns:
             This model.
         """
+        if head is not None and not isinstance(head, str | Mapping):
+            raise TypeError(f"head must be one of {list(KINDS)}, or a dict label -> one of them, got {head!r}")
         for kind in [] if head is None else [head] if isinstance(head, str) else list(head.values()):
             if kind not in KINDS:
                 raise ValueError(f"head must be one of {list(KINDS)}, got {kind!r}")
+        if output is not None and not isinstance(output, str):
+            raise TypeError(f"an output is named by its label, a string, got {output!r}")
         self._kinds, self._main = head or {}, output
+        if (head or output is not None or self._names) and self.input_shape is not None:
+            self.head()  # what is misspelt is told now
         return self
+
+    @property
+    def output_is_chosen(self) -> bool:
+        """Whether the user said which of several outputs is meant."""
+        return self._main is not None
+
+    def _main_path(self) -> str:
+        """Return the path of the output that is meant where none is named; the first, if there is none of that name."""
+        labels = self._output_labels()
+        return next((path for path, label in labels.items() if self._main in (path, label)), "output")
+
+    def _keeps_end(self, path: str) -> bool:
+        """Return whether the user says that an output holds numbers, so that no softmax or sigmoid is to be undone."""
+        if isinstance(self._kinds, str):
+            return self._kinds == "regression" and path == self._main_path()
+        return self._kinds.get(path, self._kinds.get(self._output_labels()[path])) == "regression"
 
     def resolve_target(self, target: Any) -> Any:
         """Return the column of the logits that speaks for a class; a callable is returned as it is.

@@ -103,14 +103,22 @@ def resolve_target(heads: Mapping[str, Head], main: Head, target: Any, chosen: b
         ValueError: if there is no such class, or several.
     """
     if isinstance(target, Target):
+        known = heads.get(target.output)
+        if known is None or known.shape != target.head.shape:
+            raise ValueError(
+                f"target {target.name!r} was made for another network: its output {target.head.label!r} gives "
+                f"{['N', *target.head.shape]}, here there are {[item.label for item in heads.values()]}"
+            )
         return target
+    if isinstance(target, np.ndarray) and target.ndim == 0:
+        target = target.item()
     if callable(target):
         return Target(main, getattr(target, "__name__", "function"), function=target)
     head, wanted = main, target
     named = False
     if isinstance(target, str) and not any(target in (item.names or ()) for item in heads.values()):
         for item in heads.values():
-            for label in (item.label, item.path):
+            for label in (item.label, item.path, f"output:{item.label}"):
                 if target.startswith(f"{label}:"):
                     head, wanted, named = item, target.removeprefix(f"{label}:"), True
         if named and wanted not in (head.names or ()) and wanted.isdecimal():
@@ -124,10 +132,10 @@ def resolve_target(heads: Mapping[str, Head], main: Head, target: Any, chosen: b
     index = head.index(wanted)
     name = head.name(index) if head.names is not None else str(index)
     note = None
-    if len(heads) > 1 and not named and not chosen:
-        others = [item.label for item in heads.values() if item is not main]
+    if len(heads) > 1 and not named and not chosen and not isinstance(target, str):
+        others = [item.label for item in heads.values() if item.path != main.path]
         note = (
             f"the network has {len(heads)} outputs; {target!r} was asked of {main.label!r}, the first. For another, "
             f"write '{others[0]}:{target}', or open_model(..., output={others[0]!r})"
         )
-    return Target(head, name if head is main else f"{head.label}:{name}", index, note=note)
+    return Target(head, name if head.path == main.path else f"{head.label}:{name}", index, note=note)

@@ -6,7 +6,7 @@ import hashlib
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
@@ -82,6 +82,7 @@ class GraphModel(Model):
             before = len(self._graph.get_operations())
             logits = [find_logits(tensor) for tensor in outputs]
             self._nodes |= {op.name: op.node_def for op in self._graph.get_operations()[before:]}
+        self._raw = dict(zip(names, outputs, strict=True))
         self._how = {name: describe_end(*item) for name, *item in zip(names, outputs, logits, strict=True)}
         self._outputs = {
             name: output if found is None else found.tensor
@@ -124,6 +125,14 @@ class GraphModel(Model):
         twin._chains = find_chains(self._graph, self._graph_def, self._weights)
         twin._weights = self._weights | {name: value for chain in twin._chains for name, value in chain.weights.items()}
         return twin if twin._chains else self
+
+    def expect(self, head: str | Mapping[str, str] | None, output: str | None) -> Self:
+        """Say what outputs are, see `Model`; numbers are taken as they come out."""
+        super().expect(head, output)
+        for name in [name for name in self._outputs if self._keeps_end(name)]:
+            self._outputs[name], self._how[name] = self._raw[name], describe_end(self._raw[name], None)
+            self._roots.pop(name, None)
+        return self
 
     def _ends(self) -> Mapping[str, End]:
         return self._how

@@ -163,7 +163,7 @@ function Body({ ctx, series, record, contrast, setContrast }) {
     <div class="targets">
       ${targets.map((target) => {
         const own = rows.filter((row) => row.target === target);
-        const quantity = capitalized(record.data.output?.quantity ?? "logit");
+        const quantity = capitalized(own[0].quantity ?? "logit");
         const shared = (own[0].cautions ?? []).filter(
           (/** @type {string} */ caution) => own.length > 1 && own.every((row) => row.cautions?.includes(caution)),
         );
@@ -188,7 +188,7 @@ function Body({ ctx, series, record, contrast, setContrast }) {
               <div class="test axis-row">
                 <span />
                 <${IntervalAxis} range=${range} />
-                <span class="quiet"><${Term} tip=${TIPS.displacement}>${record.data.output?.quantity ?? "logit"}s<//></span>
+                <span class="quiet"><${Term} tip=${TIPS.displacement}>${rows.every((row) => (row.quantity ?? "logit") === "logit") ? "logits" : "change"}<//></span>
               </div>
             </div>
             ${

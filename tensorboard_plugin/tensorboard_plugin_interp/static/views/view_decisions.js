@@ -2,7 +2,7 @@
  * What pushed each decision, and where in the picture.
  *
  * @import { Ctx, ShownSeries } from "../model.js"
- * @import { AttributionData, TabRecord } from "../records.js"
+ * @import { AttributionData, Decision, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
@@ -35,6 +35,16 @@ export function Decisions({ ctx }) {
   `;
 }
 
+/**
+ * @param {TabRecord<AttributionData>} record
+ * @param {Decision} picture
+ * @returns {string} what was asked about: a class, or in words what is none of the classes that are shown
+ */
+const nameTarget = (record, picture) =>
+  picture.target === null || picture.target === undefined
+    ? (record.data.target?.name ?? "the target")
+    : className(record.data.class_names, picture.target);
+
 /** What the two colors mean. */
 export function Key() {
   return html`
@@ -60,7 +70,7 @@ export function Grid({ ctx, tag, record, limit }) {
   const sheets = useSheets(record);
   const cards = pictures.slice(0, limit).map((picture, index) => {
     const id = probe?.ids?.[picture.probe] ?? `picture ${picture.probe}`;
-    const target = className(names, picture.target);
+    const target = nameTarget(record, picture);
     const prediction = probe?.predictions?.[picture.probe];
     return {
       name: String(index),
@@ -89,7 +99,7 @@ export function Grid({ ctx, tag, record, limit }) {
               `
             }
             <span class="decision-line quiet">
-              <span>${record.data.output?.quantity ?? "logit"} of ${target}</span>
+              <span>${record.data.quantity ?? record.data.output?.quantity ?? "logit"} of ${target}</span>
               <b>${number(picture.logit)}</b>
             </span>
           `
@@ -122,7 +132,7 @@ export function DecisionDetail({ name, record }) {
     `;
   const top = (picture.top ?? []).map((entry) => ({ name: className(names, entry.target), logit: entry.logit }));
   const most = Math.max(...top.map((entry) => Math.abs(entry.logit ?? 0)), 1e-9);
-  const target = className(names, picture.target);
+  const target = nameTarget(record, picture);
   return html`
     <div class="hero-picture">
       <${SignedMap}
