@@ -1,5 +1,6 @@
 """The command line: help without TensorFlow, one clear sentence for a mistake, and a finished model in the tab."""
 
+import pathlib
 import re
 import subprocess
 import sys
@@ -228,3 +229,15 @@ def test_version(capsys):
         cli.main(["--version"])
     assert end.value.code == 0
     assert re.fullmatch(r"tf-interp \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("version", "found", "starts"), [("2.20.0", None, False), ("2.20.0", object(), True), ("2.21.0", None, True)]
+)
+def test_the_command_for_the_tab_says_what_an_old_tensorboard_needs(version, found, starts, monkeypatch, capsys):
+    monkeypatch.setattr(cli.metadata, "version", lambda name: version)
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: found)
+    assert cli._tell_how_to_see(cli.Console(), pathlib.Path("logs")) == starts
+    said = " ".join(capsys.readouterr().out.split())
+    assert "tensorboard --logdir logs" in said
+    assert ("pip install 'setuptools<82'" in said) != starts

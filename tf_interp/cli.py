@@ -162,8 +162,7 @@ def _demo(options: argparse.Namespace) -> None:
     console.print()
     console.print(result.describe(), highlight=False)
     console.print(f"\nDone in {result.seconds:.0f} s.", end=" ")
-    _tell_how_to_see(console, result.log_dir)
-    if options.serve:
+    if _tell_how_to_see(console, result.log_dir) and options.serve:
         command = [
             sys.executable,
             "-m",
@@ -274,17 +273,19 @@ def _analyze(options: argparse.Namespace) -> None:
     _tell_how_to_see(console, options.logdir)
 
 
-def _tell_how_to_see(console: Console, logdir: pathlib.Path) -> None:
-    """Print the command that starts the tab, and what it needs where it would not start."""
+def _tell_how_to_see(console: Console, logdir: pathlib.Path) -> bool:
+    """Print the command that starts the tab, and what it needs where it would not start; return whether it would."""
     console.print("See it in the tab “Interpretability”:\n")
     console.print(f"  {shlex.join(['tensorboard', '--logdir', str(logdir)])}\n", highlight=False, soft_wrap=True)
     old = tuple(int(part) for part in metadata.version("tensorboard").split(".")[:2]) < (2, 21)
-    if old and importlib.util.find_spec("pkg_resources") is None:  # TensorFlow 2.20 holds TensorBoard at 2.20
+    stuck = old and importlib.util.find_spec("pkg_resources") is None  # TensorFlow 2.20 holds TensorBoard at 2.20
+    if stuck:
         console.print(
             f"TensorBoard {metadata.version('tensorboard')} does not start beside this setuptools, which has no "
             "pkg_resources any more. First: pip install 'setuptools<82' (TensorFlow 2.21 brings no such trouble)",
             style="yellow",
         )
+    return not stuck
 
 
 def _preprocess(span: Sequence[float], flat: bool) -> Any:

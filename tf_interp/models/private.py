@@ -6,6 +6,7 @@ version in which something behaves differently, and for tests that compare both.
 """
 
 import contextlib
+import inspect
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +18,10 @@ import tensorflow as tf
 PLAIN_VARIABLE = "TF_INTERP_PLAIN"
 GRADIENT_ATTRIBUTE = "_gradient_op_type"  # of an operation, in its definition: which registered gradient it has
 _LOG = logging.getLogger("tf_interp")
+_FLAT, _CAPTURED = "AtomicFunction.call_flat", "ConcreteFunction.captured_inputs"
+_CHECKED = "steps are called with all checks"
 _TRACED = "networks are traced, and a first picture comes later"
+_CHANGED = (AttributeError, TypeError, LookupError)  # what comes where a name is there, but not what it was
 _told: set[str] = set()
 _get = getattr  # tests take names away here
 
@@ -39,10 +43,18 @@ def read_nodes(function: Any) -> list[Any] | None:
     depths = _ask(function, "_nodes_by_depth", "keras.Function._nodes_by_depth", _TRACED)
     if depths is None:
         return None
-    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
-    nodes = [node for node in nodes if node.operation and not node.is_input]
-    fills = all(_ask(node.arguments, "fill_in", "the arguments of a Keras node", _TRACED) for node in nodes)
-    return nodes if fills else None
+    try:
+        nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
+        nodes = [node for node in nodes if node.operation and not node.is_input]
+        for node in nodes:
+            fill = _ask(node.arguments, "fill_in", "the arguments of a Keras node", _TRACED)
+            if fill is None:
+                return None
+            fill({id(tensor): tensor for tensor in (*node.input_tensors, *node.outputs)})  # does it still work?
+    except _CHANGED as error:
+        _tell("a node in keras.Function._nodes_by_depth", _TRACED, error)
+        return None
+    return nodes
 
 
 def read_output_structure(function: Any) -> Any:
@@ -74,9 +86,13 @@ def list_sublayers(layer: keras.Layer, recursive: bool = True) -> list[Any]:
         layer: any Keras layer or model.
         recursive: whether to list what those hold too.
     """
-    flatten = _ask(layer, "_flatten_layers", "keras.Layer._flatten_layers", "layers are looked for among attributes")
+    name, instead = "keras.Layer._flatten_layers", "layers are looked for among attributes"
+    flatten = _ask(layer, "_flatten_layers", name, instead)
     if flatten is not None:
-        return list(flatten(include_self=False, recursive=recursive))
+        try:
+            return list(flatten(include_self=False, recursive=recursive))
+        except _CHANGED as error:
+            _tell(name, instead, error)
     found: dict[int, Any] = {}
     own = layer.layers if isinstance(layer, keras.Sequential) else list(vars(layer).values())  # it holds a copy too
     for item in _search(own, depth=3):
@@ -108,16 +124,20 @@ class FlatCall:
 
     def __init__(self, concrete: Any) -> None:
         self.concrete = concrete
-        flat = _ask(concrete, "inference_fn", "ConcreteFunction.inference_fn", "steps are called with all checks")
-        self._call = (
-            None if flat is None else _ask(flat, "call_flat", "AtomicFunction.call_flat", "steps are called so")
-        )
-        self._captured = () if self._call is None else concrete.captured_inputs
+        flat = _ask(concrete, "inference_fn", "ConcreteFunction.inference_fn", _CHECKED)
+        call = None if flat is None else _ask(flat, "call_flat", _FLAT, _CHECKED)
+        captured = None if call is None else _ask(concrete, "captured_inputs", _CAPTURED, _CHECKED)
+        self._call: Any = None if captured is None else call
+        self._captured = captured or ()
 
     def __call__(self, *args: Any) -> tuple:  # noqa: D102  said above
-        if self._call is None:
-            return tuple(tf.nest.flatten(self.concrete(*args)))
-        return tuple(self._call(*tf.nest.flatten(args), *self._captured))
+        if self._call is not None:
+            try:
+                return tuple(self._call(*tf.nest.flatten(args), *self._captured))
+            except TypeError as error:  # it takes other arguments than it did: nothing has been computed yet
+                _tell(_FLAT, _CHECKED, error)
+                self._call = None
+        return tuple(tf.nest.flatten(self.concrete(*args)))
 
 
 @contextlib.contextmanager
@@ -147,6 +167,23 @@ def set_gradient(operation: Any, name: bytes) -> None:
         change(GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=name))
 
 
+def list_captures(function: Any) -> list[tuple[Any, Any]]:
+    """Return (tensor outside, its placeholder inside) of what a function captured: `ConcreteFunction.captured_inputs`.
+
+    Where that is gone: none, and a SavedModel with lookup tables is refused, since nothing feeds these. The switch does
+    not count, as there is no other road.
+
+    Args:
+        function: a `ConcreteFunction`.
+    """
+    captured = _get(function, "captured_inputs", None)
+    if captured is None:
+        _tell(_CAPTURED, "SavedModels with lookup tables cannot be opened")
+        return []
+    inputs = function.inputs
+    return list(zip(captured, inputs[len(inputs) - len(captured) :], strict=True))
+
+
 def freeze_variables(function: Any) -> Any:
     """Return a function of a SavedModel with its variables as constants: `convert_variables_to_constants_v2`.
 
@@ -158,7 +195,9 @@ def freeze_variables(function: Any) -> Any:
     """
     try:
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-    except ImportError as error:
+
+        inspect.signature(convert_variables_to_constants_v2).bind(function, lower_control_flow=False)
+    except (ImportError, TypeError) as error:
         raise ValueError(
             f"TensorFlow {tf.__version__} cannot freeze SavedModels as tf-interp does it (2.20 and 2.21 "
             "can): open the Keras model itself, or a .keras file"
@@ -193,8 +232,15 @@ def _ask(owner: Any, attribute: str, name: str, instead: str) -> Any:
     if is_plain():
         return None
     value = _get(owner, attribute, None)
-    if value is None and name not in _told:
+    if value is None:
+        _tell(name, instead)
+    return value
+
+
+def _tell(name: str, instead: str, error: Exception | None = None) -> None:
+    """Say once for each name what is done instead; with an error, that it is there but not what it was."""
+    if name not in _told:
         _told.add(name)
         versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
-        _LOG.warning("%s is not there any more (%s): %s", name, versions, instead)
-    return value
+        what = "is not there any more" if error is None else f"is not what it was, {error!r}"
+        _LOG.warning("%s %s (%s): %s", name, what, versions, instead)

@@ -14,7 +14,7 @@ from tf_interp.models.inputs import Preprocess
 from tf_interp.models.layout import find_channels_first
 from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
-from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain
+from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain, list_captures
 from tf_interp.models.saved_model.freezing import choose_signature, freeze
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
 from tf_interp.models.saved_model.graph_layers import GraphLayer, find_layers, weight_sizes
@@ -52,7 +52,8 @@ class GraphModel(Model):
         feeds = _choose_feeds(function, graph, input)
         self._digest = _digest(graph_def)
         left = {node.name for node in graph_def.node if node.op == "Placeholder"}
-        self._resources = {inner.name: outer for outer, inner in function.graph.captures if inner.op.name in left}
+        captures = list_captures(function)
+        self._resources = {inner.name: outer for outer, inner in captures if inner.op.name in left}
         self._loaded = loaded if self._resources else None  # lookup tables live as long as it does
         self._weights = _take_weights(graph_def)
         self._graph_def = graph_def
