@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model
+from tf_interp.records.whole_file import replace_file
 
 SCHEMA = 1
 MAX_BYTES = 256 * 2**20  # a larger file of vectors is a mistake or an attack
@@ -58,9 +58,9 @@ def save_directions(
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    _replace(target, lambda file: np.savez(file, vectors=directions.vectors))
+    replace_file(target, lambda file: np.savez(file, vectors=directions.vectors))
     text = json.dumps(about, indent=1, ensure_ascii=False)
-    _replace(target.with_suffix(".json"), lambda file: file.write(text.encode()))
+    replace_file(target.with_suffix(".json"), lambda file: file.write(text.encode()))
     return target
 
 
@@ -160,14 +160,3 @@ def _read_vectors(path: pathlib.Path, shape: list[Any]) -> np.ndarray:
             f"{path}: expected float32 vectors of shape {shape}, got {vectors.dtype} {list(vectors.shape)}"
         )
     return vectors
-
-
-def _replace(path: pathlib.Path, write: Any) -> None:
-    """Write a file beside its place and move it there, so that a reader sees the old or the new one, whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            write(file)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image
 
 from tf_interp.features.many.render_many import Engine, RenderedUnit, render_many
-from tf_interp.features.many.unit_cache import name_file, replace_file
+from tf_interp.features.many.unit_cache import name_file
 from tf_interp.features.objectives.algebra import Objective, channel
 from tf_interp.features.renderer.settings import has_alpha
 from tf_interp.images import make_sheet
 from tf_interp.models.batches import check_model
 from tf_interp.models.model import Model
+from tf_interp.records.whole_file import replace_file
 
 EMPTY = 0.9  # light grey, in place of a unit without a good picture
 

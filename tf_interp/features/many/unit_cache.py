@@ -12,10 +12,9 @@ import os
 import pathlib
 import re
 import types
-import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from tf_interp.features.objectives.algebra import Objective
 from tf_interp.features.renderer.settings import bind_targets
 from tf_interp.images import to_uint8
 from tf_interp.models.model import Model
+from tf_interp.records.whole_file import replace_file
 
 _FORMAT = 2  # another number when the same settings no longer give the same pictures
 
@@ -164,23 +164,6 @@ def name_file(title: str, value: Any, suffix: str) -> pathlib.Path:
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-.")[:60]
     digest = hashlib.blake2b(describe(value).encode(), digest_size=10).hexdigest()
     return pathlib.Path(f"{plain}-{digest}{suffix}")
-
-
-def replace_file(path: pathlib.Path, write: Callable[[Any], Any]) -> None:
-    """Write a file beside its place and move it there, so that a reader sees the old or the new one, whole.
-
-    Args:
-        path: the place; its folder is made if need be.
-        write: called with a binary file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # threads and other machines may write the same file
-    try:
-        with beside.open("wb") as file:
-            write(file)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def describe(value: Any) -> str:
