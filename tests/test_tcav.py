@@ -1,5 +1,8 @@
 """Concept tests on networks whose answers are known by hand."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -202,8 +205,8 @@ def test_one_pass_each_for_all_layers_and_each_image_once(monkeypatch):
     model = make_linear(HEAD)
     steps, cached = [], model.cached
 
-    def counting(key, build):
-        step = cached(key, build)
+    def counting(key, build, **options):
+        step = cached(key, build, **options)
         if key[0] not in ("capture", "concepts.sensitivities"):
             return step
         return lambda *args: steps.append((key[0], len(args[0]))) or step(*args)
@@ -428,6 +431,22 @@ def test_compiled_in_tensorflow():
     functions = [item for key, item in model._functions.items() if key[0] in ("capture", "concepts.sensitivities")]
     assert len(functions) == 2
     assert all(isinstance(item, tf.types.experimental.ConcreteFunction) for item in functions)
+
+
+def test_functions_of_ones_own_do_not_pile_up():
+    model = make_linear(HEAD)
+    red, pool, images = tinted(noise(6, 1), 0), noise(10, 2), noise(5, 3)
+    targets = []  # only whether they live on
+    for number in range(100):
+        target = lambda outputs, number=number: outputs[:, 0] * (1 + number)  # noqa: E731
+        targets.append(weakref.ref(target))
+        result = tcav(model, {"red": red}, pool, {"mine": (target, images)}, "features", permutations=99, bootstraps=20)
+        assert result.rows[0]["displacement"] is not None
+    del target, result
+    gc.collect()
+    assert sum(target() is not None for target in targets) <= 32
+    assert len(model.cached("concepts.sensitivities", dict)) == 32
+    assert len(model._functions) < 20
 
 
 def test_a_saved_model_gives_the_same_numbers(tmp_path):

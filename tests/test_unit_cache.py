@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import networks
 import numpy as np
@@ -15,7 +13,6 @@ from tf_interp.features import Adam, Fourier, channel, class_logit, objective, t
 from tf_interp.features.many.render_many import render_many
 from tf_interp.features.many.unit_cache import RenderedUnit, UnitCache, describe, round_pictures
 from tf_interp.features.transforms import Jitter
-from tf_interp.records.whole_file import replace_file
 
 SETTINGS = {"steps": 4, "param": Fourier(), "optimizer": Adam(), "transforms": (Jitter(2),)}
 UNIT = RenderedUnit(
@@ -220,32 +217,3 @@ def test_weights_are_read_once_for_all_units_of_a_batch(tmp_path, monkeypatch):
     list(render_many(model, [f"conv2:{unit}" for unit in range(4)], cache=tmp_path, steps=1, retries=0, batch_size=2))
     assert len(calls) == 1 + 2  # at the beginning, and after each batch
     assert len(list(tmp_path.iterdir())) == 4
-
-
-def test_threads_that_write_the_same_file_do_not_meet(tmp_path):
-    place, barrier = tmp_path / "same", threading.Barrier(4, timeout=20)
-
-    def write(number):
-        def fill(file):
-            barrier.wait()  # all have opened theirs
-            file.write(bytes([number]) * 1000)
-            barrier.wait()
-
-        replace_file(place, fill)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(4)))
-    content = place.read_bytes()
-    assert len(content) == 1000
-    assert len(set(content)) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["same"]
-
-
-def test_an_error_leaves_no_file_beside_its_place(tmp_path):
-    def fail(file):
-        file.write(b"half")
-        raise OSError("full")
-
-    with pytest.raises(OSError, match="full"):
-        replace_file(tmp_path / "one", fail)
-    assert not list(tmp_path.iterdir())

@@ -3,11 +3,13 @@
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from tf_interp.records import Record, read_runs
+from tf_interp.records.whole_file import replace_file
 
 _FORMATS = {".gif": "GIF", ".webp": "WEBP"}
 _CAPTION = 18  # pixels below the picture
@@ -59,12 +61,10 @@ def save_evolution(
         _frame(_cells(record, unit), f"step {record.step}", side) for record in records if record.layer == matches[0]
     ]
     durations = [int(seconds * 1000)] * (len(frames) - 1) + [int(seconds * 3000)]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    options = {"lossless": True} if target.suffix.lower() == ".webp" else {}
-    frames[0].save(
-        target, _FORMATS[target.suffix.lower()], save_all=True, append_images=frames[1:], duration=durations, loop=0,
-        **options,
-    )  # fmt: skip
+    ending = target.suffix.lower()
+    options: dict[str, Any] = {"lossless": True} if ending == ".webp" else {}
+    options |= {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
+    replace_file(target, lambda file: frames[0].save(file, _FORMATS[ending], **options))
     return target
 
 

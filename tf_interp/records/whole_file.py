@@ -1,4 +1,4 @@
-"""Files that a reader sees whole: the old one or the new one."""
+"""`replace_file`: a file that is there whole or not at all."""
 
 import pathlib
 import uuid
