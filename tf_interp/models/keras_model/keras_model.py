@@ -65,6 +65,7 @@ class KerasModel(Model):
         super().__init__(model.name, preprocess, class_names)
         self.model = model
         self._folds = False  # the folded twin does
+        self._whole = self  # of the folded twin the model that it was made of
         self._wiring: Wiring | None = None
         self._set_structure(to_specs(read_own_input(model), batched=True))
         if input is not None:
@@ -124,7 +125,7 @@ class KerasModel(Model):
         ]
 
     def _ends(self) -> Mapping[str, End]:
-        return self.cached("ends", self._find_ends)
+        return self._whole.cached("ends", self._whole._find_ends)
 
     def _output_labels(self) -> dict[str, str]:
         found = self._found
@@ -264,7 +265,7 @@ class KerasModel(Model):
                 logits = find_logits(output, stop)
                 if logits is None and given and self._ends()[name].kind:
                     raise no_way_to_logits(next(iter(given)))
-                known = self._functions.get("ends")
+                known = self._whole._functions.get("ends")
                 if known is not None and known[name].kind != (logits and logits.kind):
                     raise ValueError(
                         f"{self.name!r} ends otherwise for inputs of this shape than when it was looked at "
