@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from concept_networks import HEAD, make_linear, noise, tinted
@@ -107,6 +108,16 @@ def test_the_headline_is_a_finding_with_all_its_cautions_or_says_that_there_is_n
 def test_pairs_lead_over_other_comparisons(result):
     rows = [_row(result, contrast="relative", against=["green"], effect=0.9), _row(result, contrast="paired")]
     assert dataclasses.replace(result, rows=rows).headline()[0] == 1
+
+
+def test_bars_are_filled_as_the_words_claim(result):
+    mpl.use("Agg")
+    near = {"displacement": 0.016, "ci_low": 0.01, "ci_high": 0.02}
+    changes = [{}, {"specificity": 0.3}, {"ci_low": -0.1}, near, {"p_holm": 0.07}]
+    rows = [_row(result, concept=str(number), **changed) for number, changed in enumerate(changes)]
+    axes = dataclasses.replace(result, rows=rows).plot()
+    assert [bar.get_facecolor()[3] > 0 for bar in axes.patches] == [True, True, False, False, False]
+    assert [text.get_text() for text in axes.texts] == ["\N{BLACK DIAMOND}"]
 
 
 def test_the_smallest_possible_p_is_told():

@@ -64,7 +64,6 @@ class KerasModel(Model):
             )
         super().__init__(model.name, preprocess, class_names)
         self.model = model
-        self._folds = False  # the folded twin does
         self._whole = self  # of the folded twin the model that it was made of
         self._wiring: Wiring | None = None
         self._set_structure(to_specs(read_own_input(model), batched=True))
@@ -93,12 +92,12 @@ class KerasModel(Model):
 
     def _fold(self) -> Model:
         found, twin = self._found, copy.copy(self)
-        twin._folds, twin._functions = True, {"layers": found, "folded": twin}
+        twin._functions = {"layers": found, "folded": twin}
         return twin
 
     def folded_weights(self, fetch: Sequence[str]) -> Weights:
         """Return the weights of layers that are folded, see `Model`."""
-        if not self._folds:
+        if self._whole is self:
             return {}
         pairs = self._pairs([self.resolve(name) for name in fetch], ())
         return {pair.name: [tf.constant(value) for value in fold_weights(pair)] for pair in pairs}
@@ -217,7 +216,7 @@ class KerasModel(Model):
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
-        if self._folds:
+        if self._whole is not self:
             folding = Folding(self._pairs(fetch, given), self._padded(fetch, given), weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):

@@ -32,6 +32,9 @@ def find_layers(graph: tf.Graph, inputs: Iterable[tf.Tensor], outputs: Iterable[
     calls are told apart as `conv@0`, `conv@1`. The scope of the whole model is left out. In a graph without scopes,
     every such tensor is listed under the name of its operation.
 
+    Keras 3.16 (seen in a pre-release) enters a scope once: what it exports is read like any graph. Its layers have
+    their names, some operations inside them are listed too, and a second call of `conv` is `conv_1`.
+
     Args:
         graph: a graph without function calls around the layers.
         inputs: tensors that are fed.

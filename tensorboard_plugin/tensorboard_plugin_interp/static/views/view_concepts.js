@@ -23,7 +23,7 @@ const TIPS = {
   score: "Share of target pictures whose logit rises toward the concept: the classical score. One half is chance.",
   specificity:
     "Percentile of the alignment among arbitrary coherent patterns of the pool: near 100 % means that it is about " +
-    "this concept. Where that was tested, a finding needs 95 %, and has a diamond for a dot.",
+    "this concept. A diamond marks a finding for which that was tested.",
   accuracy: "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.",
   pictures: "Concept, contrast and target pictures.",
   exploratory:
