@@ -37,6 +37,10 @@ LEFT = {
     "sum over another axis": lambda x: tf.exp(x) / tf.reduce_sum(tf.exp(x), 0, keepdims=True),
     "other numbers below": lambda x: tf.exp(x) / tf.reduce_sum(tf.exp(2 * x), -1, keepdims=True),
     "clipped numbers": lambda x: tf.clip_by_value(x, 0, 1),
+    "line with another upper bound": lambda x: tf.clip_by_value(x * 2 + 0.5, 0, 10),
+    "line with one bound": lambda x: tf.maximum(x * 2 + 0.5, 0),
+    "line bounded by numbers": lambda x: tf.minimum(x * 0.2 + 0.5, x),
+    "hard sigmoid that is stretched": lambda x: tf.nn.relu6(x + 3) * 2,
     "clipped line that is no hard sigmoid": lambda x: tf.clip_by_value(x * 0.2 + 0.25, 0, 1),
 }
 

@@ -134,6 +134,7 @@ def ablate_concepts(
     check_model(model, "ablate_concepts")
     array = _take_images(model, images)
     path, units = _fitting(model, directions)
+    end = model.head().path
     levels = np.zeros(len(units), np.float32)
     if baseline is not None:
         others = _take_images(model, baseline, "baseline images")
@@ -141,12 +142,12 @@ def ablate_concepts(
         levels = pooled[path].mean(0) @ units.T
 
     def work(batch: Any) -> tuple:
-        got = {name: value.numpy() for name, value in model.run(batch, [path, "output"]).items()}
+        got = {name: value.numpy() for name, value in model.run(batch, [path, end]).items()}
         activation, without = got[path].astype(np.float32), []
         for unit, level in zip(units, levels, strict=True):
             changed = activation - ((activation @ unit)[..., None] - level) * unit
-            without.append(model.run(batch, ["output"], {path: changed.astype(got[path].dtype)})["output"].numpy())
-        return got["output"], np.stack(without, 1)
+            without.append(model.run(batch, [end], {path: changed.astype(got[path].dtype)})[end].numpy())
+        return got[end], np.stack(without, 1)
 
     before, after = zip(*in_batches(model, "concept ablation", [array], batch_size, work), strict=True)
     return np.concatenate(before), np.concatenate(after)

@@ -189,8 +189,9 @@ def _judge(row: Mapping[str, Any], family: int, alpha: float, permutations: int 
             f"Take it as a hint, not as a finding: chance alone is unlikely ({exactly}), but the interval includes 0"
         )
     claim, but = "finding" if row["specificity"] is None or row["specificity"] >= SPECIFIC else "not specific", ""
-    # The odds are those of a class; the size of a function's value means nothing by itself.
-    if row["predicted"] is not None and max(abs(row["ci_low"]), abs(row["ci_high"])) < _NEGLIGIBLE:
+    # The odds are those of a class; the size of another number means nothing by itself.
+    odds_told = row["predicted"] is not None and row.get("quantity", "logit") in ("logit", "log-odds")
+    if odds_told and max(abs(row["ci_low"]), abs(row["ci_high"])) < _NEGLIGIBLE:
         odds = f"even the far end of the interval changes the odds by no more than {100 * _NEGLIGIBLE:.0f} %"
         claim, but = "negligible", f", but it is negligible: {odds}"
     if permutations and row["p"] <= 1.001 / (1 + permutations):

@@ -232,7 +232,8 @@ def _read_sigmoid(tensor: tf.Tensor) -> Logits | None:
 
 
 def _read_hard_sigmoid(tensor: tf.Tensor) -> Logits | None:
-    scaled = _other(tensor, lambda value: True) if tensor.op.type in ("Mul", "RealDiv") else None
+    sixth = 1 / 6 if tensor.op.type == "Mul" else 6.0
+    scaled = _other(tensor, lambda value: abs(value - sixth) < 1e-3) if tensor.op.type in ("Mul", "RealDiv") else None
     if scaled is None or _strip(scaled).op.type != "Relu6":
         return None
     moved = _strip(_strip(scaled).op.inputs[0])
@@ -242,8 +243,13 @@ def _read_hard_sigmoid(tensor: tf.Tensor) -> Logits | None:
 
 def _read_clipped_line(tensor: tf.Tensor) -> Logits | None:
     """Return the logit of a hard sigmoid of older versions of Keras, clip(x / 5 + 1 / 2, 0, 1)."""
+    bounds: set[float | None] = set()
     while tensor.op.type in _BOUNDING:
-        tensor = _strip(next((item for item in tensor.op.inputs if _value(item) is None), tensor.op.inputs[0]))
+        inside = next((item for item in tensor.op.inputs if _value(item) is None), tensor.op.inputs[0])
+        bounds |= {_value(item) for item in tensor.op.inputs if item is not inside}
+        tensor = _strip(inside)
+    if bounds != {0.0, 1.0}:
+        return None
     scaled = _other(tensor, lambda value: value == 0.5) if tensor.op.type in ("Add", "AddV2") else None
     x = None if scaled is None or _strip(scaled).op.type != "Mul" else _other(_strip(scaled), lambda value: value > 0)
     return None if x is None else _root(x, "sigmoid", "hard sigmoid")
