@@ -1,11 +1,13 @@
 """Using concept vectors: scores, order, maps and ablation against answers by hand."""
 
+import keras
 import numpy as np
 import pytest
 from concept_networks import HEAD, make_curved, make_linear, noise, tinted
 
 from tf_interp.concepts import ablate_concepts, concept_maps, concept_scores, sort_by_concept, tcav
 from tf_interp.directions import Directions
+from tf_interp.models import open_model
 
 MODEL = make_linear(HEAD)
 RGB = Directions("features", 3 * np.eye(3, dtype=np.float32), ["red", "green", "blue"])
@@ -50,6 +52,16 @@ def test_ablation_takes_one_direction_away():
     _, after = ablate_concepts(MODEL, images, RGB, baseline=others)
     level = others.mean((0, 1, 2))[0]
     np.testing.assert_allclose(after[:, 0], (without_red + np.array([level, 0, 0])) @ np.array(HEAD), rtol=1e-4)
+
+
+def test_ablation_looks_at_the_chosen_output():
+    x = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Activation("linear", name="features")(x))
+    network = keras.Model(x, {"first": keras.layers.Dense(2)(pooled), "other": keras.layers.Dense(5)(pooled)})
+    images = np.random.default_rng(1).random((4, 8, 8, 3), np.float32)
+    before, after = ablate_concepts(open_model(network, output="other"), images, RGB)
+    np.testing.assert_allclose(before, network(images)["other"], rtol=1e-5, atol=1e-6)
+    assert after.shape == (4, 3, 5)
 
 
 def test_vectors_of_a_test_go_straight_in():

@@ -52,6 +52,8 @@ def _row(result, **changed):
         ({"displacement": -0.016, "ci_low": -0.02, "ci_high": -0.01}, "negligible"),
         ({"displacement": 0.016, "ci_low": 0.01, "ci_high": 0.051}, "finding"),
         ({"displacement": 0.016, "ci_low": 0.01, "ci_high": 0.02, "predicted": None}, "finding"),  # not a class
+        ({"displacement": 0.016, "ci_low": 0.01, "ci_high": 0.02, "quantity": "probability"}, "finding"),  # no odds
+        ({"displacement": 0.016, "ci_low": 0.01, "ci_high": 0.02, "quantity": "log-odds"}, "negligible"),
         ({"ci_low": -0.1}, "hint"),
         ({"p_holm": 0.07}, "near miss"),
         ({"p_holm": 0.3}, "no finding"),

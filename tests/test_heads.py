@@ -84,6 +84,71 @@ def test_probabilities_that_are_not_recognized_are_told():
     assert "all outputs lie in [0,1]" in head.caution
 
 
+FROM_LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("units", "loss", "head", "quantity"),
+    [
+        (1, "binary_crossentropy", None, "probability"),
+        (3, keras.losses.BinaryCrossentropy(), None, "probability"),
+        (3, None, "multilabel", "probability"),
+        (1, None, "binary", "probability"),
+        (1, None, None, "number"),
+        (1, FROM_LOGITS, None, "logit"),
+        (3, FROM_LOGITS, None, "logit"),
+    ],
+)
+@pytest.mark.parametrize("write", [lambda y: 1 - keras.ops.sigmoid(-y), lambda y: 0.5 * (1 + keras.ops.tanh(y / 2))])
+def test_sigmoids_that_are_not_recognized_are_decided_at_one_half(write, units, loss, head, quantity):
+    x = keras.Input(heads.SIZE)
+    dense = L.Dense(units)
+    model = keras.Model(x, write(dense(L.Flatten()(x))))
+    dense.bias.assign(-np.median(IMAGES.reshape(len(IMAGES), -1) @ np.array(dense.kernel), 0))
+    if loss is not None:
+        model.compile("sgd", loss)
+    found = open_model(model, head=head).head()
+    assert found.quantity == quantity
+    if quantity == "probability":
+        outputs = np.array(model(IMAGES))
+        assert 0 < (outputs > 0.5).sum() < outputs.size
+        decided = found.decide(outputs)
+        np.testing.assert_array_equal(decided, outputs > 0.5 if units > 1 else outputs[:, 0] > 0.5)
+        assert "is not recognized" in found.caution
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"), [(None, "sum to one"), ("categorical_crossentropy", "sum to one"), ("kld", "sum to one")]
+)
+@pytest.mark.parametrize("preprocess", [None, lambda images: images * 2 - 1])
+def test_neither_loss_nor_preprocess_hides_probabilities(loss, said, preprocess):
+    x = keras.Input(heads.SIZE)
+    y = keras.ops.softplus(L.Dense(3)(L.Flatten()(x)))
+    model = keras.Model(x, y / keras.ops.sum(y, -1, keepdims=True))
+    if loss is not None:
+        model.compile("sgd", loss)
+    head = open_model(model, preprocess=preprocess).head()
+    assert (head.kind, head.quantity) == ("multiclass", "probability")
+    assert said in head.caution
+
+
+def test_names_are_counted_for_the_output_that_has_them():
+    model = open_model(heads.build("two heads, dict").model, class_names=["a", "b"])
+    counts = {head.label: head.count for head in model.heads.values()}
+    assert 2 in counts.values()
+    assert not any("class names for" in note for note in model.notes)
+    model = open_model(heads.build("softmax").model, class_names=["a", "b"])
+    assert "2 class names for 3 logits" in model.notes
+
+
+def test_of_a_map_of_averaged_softmaxes_it_is_told():
+    x = keras.Input(heads.SIZE)
+    maps = [L.Conv2D(3, 1, activation="softmax")(x) for _ in range(2)]
+    head = open_model(keras.Model(x, L.Average()(maps))).head()
+    assert (head.kind, head.quantity) == ("dense", "log-probability")
+    assert "average of softmaxes" in head.caution
+
+
 def test_the_user_has_the_last_word():
     headed = heads.build("regression")
     model = open_model(headed.model, head="binary", class_names=["no", "yes"])

@@ -41,6 +41,8 @@ LEFT = {
     "line with one bound": lambda x: tf.maximum(x * 2 + 0.5, 0),
     "line bounded by numbers": lambda x: tf.minimum(x * 0.2 + 0.5, x),
     "hard sigmoid that is stretched": lambda x: tf.nn.relu6(x + 3) * 2,
+    "difference of softmaxes": lambda x: tf.nn.softmax(x) * 2.0 - tf.nn.softmax(-x),
+    "softmaxes of which one is taken off": lambda x: tf.nn.softmax(x) * 2.0 + tf.nn.softmax(-x) * -1.0,
     "clipped line that is no hard sigmoid": lambda x: tf.clip_by_value(x * 0.2 + 0.25, 0, 1),
 }
 
@@ -92,6 +94,14 @@ def test_several_softmaxes_on_one_axis_are_told_apart():
     np.testing.assert_array_equal(logits, np.concatenate([X, -X], -1))
     seen, _ = trace(lambda x: tf.reshape(tf.nn.softmax(tf.stack([x, -x], 1)), (-1, 6)))
     assert seen["end"].kind == "softmaxes"
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_parts_of_a_batch_that_are_joined_keep_their_kind(kind):
+    function = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid}[kind]
+    seen, (_, logits) = trace(lambda x: tf.concat([function(x[:1]), function(x[1:])], 0))
+    assert seen["end"].kind == kind
+    np.testing.assert_array_equal(logits, X)
 
 
 def test_nothing_is_looked_for_behind_a_given_tensor():

@@ -238,18 +238,9 @@ def _gradient(
     target: _Scores,
     where: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the logits for an activation `point`, and the score's gradient there.
-
-    The target stays outside the compiled function, so that nothing is compiled anew for another target.
-    """
+    """Return the logits for an activation `point`, and the score's gradient there."""
     if target.function:
-        logits = _logits(model, target.output, path, images, point)
-        with tf.GradientTape() as tape:
-            tape.watch(logits)
-            score = target.score(logits)
-        weights = tape.gradient(score, logits)
-        if weights is None:
-            raise ValueError("the callable target does not depend on the logits, or not in a way that has a gradient")
+        weights = target.function.slope(_logits(model, target.output, path, images, point))
     else:
         weights = tf.constant(target.weights)
 

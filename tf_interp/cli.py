@@ -255,8 +255,7 @@ def _analyze(options: argparse.Namespace) -> None:
     for line in probe.skipped:
         console.print(f"skipped {line}", style="yellow")
     if options.concepts:
-        known = {name for head in model.heads.values() for name in head.names or ()} | {*(probe.class_names or ())}
-        parts.append(_concept_tests(options, (probe.images.shape[1], probe.images.shape[2]), channels, known))
+        parts.append(_concept_tests(options, (probe.images.shape[1], probe.images.shape[2]), channels))
     headlines = dict[str, None]()  # the layers of one test have the same
     with console.status("Looking ...") as status:
 
@@ -296,7 +295,7 @@ def _preprocess(span: Sequence[float], flat: bool) -> Any:
     return lambda images: (images[..., 0] if flat else images) * (high - low) + low
 
 
-def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels: int, known: set[str]) -> Any:
+def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels: int) -> Any:
     from tf_interp.analysis import ConceptTests
     from tf_interp.concepts import Concept
 
@@ -306,10 +305,7 @@ def _concept_tests(options: argparse.Namespace, size: tuple[int, int], channels:
         raise ValueError(f"{root}: expected a folder with one sub-folder of pictures per concept")
     concepts = {folder.name: Concept.from_folder(folder, size, channels) for folder in folders}
     pool = Concept.from_folder(options.random, size, channels)
-    # a class may be called "2": its name comes first
-    index = {target for target in options.target if target.lstrip("-").isdigit() and target not in known}
-    targets = [int(target) if target in index else target for target in options.target]
-    return ConceptTests(concepts, pool, targets, seed=options.seed)
+    return ConceptTests(concepts, pool, options.target, seed=options.seed)
 
 
 def _evolution(options: argparse.Namespace) -> None:

@@ -89,13 +89,10 @@ class Model(ModelOutputs):
             for path, end in sorted(self._ends().items())
             if end.kind is not None
         ]
-        count = self.layers["output"][-1] if self.layers["output"] else 1
-        if (
-            self.class_names is not None
-            and count is not None
-            and len(self.class_names) not in (count, 2 * (count == 1))
-        ):
-            notes.append(f"{len(self.class_names)} class names for {count} logits")
+        for head in self.heads.values():
+            count = head.shape[-1] if head.kind == "dense" else head.count
+            if head.names is not None and count not in (None, len(head.names)):
+                notes.append(f"{len(head.names)} class names for {count} logits")
         return notes + range_notes(self.preprocess, self.input_shape, self._first_scale())
 
     def digest(self) -> str:

@@ -49,8 +49,6 @@ def resolve_targets(model: Model, targets: Mapping[Any, Any]) -> dict[str, tuple
     for key, value in targets.items():
         own = _is_pair(value)
         asked, images = value if own else (key, value)
-        if not own and isinstance(key, str) and key.isdecimal() and key not in (model.class_names or ()):
-            asked = int(key)
         target = model.target(asked)
         name, place = str(key) if own else target.name, (target.output, target.index)
         if not own and place in plain:

@@ -1,7 +1,6 @@
 """How targets change with layers: one backward pass for all layers and class targets."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,9 +10,6 @@ from tf_interp.capture import pool
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, in_batches
 from tf_interp.models.loss_scale import differentiate
-from tf_interp.models.outputs.targets import weigh
-
-_KEPT = 32  # compiled functions kept per model, of targets that are functions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,37 +94,42 @@ def goes_otherwise(concept: tf.Tensor, contrast: tf.Tensor, target: Target, disp
 
 
 def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, pooling: str) -> Callable:
-    """Return the compiled function `(images [b,...], weights [b,K]) -> (layer -> [b,d], output [b,K])`."""
+    """Return the function `(images [b,...], weights [b,K]) -> (layer -> [b,d], output [b,K])`, compiled once."""
+    output = target.output
 
-    def score(output, weights):
-        return weigh(output, weights) if target.function is None else target.score(output)
+    def look(images):
+        return model.run(images, [output])[output]
 
     def step(images, weights):
         with tf.GradientTape(persistent=True) as tape:
             if images.dtype.is_floating:
                 tape.watch(images)
-            got = model.run(images, [*layers, target.output])
-            value = score(got[target.output], weights)
+            got = model.run(images, [*layers, output])
 
         def derive(own: tf.GradientTape, value: tf.Tensor, names: Sequence[str]) -> dict[str, tf.Tensor | None]:
             sources = [got[name] for name in names]
+            slope = tf.reshape(tf.cast(weights, value.dtype), tf.shape(value))
 
             def scaled(scale: float) -> list:
-                return own.gradient(value, sources, tf.fill(tf.shape(value), tf.cast(scale, value.dtype)))
+                return own.gradient(value, sources, scale * slope)
 
             return dict(zip(names, differentiate(model, scaled), strict=True))
 
-        gradients = derive(tape, value, layers)
+        gradients = derive(tape, got[output], layers)
         for name in [name for name, gradient in gradients.items() if gradient is None]:
             # Nothing before this layer could be differentiated (integer inputs, say): start from the layer itself.
             with tf.GradientTape(persistent=True) as own:
                 own.watch(got[name])
-                value = score(model.run(images, [target.output], {name: got[name]})[target.output], weights)
+                value = model.run(images, [output], {name: got[name]})[output]
             gradients |= derive(own, value, [name])
             if gradients[name] is None:
                 raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
         pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) for name in layers}
-        return pooled, got[target.output]
+        return pooled, got[output]
 
-    key = ("concepts.sensitivities", layers, target.output, target.function, pooling)
-    return functools.partial(call_compiled, model, key, step, most=None if target.function is None else _KEPT)
+    def work(images, weights):
+        if target.function is not None:
+            weights = target.slope(call_compiled(model, ("concepts.outputs", output), look, images))
+        return call_compiled(model, ("concepts.sensitivities", layers, output, pooling), step, images, weights)
+
+    return work

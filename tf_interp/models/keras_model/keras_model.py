@@ -29,6 +29,7 @@ from tf_interp.models.keras_model.taps import Around, Call, first_argument, tapp
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
 from tf_interp.models.model import LayerRow, Model, Weights
 from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.outputs.losses import Loss, read_losses
 
 _Two = TypeVar("_Two", Pair, Padded)
 
@@ -131,14 +132,8 @@ class KerasModel(Model):
         labels = {path: label.removeprefix("output:") for label, path in found.aliases.items()}
         return {path: labels.get(path, path) if len(found.outputs) > 1 else path for path in found.outputs}
 
-    def _losses(self) -> Mapping[str, str]:
-        loss, labels = getattr(self.model, "loss", None), self._output_labels()
-        if isinstance(loss, Mapping):
-            given = {path: loss.get(label) for path, label in labels.items()}
-        else:
-            items = list(loss) if isinstance(loss, list | tuple) else [loss] * len(labels)
-            given = dict(zip(labels, items, strict=False))
-        return {path: _name_loss(item) for path, item in given.items() if item is not None}
+    def _losses(self) -> Mapping[str, Loss]:
+        return read_losses(getattr(self.model, "loss", None), self._output_labels())
 
     def _first_scale(self) -> float:
         first = self._found.first
@@ -388,12 +383,6 @@ class KerasModel(Model):
 
 class _AllFetched(BaseException):
     """All that is wanted was seen: the rest of the network need not be built. No Exception, so that nobody stops it."""
-
-
-def _name_loss(loss: Any) -> str:
-    """Return the name of a loss in lower-case letters: of a string, a function or an object."""
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    return name.replace("_", "").lower()
 
 
 def _count_parameters(layer: Any) -> int:

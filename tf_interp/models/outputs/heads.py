@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.outputs.logits import End
+from tf_interp.models.outputs.losses import Loss
 
 KINDS = {
     "multiclass": "one of several classes",
@@ -30,6 +31,11 @@ _BOUNDED = (
     "on noise all outputs lie in [0,1]; if they are probabilities, effects are in probabilities, not in logits: how {} "
     "makes them is not recognized"
 )
+_TRAINED_AS_ONE = (
+    "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "
+    "saturate, not in logits. Let the network return its logits, where that is possible"
+)
+_ONE_WHY = "one number without a sigmoid"
 _SAID = "as given by head="
 _DECIDING = ("multiclass", "binary", "multilabel")
 
@@ -71,6 +77,11 @@ class Head:
     def decides(self) -> bool:
         """Whether the network decides for classes, so that it can be right or wrong."""
         return self.kind in _DECIDING
+
+    @property
+    def threshold(self) -> float:
+        """From what number on a single sigmoid is for its class: a probability of one half, a logit of 0."""
+        return 0.5 if self.quantity == "probability" else 0.0
 
     def describe(self) -> str:
         """Return in a few words what it is and why that is believed."""
@@ -151,7 +162,7 @@ class Head:
     def spread(self, output: np.ndarray) -> np.ndarray:
         """Return one number per class [N,count] from what the network puts out."""
         flat = output.reshape(-1, 1) if self.kind == "binary" or not self.shape else output
-        return np.concatenate([-flat, flat], -1) if self.kind == "binary" else flat
+        return np.concatenate([2 * self.threshold - flat, flat], -1) if self.kind == "binary" else flat
 
     def decide(self, output: np.ndarray) -> np.ndarray | None:
         """Return what the network decides.
@@ -163,7 +174,7 @@ class Head:
             int64 [N]; for several sigmoids bool [N,K]; None where it decides nothing.
         """
         if self.kind == "multilabel":
-            return np.asarray(output) > 0
+            return np.asarray(output) > self.threshold
         return self.spread(output).argmax(-1) if self.decides else None
 
     def judge(self, output: np.ndarray, labels: np.ndarray | None) -> np.ndarray | None:
@@ -257,8 +268,12 @@ def list_heads(model: Any) -> dict[str, Head]:
         wanted = said.get(label, said.get(path))
         if wanted is not None:
             _check_kind(wanted, label, shape)
-            quantity = "number" if wanted == "regression" else "logit" if quantity == "number" else quantity
-            kind, evidence, caution = wanted, _SAID, None
+            if wanted == "regression":
+                quantity, caution = "number", None
+            elif quantity == "number":
+                quantity, caution = ("probability", _BOUNDED.format(end.operation)) if sums else ("logit", None)
+            caution = caution if wanted in _DECIDING and quantity != "logit" else None
+            kind, evidence = wanted, _SAID
         head = Head(path, label, kind, evidence, shape, names, quantity, caution)
         if names is not None and not evidence.startswith("trained with"):  # there they are names of its numbers
             head = head.with_names(len(names))
@@ -295,8 +310,8 @@ def _plain_names(
 def _sums(model: Any, path: str, end: End, shape: tuple) -> str | None:
     """Return "one" if numbers of an unrecognized end sum to one on noise, "bounded" if they lie in [0,1], or None."""
     sizes = model.input_shape
-    doubtful = end.kind is None and end.operation not in _FREE and len(shape) == 1 and (shape[0] or 0) > 1
-    if not doubtful or not isinstance(sizes, tuple) or model.preprocess is not None:
+    doubtful = end.kind is None and end.operation not in _FREE and len(shape) < 2
+    if not doubtful or not isinstance(sizes, tuple):
         return None
 
     def measure() -> str | None:
@@ -308,7 +323,8 @@ def _sums(model: Any, path: str, end: End, shape: tuple) -> str | None:
             return None
         if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
             return None
-        return "one" if np.allclose(values.sum(-1), 1, atol=1e-3) else "bounded"
+        several = values.ndim > 1 and values.shape[-1] > 1
+        return "one" if several and np.allclose(values.sum(-1), 1, atol=1e-3) else "bounded"
 
     return model.cached(("sums", path), measure)
 
@@ -318,58 +334,44 @@ _FREE = (
     "BiasAdd", "MatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
     "FusedBatchNormV3", "Relu", "LeakyRelu", "Elu", "Selu", "Softplus", "Tanh",
 )  # fmt: skip
-_LOSSES = {
-    "regression": (
-        "meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "meansquaredlogarithmicerror", "huber",
-        "logcosh", "poisson", "mse", "mae", "mape", "msle",
-    ),
-    "classes": (
-        "categoricalcrossentropy", "sparsecategoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge",
-        "kldivergence", "kld",
-    ),
-    "sigmoids": ("binarycrossentropy", "binaryfocalcrossentropy", "hinge", "squaredhinge", "bce"),
-}  # fmt: skip
 
 
 def _guess_kind(
-    end: End, shape: tuple[int | None, ...], loss: str | None, sums: str | None
+    end: End, shape: tuple[int | None, ...], loss: Loss | None, sums: str | None
 ) -> tuple[str, str, str, str | None]:
     """Return what an output is, from what that is concluded, what its numbers are, and a caution or None.
 
     Args:
         end: how the network ends there.
         shape: of the output without the batch axis.
-        loss: name of the loss that it was trained with, if known.
+        loss: that it was trained with, if known.
         sums: "one" where numbers were seen to be in [0,1] and to sum to one, "bounded" where only in [0,1], or None.
     """
-    if len(shape) > 1:
-        return "dense", f"shape {list(shape)}", "logit" if end.kind else "number", None
     count = shape[0] if shape else 1
     quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
     caution = None if end.exact else f"the network ends in {end.how}"
+    if len(shape) > 1:
+        return "dense", f"shape {list(shape)}", quantity if end.kind else "number", caution
     if end.kind == "softmax" and count != 1:
         return "multiclass", end.how, quantity, caution
     if end.kind == "sigmoid":
         return ("binary" if count == 1 else "multilabel"), end.how, quantity, caution
     if end.kind is not None:
         return "other", f"{end.how} over one axis", quantity, "the output joins several softmaxes: no single classes"
-    trained = next((kind for kind, known in _LOSSES.items() if loss in known), None)
-    if trained == "regression":
-        return "regression", f"trained with {loss}", "number", None
-    if trained == "sigmoids":
-        return ("binary" if count == 1 else "multilabel"), f"trained with {loss}", "logit", None
-    if trained == "classes" and count != 1:
-        return "multiclass", f"trained with {loss}", "logit", None
-    if count == 1:
-        caution = _ONE_NUMBER
-        return "regression", "one number without a sigmoid", "number", caution
+    trained = None if loss is None else loss.kind(count)
+    if trained == "regression" or (trained is None and count == 1):
+        why, caution = (f"trained with {loss.name}", None) if loss and trained else (_ONE_WHY, _ONE_NUMBER)
+        return "regression", why, "number", caution
+    evidence = f"trained with {loss.name}" if loss and trained else f"{count} numbers, taken for logits"
     if sums == "one":
-        caution = _SUM_TO_ONE.format(end.operation)
-        return "multiclass", "outputs sum to one", "probability", caution
-    if sums == "bounded":
-        caution = _BOUNDED.format(end.operation)
-        return "multiclass", f"{count} numbers in [0,1]", "number", caution
-    return "multiclass", f"{count} numbers, taken for logits", "logit", None
+        evidence = evidence if trained else "outputs sum to one"
+        quantity, caution = "probability", _SUM_TO_ONE.format(end.operation)
+    elif loss and loss.takes == "probabilities" and end.operation not in _FREE:
+        quantity, caution = "probability", _TRAINED_AS_ONE.format(loss.name, end.operation)
+    elif sums == "bounded" and not (loss and loss.takes == "logits"):
+        evidence = evidence if trained else f"{count} numbers in [0,1]"
+        quantity, caution = "number", _BOUNDED.format(end.operation)
+    return trained or "multiclass", evidence, quantity, caution
 
 
 def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:

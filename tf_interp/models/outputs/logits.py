@@ -136,7 +136,9 @@ class _Search:
         joined = tf.stack(values, axis) if pack else tf.concat(values, axis)
         joined.set_shape(tensor.shape)
         how = found[0].how if len(found) == 1 else f"{len(found)} times {found[0].how}"
-        kind = "sigmoid" if found[0].kind == "sigmoid" else "softmaxes"
+        place, rank = tf.get_static_value(axis) if not pack else axis, joined.shape.rank
+        last = place is None or rank is None or int(place) % rank == rank - 1
+        kind = "softmaxes" if last and found[0].kind == "softmax" else found[0].kind
         return Logits(
             joined, kind, how, all(part.exact for part in found), tuple(root for part in found for root in part.roots)
         )
@@ -176,7 +178,7 @@ class _Search:
             parts = [item for item in inputs if _value(item) != 0]
         else:
             return None
-        found = [self._mix(part, depth - 1) for part in parts]
+        found = [self._mix(part, depth - 1) for part in parts] if factor > 0 else []
         if not found or None in found or any(part.shape[-1] != tensor.shape[-1] for part in parts):
             return None
         kinds = {item[0] for item in found if item is not None}

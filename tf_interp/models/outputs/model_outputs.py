@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from tf_interp.models.outputs.heads import KINDS, Head, did_you_mean, list_heads
 from tf_interp.models.outputs.logits import End
+from tf_interp.models.outputs.losses import Loss
 from tf_interp.models.outputs.targets import Target, resolve_target
 
 
@@ -153,6 +154,6 @@ class ModelOutputs:
         """Return path of each output -> what the network itself calls it, else the path."""
         raise NotImplementedError
 
-    def _losses(self) -> Mapping[str, str]:
-        """Return path of an output -> name of the loss it was trained with, as far as that is known."""
+    def _losses(self) -> Mapping[str, Loss]:
+        """Return path of an output -> the loss it was trained with, as far as that is known."""
         return {}

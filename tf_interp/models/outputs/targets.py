@@ -67,6 +67,28 @@ class Target:
             )
         return value
 
+    def slope(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Return how a function's scores change with each number of the output; of a class these are its `weights`.
+
+        It is asked for outside of compiled functions, so that nothing is compiled anew for another target.
+
+        Args:
+            outputs: tensor [n,...].
+
+        Returns:
+            Tensor like `outputs`.
+
+        Raises:
+            ValueError: if the score does not depend on them.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            score = self.score(outputs)
+        slope = tape.gradient(score, outputs)
+        if slope is None:
+            raise ValueError("the callable target does not depend on the logits, or not in a way that has a gradient")
+        return slope
+
     def decided(self, output: np.ndarray) -> np.ndarray | None:
         """Return for which pictures the network decides for this class, bool [N]; None where that has no meaning."""
         decisions = None if self.index is None else self.head.decide(output)
@@ -121,18 +143,18 @@ def resolve_target(heads: Mapping[str, Head], main: Head, target: Any, chosen: b
             for label in (item.label, item.path, f"output:{item.label}"):
                 if target.startswith(f"{label}:"):
                     head, wanted, named = item, target.removeprefix(f"{label}:"), True
-        if named and wanted not in (head.names or ()) and wanted.isdecimal():
-            wanted = int(wanted)
     elif isinstance(target, str) and target not in (main.names or ()):
         owners = [item for item in heads.values() if target in (item.names or ())]
         if len(owners) > 1:
             labels = [f"{item.label}:{target}" for item in owners]
             raise ValueError(f"several outputs have a class {target!r}: say which, one of {labels}")
         head, named = owners[0], True
+    if isinstance(wanted, str) and wanted not in (head.names or ()) and wanted.isdecimal():
+        wanted = int(wanted)  # after the names: a class may be called "2"
     index = head.index(wanted)
     name = head.name(index) if head.names is not None else str(index)
     note = None
-    if len(heads) > 1 and not named and not chosen and not isinstance(target, str):
+    if len(heads) > 1 and not named and not chosen and not isinstance(wanted, str):
         others = [item.label for item in heads.values() if item.path != main.path]
         note = (
             f"the network has {len(heads)} outputs; {target!r} was asked of {main.label!r}, the first. For another, "

@@ -1,0 +1,64 @@
+"""`Loss`: what the loss of a training says of an output."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_NUMBERS = (
+    "meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "meansquaredlogarithmicerror", "huber",
+    "logcosh", "poisson", "mse", "mae", "mape", "msle",
+)  # fmt: skip
+_DIVERGENCES = ("kldivergence", "kld")
+_CLASSES = (
+    "categoricalcrossentropy", "sparsecategoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge",
+    *_DIVERGENCES,
+)  # fmt: skip
+_SIGMOIDS = ("binarycrossentropy", "binaryfocalcrossentropy", "hinge", "squaredhinge", "bce")
+
+
+class Loss(NamedTuple):
+    """The loss that an output was trained with.
+
+    Args:
+        name: in lower-case letters.
+        takes: "probabilities", "logits", or None where it does not say.
+    """
+
+    name: str
+    takes: str | None
+
+    def kind(self, count: int | None) -> str | None:
+        """Return the kind of head that it is for, None if unknown.
+
+        Args:
+            count: numbers of the output.
+        """
+        if self.name in _NUMBERS:
+            return "regression"
+        if self.name in _SIGMOIDS:
+            return "binary" if count == 1 else "multilabel"
+        return "multiclass" if self.name in _CLASSES and count != 1 else None
+
+
+def read_losses(loss: Any, labels: Mapping[str, str]) -> dict[str, Loss]:
+    """Return path of an output -> its loss, as far as that is known.
+
+    Args:
+        loss: what `keras.Model.compile` was given: a name, a function, an object, a list or a dict by label.
+        labels: path of each output -> its label.
+    """
+    if isinstance(loss, Mapping):
+        given = {path: loss.get(label) for path, label in labels.items()}
+    else:
+        items = list(loss) if isinstance(loss, list | tuple) else [loss] * len(labels)
+        given = dict(zip(labels, items, strict=False))
+    return {path: _read(item) for path, item in given.items() if item is not None}
+
+
+def _read(loss: Any) -> Loss:
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    name = name.replace("_", "").lower()
+    if name in _DIVERGENCES:
+        return Loss(name, "probabilities")
+    if name not in (*_CLASSES, *_SIGMOIDS) or name.endswith("hinge"):
+        return Loss(name, None)
+    return Loss(name, "logits" if getattr(loss, "from_logits", False) else "probabilities")
