@@ -1,5 +1,7 @@
 """What every function above `Model.run` lets in, whichever it is: layers of any name, and of which order of axes."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -48,17 +50,41 @@ def _open(network, kind, folder):
 # --- layers may have any name -----------------------------------------------------------------------------------------
 
 
+def _chain(*names):
+    layers = [
+        L.Conv2D(4, 3, activation="relu", name=names[0]),
+        L.Conv2D(4, 3, activation="relu", name=names[1]),
+        L.GlobalAveragePooling2D(name=names[2]),
+        L.Dense(3, name=names[3]),
+    ]
+    return keras.Sequential([keras.Input((8, 8, 3)), *layers])
+
+
 @pytest.fixture(scope="module", params=["keras", "graph"])
 def odd_names(request, tmp_path_factory):
     """Layers called "output_conv", and "output" itself, neither of which is an output."""
-    layers = [
-        L.Conv2D(4, 3, activation="relu", name="output_conv"),
-        L.Conv2D(4, 3, activation="relu", name="output"),
-        L.GlobalAveragePooling2D(name="outputs"),
-        L.Dense(3, name="output_logits"),
-    ]
-    network = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    network = _chain("output_conv", "output", "outputs", "output_logits")
     return _open(network, request.param, tmp_path_factory.mktemp("odd"))
+
+
+@pytest.fixture(scope="module")
+def plain_names(tmp_path_factory):
+    """The same network under usual names."""
+    return _open(_chain("one", "two", "three", "four"), "keras", tmp_path_factory.mktemp("plain"))
+
+
+def _numbers(result):
+    """Yield the numbers in what a door gave."""
+    if isinstance(result, np.ndarray | float) or hasattr(result, "numpy"):
+        if np.asarray(result).dtype.kind == "f":
+            yield np.asarray(result)
+    elif isinstance(result, list | tuple):
+        for item in result:
+            yield from _numbers(item)
+    elif isinstance(result, dict) or dataclasses.is_dataclass(result):
+        for name, item in (result if isinstance(result, dict) else vars(result)).items():
+            if name not in ("seconds", "wall_time"):
+                yield from _numbers(item)
 
 
 def test_a_model_says_which_names_are_outputs(odd_names):
@@ -78,8 +104,14 @@ def test_a_model_says_which_names_are_outputs(odd_names):
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("layer", ["output_conv", "output@0"])
-def test_a_layer_may_have_any_name(odd_names, door, layer):
-    assert DOORS[door](odd_names, layer) is not None
+def test_a_layer_may_have_any_name(odd_names, plain_names, door, layer):
+    odd, plain = (
+        list(_numbers(DOORS[door](model, name)))
+        for model, name in ((odd_names, layer), (plain_names, {"output_conv": "one", "output@0": "two"}[layer]))
+    )
+    assert len(odd) == len(plain) > 0
+    for found, expected in zip(odd, plain, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("door", ["analyze", "find_concepts"])

@@ -7,14 +7,13 @@ import networks
 import numpy as np
 import pytest
 import tensorflow as tf
-from recipe_networks import SIZE, open_small
+from recipe_networks import EXACT, SIZE, count_renders, open_small
 
 from tf_interp.directions import Directions
-from tf_interp.features import SGD, Pixel, Shared, channel, class_logit, objective, render
+from tf_interp.features import Shared, channel, class_logit, objective, render
 from tf_interp.features.many.render_many import render_many
 
 BATCH = importlib.import_module("tf_interp.features.many.render_many")
-EXACT = {"steps": 4, "param": Pixel(), "optimizer": SGD(), "learning_rate": 30.0, "transforms": (), "retries": 0}
 SPECS = ["conv2:1", "relu:2", "conv2:3", "relu:0", "conv2:5"]
 
 
@@ -25,15 +24,7 @@ def model():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The number of units of each call of `render`."""
-    seen = []
-
-    def count(model, objectives, **options):
-        seen.append(len(objectives))
-        return render(model, objectives, **options)
-
-    monkeypatch.setattr(BATCH, "render", count)
-    return seen
+    return count_renders(monkeypatch)
 
 
 @objective

@@ -7,14 +7,13 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from recipe_networks import SIZE, WIDTH, open_small
+from recipe_networks import EXACT, SIZE, WIDTH, count_renders, open_small
 
-from tf_interp.features import SGD, Fourier, Pixel, as_objective, neuron, render
+from tf_interp.features import Fourier, as_objective, neuron, render
 from tf_interp.features.many.spritemap import EMPTY, spritemap
 from tf_interp.models import open_model
 
 BATCH = importlib.import_module("tf_interp.features.many.render_many")
-EXACT = {"steps": 4, "param": Pixel(), "optimizer": SGD(), "learning_rate": 30.0, "transforms": (), "retries": 0}
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +23,7 @@ def model():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The number of units of each call of `render`."""
-    seen = []
-
-    def count(model, objectives, **options):
-        seen.append(len(objectives))
-        return render(model, objectives, **options)
-
-    monkeypatch.setattr(BATCH, "render", count)
-    return seen
+    return count_renders(monkeypatch)
 
 
 def test_a_cell_is_the_unit_alone_and_the_sheet_is_the_cells(model):

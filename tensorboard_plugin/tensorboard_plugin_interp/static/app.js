@@ -7,7 +7,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.
 import { setGroupStyles } from "./drawing/canvas.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, isReplaced, stepAt, useRecord } from "./model.js";
-import { Guard, Message, Panel } from "./drawing/parts.js";
+import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
 import { followTheme, isVisible, onReload, readLink, writeLink } from "./tbhost.js";
 import { ConceptDetail, Concepts } from "./views/view_concepts.js";
 import { DecisionDetail, Decisions } from "./views/view_decisions.js";
@@ -296,13 +296,9 @@ function Detail({ ctx, section, item, onClose }) {
 /** @param {{ctx: Ctx, series: ShownSeries, view: any, name: string}} props what the panel shows, once it is there */
 function Opened({ ctx, series, view, name }) {
   const { record, error } = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step));
-  if (error)
+  if (error || !record)
     return html`
-      <${Message} kind="error">${error}<//>
-    `;
-  if (!record)
-    return html`
-      <${Message}>Loading …<//>
+      <${Awaited} error=${error} />
     `;
   return html`
     <${Guard}

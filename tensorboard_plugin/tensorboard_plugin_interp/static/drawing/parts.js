@@ -16,6 +16,13 @@ export function Message({ kind = "plain", children }) {
   `;
 }
 
+/** @param {{error: any}} props what stands for a record that is on its way, or did not come */
+export function Awaited({ error }) {
+  return html`
+    <${Message} kind=${error ? "error" : "plain"}>${error || "Loading …"}<//>
+  `;
+}
+
 /** @param {{tip: string, children?: any}} props a word with an explanation that shows on hover and focus */
 export function Term({ tip, children }) {
   const [at, setAt] = useState(/** @type {any} */ (null));

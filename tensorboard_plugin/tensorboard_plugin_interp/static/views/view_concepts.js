@@ -10,7 +10,7 @@ import { LineChart } from "../drawing/charts.js";
 import { CONTRASTS, contrastsOf, interval, number, pValue, percent, plural, together, whole } from "../format.js";
 import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
-import { Layer, Message, Term } from "../drawing/parts.js";
+import { Awaited, Layer, Message, Term } from "../drawing/parts.js";
 
 const TIPS = {
   displacement:
@@ -311,13 +311,9 @@ export function ConceptDetail({ ctx, tag, name, series }) {
   const { record, error } = useRecord(ctx.store, ctx.run, tag, stepAt(series.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
   const row = (record?.data.tests ?? []).find((/** @type {ConceptTest} */ candidate) => keyOf(candidate) === name);
-  if (error)
+  if (error || !record)
     return html`
-      <${Message} kind="error">${error}<//>
-    `;
-  if (!record)
-    return html`
-      <${Message}>Loading …<//>
+      <${Awaited} error=${error} />
     `;
   if (!row)
     return html`

@@ -9,7 +9,7 @@ import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
 import { contrastsOf, duration, percent, plural, whole } from "../format.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
-import { Guard, LayerName, Message, accuracy, isRight } from "../drawing/parts.js";
+import { accuracy, Awaited, Guard, isRight, LayerName, Message } from "../drawing/parts.js";
 import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Grid as UnitGrid } from "./view_features.js";
@@ -163,13 +163,9 @@ function ConceptHeadlines({ ctx, all }) {
   const series = all.find((candidate) => candidate.layer === layer) ?? last;
   const own = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step)).record;
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
-  if (error)
+  if (error || !record)
     return html`
-      <${Message} kind="error">${error}<//>
-    `;
-  if (!record)
-    return html`
-      <${Message}>Loading …<//>
+      <${Awaited} error=${error} />
     `;
   const tests = own?.data.tests ?? [];
   const [clearest] = contrastsOf(tests);
