@@ -240,6 +240,27 @@ def test_a_new_compile_goes_on_behind_the_last_step(tmp_path):
     assert [record.step for record in read(tmp_path)] == [0, 3, 6, 9, 12, 15, 18]
 
 
+def test_a_new_compile_with_another_loss_says_anew_what_the_output_is(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            keras.layers.Conv2D(2, 3, activation="relu", name="conv"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(1),
+        ]
+    )
+    images, labels = np.random.default_rng(0).random((8, 12, 12, 1), np.float32), np.arange(8) % 2
+    probe = Probe.from_arrays(images, labels)
+    watch = InterpCallback(tmp_path, probe, layers=["conv"], parts=[NeuronGroups(2, icons=False)])
+    for loss in ("mse", keras.losses.BinaryCrossentropy(from_logits=True)):
+        model.compile("sgd", loss)
+        model.fit(images, labels, epochs=1, verbose=0, callbacks=[watch])
+    records = list(read(tmp_path))
+    assert [record.data["output"]["kind"] for record in records] == ["regression"] * 2 + ["binary"] * 1
+    assert records[0].data["probe"]["right"] is None
+    assert len(records[-1].data["probe"]["right"]) == 8
+
+
 def test_another_run_in_the_same_folder_is_warned_about(tmp_path, caplog):
     _fit([_watch(tmp_path, parts=[NeuronGroups(2, icons=False)])])
     with caplog.at_level(logging.WARNING, "tf_interp"):
@@ -363,4 +384,6 @@ def test_names_of_too_few_classes_are_left_out_with_a_note(tmp_path):
     _fit([InterpCallback(tmp_path, probe, layers=["conv"], parts=[Attributions()], on_error="raise")])
     record = next(read(tmp_path))
     assert record.data["probe"]["labels"] is None
-    assert any("2 class names are not those of the network's 3 classes" in note for note in record.data["notes"])
+    assert any(
+        "2 class names are not those of the network, which has 3 classes" in note for note in record.data["notes"]
+    )

@@ -80,7 +80,7 @@ def test_probabilities_that_are_not_recognized_are_told():
     head = open_model(keras.Model(x, p**2 / keras.ops.sum(p**2, -1, keepdims=True))).head()
     assert (head.kind, head.quantity) == ("multiclass", "probability")
     assert "sum to one, so they are probabilities, but how RealDiv makes them is not recognized" in head.caution
-    head = open_model(keras.Model(x, keras.ops.sin(p))).head()
+    head = open_model(keras.Model(x, p * 0.5)).head()
     assert "all outputs lie in [0,1]" in head.caution
 
 
@@ -114,7 +114,80 @@ def test_sigmoids_that_are_not_recognized_are_decided_at_one_half(write, units, 
         assert 0 < (outputs > 0.5).sum() < outputs.size
         decided = found.decide(outputs)
         np.testing.assert_array_equal(decided, outputs > 0.5 if units > 1 else outputs[:, 0] > 0.5)
-        assert "is not recognized" in found.caution
+        assert "not recognized" in found.caution
+
+
+def _bounded(*inputs):
+    """Return a network with one number in [0,1] that no sigmoid makes, and with it always below one half."""
+    inputs = inputs or (keras.Input(heads.SIZE),)
+    pooled = [
+        L.GlobalAveragePooling2D()(L.Conv2D(2, 1, activation="relu", name=f"conv{n}")(x)) for n, x in enumerate(inputs)
+    ]
+    dense = L.Dense(1, kernel_initializer="zeros", bias_initializer=lambda shape, dtype: -3 * np.ones(shape, dtype))
+    y = dense(pooled[0] if len(pooled) == 1 else L.Concatenate()(pooled))
+    return keras.Model(list(inputs) if len(inputs) > 1 else inputs[0], 0.5 * (1 + keras.ops.tanh(y / 2)))
+
+
+@pytest.mark.parametrize("where", ["head", "model", "probe", "two inputs"])
+def test_whoever_tells_of_two_classes_probabilities_stay_so(where):
+    if where == "two inputs":
+        head = open_model(_bounded(keras.Input(heads.SIZE), keras.Input(heads.SIZE)), head="binary").head()
+    elif where == "probe":
+        probe = Probe.from_arrays(IMAGES, np.zeros(12, int), class_names=["no", "yes"])
+        (record,) = analyze(open_model(_bounded()), probe, ["conv0"], [NeuronGroups(1, icons=False)])
+        assert record.data["output"]["quantity"] == "probability"
+        assert record.data["probe"]["predictions"] == [0] * 12
+        assert any("not recognized" in note for note in record.data["notes"])
+        return
+    else:
+        options = {"head": "binary"} if where == "head" else {"class_names": ["no", "yes"]}
+        head = open_model(_bounded(), **options).head()
+    assert (head.kind, head.quantity, head.threshold) == ("binary", "probability", 0.5)
+    assert "not recognized" in head.caution
+    assert head.decide(np.full((2, 1), 0.05, np.float32)).tolist() == [0, 0]
+
+
+def test_the_first_of_two_classes_has_the_rest_of_the_probability():
+    network = _bounded()
+    model = open_model(network, head="binary")
+    no, yes = (attribute(model, IMAGES, index).scores for index in (0, 1))
+    np.testing.assert_allclose(yes, network(IMAGES)[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(no + yes, 1, rtol=1e-6)
+    outputs = np.array(network(IMAGES))
+    np.testing.assert_allclose(model.target(0).score(model.run(IMAGES, ["output"])["output"]), 1 - outputs[:, 0])
+    np.testing.assert_allclose(model.head().spread(outputs), np.concatenate([1 - outputs, outputs], -1))
+
+
+def test_logits_that_lie_in_the_range_by_chance_stay_logits():
+    x = keras.Input((4,))
+    for seed in range(5):
+        keras.utils.set_random_seed(seed)
+        small = [L.Dense(1, kernel_initializer=keras.initializers.RandomUniform(0, 0.1))(x) for _ in range(2)]
+        head = open_model(keras.Model(x, L.Add()(small)), head="binary").head()
+        assert (head.quantity, head.caution) == ("logit", None)
+
+
+@pytest.mark.parametrize(("indices", "kind"), [(True, "multiclass"), (False, "regression")])
+def test_what_was_trained_as_numbers_is_classes_only_where_labels_are(indices, kind):
+    x, y = heads.build("regression").model.input, None
+    for width in (1, 3):
+        y = L.Dense(width)(L.GlobalAveragePooling2D()(L.Conv2D(2, 1, name=f"conv{width}")(x)))
+        model = keras.Model(x, y)
+        model.compile("sgd", "mse")
+        names = ["a", "b", "c"] if width == 3 else ["no", "yes"]
+        probe = Probe.from_arrays(IMAGES, np.arange(12) % len(names) if indices else None, class_names=names)
+        (record,) = analyze(open_model(model), probe, [f"conv{width}"], [NeuronGroups(1, icons=False)])
+        assert record.data["output"]["kind"] == (kind if width == 3 else "regression")
+
+
+def test_names_go_to_the_chosen_output():
+    x = keras.Input((4,))
+    network = keras.Model(
+        x, {"sex": L.Dense(1, "sigmoid", name="sex")(x), "side": L.Dense(2, "softmax", name="side")(x)}
+    )
+    model = open_model(network, class_names=["male", "female"], output="sex")
+    assert (model.target("female").head.label, model.target("female").index) == ("sex", 1)
+    assert model.target("female").name == "female"
 
 
 @pytest.mark.parametrize(

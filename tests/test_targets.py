@@ -3,6 +3,7 @@
 import functools
 
 import heads
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,7 +23,7 @@ from tf_interp import (
     tcav,
 )
 from tf_interp.cli import main
-from tf_interp.features import class_logit
+from tf_interp.features import SGD, class_logit
 
 rng = np.random.default_rng(5)
 IMAGES = (rng.integers(0, 256, (12, *heads.SIZE)) / 255).astype(np.float32)
@@ -186,6 +187,22 @@ def test_names_of_several_outputs():
         open_model(heads.build("two heads, dict").model, class_names={"colour": ["a"]}).heads  # noqa: B018
     names = {"breed": ["a", "b", "c"], "species": ["a", "d"]}
     assert open_model(model.model, class_names=names).target("a").output == "output"  # the first output's own
+
+
+def test_a_class_of_another_output_is_made_large_beside_a_map():
+    x = keras.Input(heads.SIZE)
+    maps = keras.layers.Conv2D(3, 1, name="mask")(x)
+    classes = keras.layers.Dense(2, name="cls")(keras.layers.GlobalAveragePooling2D()(maps))
+    model = open_model(keras.Model(x, {"mask": maps, "cls": classes}), class_names={"cls": ["cat", "dog"]})
+    given = {"size": 8, "steps": 2, "seed": 1, "optimizer": SGD(), "learning_rate": 9.0}
+    by_name, by_label, by_index = (
+        render(model, class_logit(asked), **given).images for asked in ("dog", "cls:dog", "cls:1")
+    )
+    np.testing.assert_array_equal(by_name, by_label)
+    np.testing.assert_array_equal(by_name, by_index)
+    assert not np.array_equal(by_name, render(model, class_logit(1), **given).images)  # a channel of the map
+    with pytest.raises(ValueError, match="class index 3 is outside the 3"):
+        render(model, class_logit(3), **given)
 
 
 def test_plain_names_belong_to_the_output_of_as_many_numbers():

@@ -188,20 +188,25 @@ def _resolve_layer(model: Model, layer: str | None, along: Directions | None) ->
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Scores:
-    """What is attributed for each of N images: a function of the logits, or weights [N,K] of them."""
+    """What is attributed for each of N images: a function of the logits, or weights [N,K] of them and an offset [N]."""
 
     output: str
     function: Target | None
     weights: np.ndarray
+    offsets: np.ndarray
     notes: tuple[str, ...]
 
     def of(self, rows: np.ndarray) -> "_Scores":
         """Return the same for some of the images."""
-        return self if self.function else dataclasses.replace(self, weights=self.weights[rows])
+        if self.function is not None:
+            return self
+        return dataclasses.replace(self, weights=self.weights[rows], offsets=self.offsets[rows])
 
     def score(self, logits: tf.Tensor) -> tf.Tensor:
         """Return the scores [n] of logits [n,K]."""
-        return self.function.score(logits) if self.function else weigh(logits, self.weights)
+        if self.function is not None:
+            return self.function.score(logits)
+        return weigh(logits, self.weights) + tf.cast(self.offsets, logits.dtype)
 
 
 def _resolve_target(model: Model, target: Any, count: int) -> _Scores:
@@ -218,9 +223,11 @@ def _resolve_target(model: Model, target: Any, count: int) -> _Scores:
         raise ValueError(f"the targets of one call must be of one output, got some of {sorted(outputs)}")
     notes = tuple(dict.fromkeys(note for item in found for note in (item.note, item.head.caution) if note))
     if found[0].function is not None:
-        return _Scores(found[0].output, found[0], np.zeros((0, 0)), notes)
+        return _Scores(found[0].output, found[0], np.zeros((0, 0)), np.zeros(0), notes)
     weights = np.stack([item.weights for item in found])
-    return _Scores(found[0].output, None, np.broadcast_to(weights, (count, weights.shape[1])), notes)
+    offsets = np.array([item.head.offset(item.index or 0) for item in found], np.float32)
+    weights, offsets = (np.broadcast_to(item, (count, *item.shape[1:])) for item in (weights, offsets))
+    return _Scores(found[0].output, None, weights, offsets, notes)
 
 
 def _logits(model: Model, output: str, path: str | None, images: Any, point: tf.Tensor) -> tf.Tensor:

@@ -128,6 +128,8 @@ class InterpCallback(keras.callbacks.Callback):
             options: dict[str, Any] = {"class_names": self.class_names, "head": self.head, "output": self.output}
             model = open_model(self.model, preprocess=self.preprocess, **options)
             self._analysis = Analysis(model, self.probe, self.layers, self.parts, repeated=True)
+        else:
+            self._analysis.align()  # compiled anew, perhaps with another loss
         self._epoch = None
         self._offset = 0
         if self._iterations() < self._last_step:  # compiled anew: a fresh optimizer counts from 0

@@ -56,10 +56,14 @@ class Analysis:
                     f"{layer!r} is not a layer with channels, but an output or a single number: name another"
                 )
         self.parts = list(parts)
-        self.head, self.probe, self._notes = align_labels(model, probe)
-        self._repeated = repeated
+        self._given, self._repeated = probe, repeated
         self._memory: dict[str, dict[Any, Any]] = collections.defaultdict(dict)
         self._written: collections.Counter[str] = collections.Counter()
+        self.align()
+
+    def align(self) -> None:
+        """Bring the probe's labels to what the network's outputs are now, and check that the parts fit them."""
+        self.head, self.probe, self._notes = align_labels(self.model, self._given)
         for part in self.parts:
             part.check(self._view(part))
 

@@ -25,7 +25,7 @@ def align_labels(model: Model, probe: Probe) -> tuple[Head, Probe, list[str]]:
     names, labels = head.names, probe.labels
     whole = labels is None or (labels.ndim == 1 and labels.dtype.kind == "i")
     if head.kind == "regression" and names is None and probe.class_names is not None and whole:
-        head = head.with_names(len(probe.class_names))
+        head = head.with_names(len(probe.class_names), indices=labels is not None)
     if names is not None and head.count is not None and len(names) != head.count:
         raise ValueError(f"{model.name!r} has {head.count} classes, but {len(names)} class names were given")
     if names is None and probe.class_names is not None:
@@ -33,8 +33,8 @@ def align_labels(model: Model, probe: Probe) -> tuple[Head, Probe, list[str]]:
             names = probe.class_names
         else:
             notes.append(
-                f"the probe's {len(probe.class_names)} class names are not those of the network's {head.count} "
-                "classes: its labels were left out; give all class names to use them"
+                f"the probe's {len(probe.class_names)} class names are not those of the network, which has "
+                f"{head.describe()}: its labels were left out; give all class names to use them"
             )
             labels = None
     elif labels is not None and probe.class_names is not None and probe.class_names != names:

@@ -10,7 +10,9 @@ from tf_interp.directions import Directions
 from tf_interp.features.objectives.algebra import Objective, Term, as_objective
 from tf_interp.features.objectives.rewards import class_weights, from_directions
 from tf_interp.features.renderer.rendering import Rendering
+from tf_interp.models import Head
 from tf_interp.models.model import Model
+from tf_interp.models.outputs.targets import resolve_target
 
 _DEFAULT_SIZE = 128  # for networks that take pictures of any size
 
@@ -42,16 +44,18 @@ def bind_targets(objective: Objective, model: Model) -> Objective:
 
     def bind(term: Term) -> Term:
         for value in term.targets.values():
-            head = model.head()
-            if head.kind == "dense" and not callable(value):
-                whole = dataclasses.replace(head, kind="multiclass", shape=head.shape[-1:])
-                return class_weights(term, head.path, whole.weights(whole.index(value)), str(term))
-            target = model.target(value)
+            heads = {path: _by_channel(head) for path, head in model.heads.items()}
+            target = resolve_target(heads, heads[model.head().path], value, model.output_is_chosen)
             title = str(term) if target.note is None else f"{term} of {target.head.label}"
             return class_weights(term, target.output, target.weights, title)
         return term
 
     return objective.map(bind)
+
+
+def _by_channel(head: Head) -> Head:
+    """Return an output whose classes can be made large: of a map a class is its channel, at all positions."""
+    return head if head.kind != "dense" else dataclasses.replace(head, kind="multiclass", shape=head.shape[-1:])
 
 
 def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, int], tuple[int, int]]:

@@ -2,14 +2,9 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
-
-from tf_interp.models.outputs.logits import End
-from tf_interp.models.outputs.losses import Loss
 
 KINDS = {
     "multiclass": "one of several classes",
@@ -19,24 +14,11 @@ KINDS = {
     "dense": "a map with numbers at each position",
     "other": "something else",
 }
-_ONE_NUMBER = (
-    "one number without a sigmoid was taken for a regression; if it is the logit of two classes, say head='binary'"
-)
-_SUM_TO_ONE = (
-    "on noise the outputs lie in [0,1] and sum to one, so they are probabilities, but how {} makes them is not "
-    "recognized: effects are in probabilities, which saturate, not in logits. Let the network return its logits, where "
+_BOUNDED = (
+    "all its numbers lie in [0,1], whatever the weights are: they were taken for probabilities, though how is not "
+    "recognized. Effects are in probabilities, which saturate, not in logits. Let the network return its logits, where "
     "that is possible"
 )
-_BOUNDED = (
-    "on noise all outputs lie in [0,1]; if they are probabilities, effects are in probabilities, not in logits: how {} "
-    "makes them is not recognized"
-)
-_TRAINED_AS_ONE = (
-    "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "
-    "saturate, not in logits. Let the network return its logits, where that is possible"
-)
-_ONE_WHY = "one number without a sigmoid"
-_SAID = "as given by head="
 _DECIDING = ("multiclass", "binary", "multilabel")
 
 
@@ -53,6 +35,8 @@ class Head:
         names: names by class index (of a regression: of the numbers), or None.
         quantity: what the numbers are: "logit", or what stands in for it.
         caution: a sentence that a person should read, such as that logits cannot be had; or None.
+        bounded: whether its numbers lie in [0,1] whatever the weights are.
+        source: who says what it is: "network" (how it ends), "loss" or "user".
     """
 
     path: str
@@ -63,6 +47,8 @@ class Head:
     names: tuple[str, ...] | None = None
     quantity: str = "logit"
     caution: str | None = None
+    bounded: bool = False
+    source: str = "network"
 
     @property
     def count(self) -> int | None:
@@ -89,14 +75,41 @@ class Head:
         kind = {"binary": "2 classes, one logit", "multilabel": f"{count}, each true or not"}.get(self.kind, count)
         return f"{kind} ({self.evidence})"
 
-    def with_names(self, count: int) -> "Head":
-        """Return what numbers are once it is known that there are names of classes: as many, or two for one number."""
+    def with_names(self, count: int, indices: bool = False) -> "Head":
+        """Return what numbers are once it is known that there are names of classes: as many, or two for one number.
+
+        What was trained as numbers has names of numbers, unless labels are class indices of several.
+
+        Args:
+            count: how many names.
+            indices: whether pictures are labeled with class indices.
+        """
         width = self.shape[-1] if self.shape else 1
-        if self.kind != "regression" or self.evidence == _SAID or count != (2 if width == 1 else width):
+        names_numbers = self.source == "user" or (self.source == "loss" and not (indices and width != 1))
+        if self.kind != "regression" or names_numbers or count != (2 if width == 1 else width):
             return self
-        kind = "binary" if width == 1 else "multiclass"
         evidence = f"{'one number' if width == 1 else f'{width} numbers'} and {count} class names"
-        return dataclasses.replace(self, kind=kind, evidence=evidence, quantity="logit", caution=None)
+        return self._of_classes("binary" if width == 1 else "multiclass", evidence)
+
+    def as_said(self, kind: str) -> "Head":
+        """Return what it is by the word of the user.
+
+        Args:
+            kind: one of `KINDS`.
+        """
+        if kind == "regression":
+            said = dataclasses.replace(self, quantity="number", caution=None)
+        elif self.quantity == "number":
+            said = self._of_classes(kind, "")
+        else:
+            keeps = kind in _DECIDING and self.quantity != "logit"
+            said = dataclasses.replace(self, caution=self.caution if keeps else None)
+        return dataclasses.replace(said, kind=kind, evidence="as given by head=", source="user")
+
+    def _of_classes(self, kind: str, evidence: str) -> "Head":
+        """Return the same with its numbers read as what speaks for classes."""
+        quantity, caution = ("probability", _BOUNDED) if self.bounded else ("logit", None)
+        return dataclasses.replace(self, kind=kind, evidence=evidence, quantity=quantity, caution=caution)
 
     def index(self, target: int | str) -> int:
         """Return the class index of a class given by index or name.
@@ -159,10 +172,14 @@ class Head:
             raise ValueError(f"the number of classes of {self.label!r} is not known: give a callable as target")
         return np.eye(width, dtype=np.float32)[index]
 
+    def offset(self, index: int) -> float:
+        """Return what is added to the weighted numbers: for the first of two classes 1 makes 1 - p of minus p."""
+        return 2 * self.threshold if self.kind == "binary" and index == 0 else 0.0
+
     def spread(self, output: np.ndarray) -> np.ndarray:
         """Return one number per class [N,count] from what the network puts out."""
         flat = output.reshape(-1, 1) if self.kind == "binary" or not self.shape else output
-        return np.concatenate([2 * self.threshold - flat, flat], -1) if self.kind == "binary" else flat
+        return np.concatenate([self.offset(0) - flat, flat], -1) if self.kind == "binary" else flat
 
     def decide(self, output: np.ndarray) -> np.ndarray | None:
         """Return what the network decides.
@@ -243,135 +260,6 @@ class Head:
             )
         one_each = labels.ndim == 1 and self.kind == "multilabel"
         return np.eye(self.count, dtype=np.int64)[labels] if one_each else labels
-
-
-def list_heads(model: Any) -> dict[str, Head]:
-    """Return path of each output -> what it is.
-
-    Args:
-        model: a `Model`.
-
-    Raises:
-        ValueError: if the user spoke of an output that there is not.
-    """
-    labels, kinds, losses, shapes = model._output_labels(), model._kinds, model._losses(), model.layers
-    said = {model._main_path(): kinds} if isinstance(kinds, str) else kinds
-    for what, given in (("class_names", model._names), ("head", said)):
-        if wrong := [key for key in given if key not in {*labels, *labels.values()}]:
-            raise ValueError(f"{what} names the outputs {wrong}; {model.name!r} has {list(labels.values())}")
-    found = {}
-    for path, end in model._ends().items():
-        label, shape = labels[path], shapes[path]
-        names = model._names.get(label, model._names.get(path)) or _plain_names(model, path, shapes, labels)
-        sums = _sums(model, path, end, shape)
-        kind, evidence, quantity, caution = _guess_kind(end, shape, losses.get(path), sums)
-        wanted = said.get(label, said.get(path))
-        if wanted is not None:
-            _check_kind(wanted, label, shape)
-            if wanted == "regression":
-                quantity, caution = "number", None
-            elif quantity == "number":
-                quantity, caution = ("probability", _BOUNDED.format(end.operation)) if sums else ("logit", None)
-            caution = caution if wanted in _DECIDING and quantity != "logit" else None
-            kind, evidence = wanted, _SAID
-        head = Head(path, label, kind, evidence, shape, names, quantity, caution)
-        if names is not None and not evidence.startswith("trained with"):  # there they are names of its numbers
-            head = head.with_names(len(names))
-        if label in model._names and head.count not in (None, len(head.names or ())):
-            raise ValueError(
-                f"class_names has {len(head.names or ())} names for {label!r}, which has {head.count} classes"
-            )
-        found[path] = head
-    return found
-
-
-def _check_kind(kind: str, label: str, shape: tuple[int | None, ...]) -> None:
-    """Raise ValueError if an output of such a shape cannot be what the user says."""
-    width = (shape[-1] if shape else 1) if len(shape) < 2 else None
-    fits = {"binary": width == 1, "multiclass": width not in (None, 1), "multilabel": width not in (None, 1)}
-    if kind == "regression" and len(shape) > 1:
-        fits["regression"] = False
-    if not fits.get(kind, True) and (len(shape) > 1 or None not in shape):
-        raise ValueError(f"head={kind!r} does not fit output {label!r}, which gives {['N', *shape]}: {KINDS[kind]}")
-
-
-def _plain_names(
-    model: Any, path: str, shapes: Mapping[str, tuple], labels: Mapping[str, str]
-) -> tuple[str, ...] | None:
-    """Return `class_names` for the output that they belong to: the only one of as many numbers, else the chosen."""
-    names = model.class_names
-    if names is None:
-        return None
-    fitting = [item for item in labels if len(names) in (shapes[item] or (1,))[-1:]]
-    owner = fitting[0] if len(labels) > 1 and len(fitting) == 1 else model._main_path()
-    return names if path == owner else None
-
-
-def _sums(model: Any, path: str, end: End, shape: tuple) -> str | None:
-    """Return "one" if numbers of an unrecognized end sum to one on noise, "bounded" if they lie in [0,1], or None."""
-    sizes = model.input_shape
-    doubtful = end.kind is None and end.operation not in _FREE and len(shape) < 2
-    if not doubtful or not isinstance(sizes, tuple):
-        return None
-
-    def measure() -> str | None:
-        noise = np.random.default_rng(0).random((4, *(size or 32 for size in sizes)), np.float32)
-        try:
-            with tf.init_scope():
-                values = model.run(noise, [path])[path].numpy()
-        except Exception:  # it wants something else than noise: no guess then
-            return None
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            return None
-        several = values.ndim > 1 and values.shape[-1] > 1
-        return "one" if several and np.allclose(values.sum(-1), 1, atol=1e-3) else "bounded"
-
-    return model.cached(("sums", path), measure)
-
-
-# operations that end in any number: what comes out of them is no probability
-_FREE = (
-    "BiasAdd", "MatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
-    "FusedBatchNormV3", "Relu", "LeakyRelu", "Elu", "Selu", "Softplus", "Tanh",
-)  # fmt: skip
-
-
-def _guess_kind(
-    end: End, shape: tuple[int | None, ...], loss: Loss | None, sums: str | None
-) -> tuple[str, str, str, str | None]:
-    """Return what an output is, from what that is concluded, what its numbers are, and a caution or None.
-
-    Args:
-        end: how the network ends there.
-        shape: of the output without the batch axis.
-        loss: that it was trained with, if known.
-        sums: "one" where numbers were seen to be in [0,1] and to sum to one, "bounded" where only in [0,1], or None.
-    """
-    count = shape[0] if shape else 1
-    quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
-    caution = None if end.exact else f"the network ends in {end.how}"
-    if len(shape) > 1:
-        return "dense", f"shape {list(shape)}", quantity if end.kind else "number", caution
-    if end.kind == "softmax" and count != 1:
-        return "multiclass", end.how, quantity, caution
-    if end.kind == "sigmoid":
-        return ("binary" if count == 1 else "multilabel"), end.how, quantity, caution
-    if end.kind is not None:
-        return "other", f"{end.how} over one axis", quantity, "the output joins several softmaxes: no single classes"
-    trained = None if loss is None else loss.kind(count)
-    if trained == "regression" or (trained is None and count == 1):
-        why, caution = (f"trained with {loss.name}", None) if loss and trained else (_ONE_WHY, _ONE_NUMBER)
-        return "regression", why, "number", caution
-    evidence = f"trained with {loss.name}" if loss and trained else f"{count} numbers, taken for logits"
-    if sums == "one":
-        evidence = evidence if trained else "outputs sum to one"
-        quantity, caution = "probability", _SUM_TO_ONE.format(end.operation)
-    elif loss and loss.takes == "probabilities" and end.operation not in _FREE:
-        quantity, caution = "probability", _TRAINED_AS_ONE.format(loss.name, end.operation)
-    elif sums == "bounded" and not (loss and loss.takes == "logits"):
-        evidence = evidence if trained else f"{count} numbers in [0,1]"
-        quantity, caution = "number", _BOUNDED.format(end.operation)
-    return trained or "multiclass", evidence, quantity, caution
 
 
 def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_interp.models.outputs.bounds import find_bounds
+
 _SMALLEST = 1e-30  # probabilities below count as this, so that their logarithm stays finite
 _PASSING = ("Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient")
 _SHAPING = ("Reshape", "Squeeze", "ExpandDims")
@@ -38,12 +40,14 @@ class End(NamedTuple):
         how: what was undone, in words.
         exact: as of `Logits`.
         operation: type of the last operation.
+        bounded: whether its operations keep all numbers in [0,1], whatever the weights are.
     """
 
     kind: str | None
     how: str
     exact: bool
     operation: str
+    bounded: bool
 
 
 def describe_end(output: tf.Tensor, found: Logits | None) -> End:
@@ -53,8 +57,9 @@ def describe_end(output: tf.Tensor, found: Logits | None) -> End:
         output: what it returns.
         found: what `find_logits` found behind it.
     """
-    operation = _strip(output).op.type
-    return End(None, "", True, operation) if found is None else End(found.kind, found.how, found.exact, operation)
+    operation, (low, high) = _strip(output).op.type, find_bounds(output)
+    kind, how, exact = (None, "", True) if found is None else (found.kind, found.how, found.exact)
+    return End(kind, how, exact, operation, low >= 0 and high <= 1)
 
 
 def find_logits(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> Logits | None:

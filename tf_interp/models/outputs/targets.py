@@ -58,7 +58,7 @@ class Target:
             ValueError: if a function gives something else than one number for each image.
         """
         if self.function is None:
-            return weigh(outputs, self.weights[None])
+            return weigh(outputs, self.weights[None]) + self.head.offset(self.index or 0)
         value = tf.convert_to_tensor(self.function(outputs))
         if value.shape.rank != 1 or not value.shape.is_compatible_with(outputs.shape[:1]):
             raise ValueError(

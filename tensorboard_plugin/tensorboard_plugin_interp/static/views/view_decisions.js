@@ -10,7 +10,7 @@ import { className, number, signed, whole } from "../format.js";
 import { useSheet } from "../model.js";
 import { Cards, Effects, Facts, Layers, Message, Outcome, isRight } from "../drawing/parts.js";
 
-const TOTAL = "The sum of the map: how much of the logit this layer's activations account for, to first order.";
+const TOTAL = "The sum of the map: how much of it this layer's activations account for, to first order.";
 
 /** @param {{ctx: Ctx}} props */
 export function Decisions({ ctx }) {
@@ -44,6 +44,9 @@ const nameTarget = (record, picture) =>
   picture.target === null || picture.target === undefined
     ? (record.data.target?.name ?? "the target")
     : className(record.data.class_names, picture.target);
+
+/** @param {TabRecord<AttributionData>} record @returns {string} what is attributed: "logit", or what stands for it */
+const quantityOf = (record) => record.data.quantity ?? record.data.output?.quantity ?? "logit";
 
 /** What the two colors mean. */
 export function Key() {
@@ -99,7 +102,7 @@ export function Grid({ ctx, tag, record, limit }) {
               `
             }
             <span class="decision-line quiet">
-              <span>${record.data.quantity ?? record.data.output?.quantity ?? "logit"} of ${target}</span>
+              <span>${quantityOf(record)} of ${target}</span>
               <b>${number(picture.logit)}</b>
             </span>
           `
@@ -163,7 +166,7 @@ export function DecisionDetail({ name, record }) {
     <${Facts}
       facts=${[
         ["target", target],
-        ["logit", number(picture.logit)],
+        [quantityOf(record), number(picture.logit)],
         ["total attribution", signed(picture.total), TOTAL],
         probe?.labels && ["truth", className(names, probe.labels[picture.probe])],
         ["method", methodName(method)],
@@ -173,7 +176,7 @@ export function DecisionDetail({ name, record }) {
     ${
       top.length > 0 &&
       html`
-        <h3>Highest logits</h3>
+        <h3>Highest by class: ${quantityOf(record)}</h3>
         <${Effects} effects=${top.map((entry) => [entry.name, entry.logit])} most=${most} />
       `
     }
