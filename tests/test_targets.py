@@ -191,9 +191,9 @@ def test_names_of_several_outputs():
 
 def test_a_class_of_another_output_is_made_large_beside_a_map():
     x = keras.Input(heads.SIZE)
-    maps = keras.layers.Conv2D(3, 1, name="mask")(x)
+    maps = keras.layers.Conv2D(3, 1, name="area")(x)
     classes = keras.layers.Dense(2, name="cls")(keras.layers.GlobalAveragePooling2D()(maps))
-    model = open_model(keras.Model(x, {"mask": maps, "cls": classes}), class_names={"cls": ["cat", "dog"]})
+    model = open_model(keras.Model(x, {"area": maps, "cls": classes}), class_names={"cls": ["cat", "dog"]})
     given = {"size": 8, "steps": 2, "seed": 1, "optimizer": SGD(), "learning_rate": 9.0}
     by_name, by_label, by_index = (
         render(model, class_logit(asked), **given).images for asked in ("dog", "cls:dog", "cls:1")
