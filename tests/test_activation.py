@@ -22,6 +22,21 @@ def test_a_picture_without_gradient_is_silent_until_the_limit():
     assert not watch.lost  # the other one goes on
 
 
+def test_a_picture_is_judged_as_if_it_were_alone():
+    """It is looked at again only while it is silent itself, and left alone when it would be alone."""
+    pushes = {0: [SOMETHING, NOTHING], STEPS: [NOTHING, NOTHING], 4 * STEPS: [NOTHING, NOTHING]}
+    watch, alone = SilenceWatch(), SilenceWatch()
+    assert see(watch, 0, pushes[0], [1.0, 0.0]) == [False, True]
+    assert see(watch, STEPS, pushes[STEPS], [0.0, 0.0]) == [False, True]  # alone, nobody would look at the first
+    assert see(alone, 0, pushes[0][:1], [1.0]) is None
+    assert not alone.is_due(STEPS)
+    lost = watch.see(LIMIT, tf.constant(np.stack(pushes[4 * STEPS])), tf.constant([0.0, 0.0]), False)
+    assert lost.tolist() == [False, True]
+    assert not watch.lost
+    assert watch.count(200, 2).tolist() == [200, LIMIT]
+    assert alone.count(200, 1).tolist() == [200]
+
+
 def test_behind_a_gate_a_picture_is_silent_while_its_reward_is_not_positive():
     rewards = [-0.1, 0.0, 0.1]
     assert see(SilenceWatch(), LIMIT, [SOMETHING] * 3, rewards, gated=True) == [True, True, False]

@@ -19,10 +19,10 @@ from tf_interp import (
     open_model,
     tcav,
 )
-from tf_interp.analysis import concept_tests
+from tf_interp.analysis.parts import concept_tests
 from tf_interp.images import to_uint8
 
-COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "scalars"}
+COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "warnings", "scalars"}
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,26 @@ def test_every_record_is_complete(model, probe):
             height, width = record.images[sheet["image"]].shape[:2]
             assert height % sheet["rows"] == 0
             assert width % sheet["columns"] == 0
+
+
+def test_what_must_be_read_is_told_apart(model, probe):
+    part = NeuronGroups(2, icons=False)
+    plain = next(analyze(model, probe, ["conv"], [part])).data
+    assert plain["warnings"] == []
+    assert plain["model"] == {"name": model.name, "weights": model.digest()}
+    fed = open_model(model.model, preprocess=lambda images: images / 255.0)
+    skipped = dataclasses.replace(probe, skipped=("a.txt: no picture",))
+    found = next(analyze(fed, skipped, ["conv"], [part])).data
+    assert len(found["warnings"]) == 2
+    assert fed.warnings == found["warnings"][:1]
+    assert "seems to expect 0..255" in found["warnings"][0]
+    assert found["warnings"][1] == "1 file of the probe was skipped: a.txt: no picture"
+    assert [note for note in found["notes"] if note in found["warnings"]] == found["warnings"], "each once"
+    assert set(fed.warnings) <= set(fed.notes)
+    many = dataclasses.replace(probe, skipped=tuple("abcde"))
+    assert Analysis(model, many, ["conv"], [part]).warnings == [
+        "5 files of the probe were skipped: a; b; c; and 2 more, see probe.skipped"
+    ]
 
 
 def test_thumbnails_are_the_probe(model, probe):

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 import tf_interp as ti
-from tf_interp.models.batches import in_batches, in_parts, take_dict, take_inputs
+from tf_interp.models.batches import in_batches, in_parts, take_inputs
+from tf_interp.probe import take_dict
 
 IMAGES = networks.pictures(9)
 DIRECTIONS = ti.Directions("conv", np.eye(5, dtype=np.float32))
@@ -28,28 +29,43 @@ ARGUMENTS = {
     "Analysis": [ti.Probe.from_arrays(IMAGES), ["conv"], [ti.NeuronGroups(2)]],
     "analyze": [ti.Probe.from_arrays(IMAGES), ["conv"], [ti.NeuronGroups(2)]],
     "ablate_concepts": [IMAGES, DIRECTIONS],
+    "ablate_groups": [IMAGES, DIRECTIONS],
     "add_concepts": [{"dark": IMAGES}],
+    "activation_grid": [IMAGES, ["conv"]],
     "attribute": [IMAGES, 0],
+    "attribution_graph": [IMAGES, ["conv"]],
     "caricature": [IMAGES[0], "conv"],
+    "compare_groupings": [IMAGES, "conv", 2],
     "concept_maps": [IMAGES, DIRECTIONS],
     "concept_scores": [IMAGES, DIRECTIONS],
+    "describe_groups": [IMAGES, DIRECTIONS],
     "dream": [IMAGES[0], "conv"],
     "facets": ["conv", 0],
+    "faithfulness": [IMAGES, 0],
     "find_concepts": [IMAGES, "conv"],
     "find_groups": [IMAGES, "conv", 2],
+    "find_strategies": [IMAGES, DIRECTIONS, 0],
+    "group_clarity": [IMAGES, DIRECTIONS],
     "interaction": ["conv:0", "conv:1"],
     "interaction_grid": [["conv:0", "conv:1"]],
     "interpolate": ["conv:0", "conv:1"],
+    "judge_groups": [IMAGES, DIRECTIONS],
     "load_directions": [],
     "positive_negative": ["conv", 0],
+    "predict_from_groups": [IMAGES, DIRECTIONS],
     "read_activations": [IMAGES, ["conv"]],
     "render": ["conv:0"],
     "render_many": [["conv:0"]],
     "save_directions": [],
+    "scan_groups": [IMAGES, "conv", [2, 3]],
+    "semantic_dictionary": [IMAGES, "conv"],
+    "sobol_importance": [IMAGES, DIRECTIONS],
     "sort_by_concept": [IMAGES, DIRECTIONS],
     "spritemap": ["conv"],
+    "stream_groups": [[IMAGES], "conv", 2],
     "tcav": [{"dark": IMAGES}, IMAGES**2, {"1": IMAGES**3}, "conv"],
     "transfer_style": [IMAGES[0], IMAGES[1]],
+    "weight_randomization": [IMAGES, 0],
 }
 NAMED = {
     "find_concepts": {"target": 0},

@@ -64,6 +64,8 @@ def test_every_section_shows_what_it_should(servers: tuple[str, str], browser: B
     with open_tab(browser, servers[0]) as tab:
         wait_until(lambda: "showing 12 of 40 steps" in tab.text(".top"), "how many steps are missing")
         check_all(tab, "light-1280")
+        tab.section("Groups")
+        assert "Probe: grey = band 0" in tab.text()
         check_theme(tab)
 
 
@@ -81,6 +83,7 @@ def test_a_link_leads_back_to_what_was_shown(servers: tuple[str, str], browser: 
         tab.frame.locator(".unit").nth(2).click()
         tab.wait_for_pictures()
         name = tab.frame.get_by_role("dialog").locator(".panel-title").inner_text()
+        assert "red = band 2, cyan = band 3" in tab.text(".panel")
         tab.shoot("light-900-unit")
         wait_until(lambda: "p.interpretability.item=" in tab.page.url, "the address says what is open")
         link = tab.page.url.partition("#interpretability")[2]
@@ -166,7 +169,7 @@ def test_names_from_data_are_text_and_nothing_else(servers: tuple[str, str], bro
     with open_tab(browser, servers[0]) as tab:
         tab.frame.get_by_label("Run", exact=True).select_option(f"{names[1]}/interp")
         seen = ""
-        for section in ("Overview", "Features", "Groups", "Decisions", "Concepts"):
+        for section in ("Overview", "Features", "Groups", "Decision", "Concepts"):
             tab.section(section)
             seen += tab.text(".interp")
             card = tab.frame.locator(".unit, .map, button.test").first

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from watched import build_stateful
 
 from tf_interp import Attributions, ConceptTests, Features, InterpCallback, NeuronGroups, Probe, read, write
 from tf_interp.analysis.part import Album, Draft, Part
@@ -19,24 +20,6 @@ def _data():
     return rng.random((48, 12, 12, 1), dtype=np.float32), rng.integers(0, 3, 48)
 
 
-def _network():
-    """Everything that has state in training: batch norm, dropout with its seed generator, an optimizer with slots."""
-    keras.utils.set_random_seed(7)
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            layers.Conv2D(6, 3, activation="relu", name="conv"),
-            layers.BatchNormalization(name="norm"),
-            layers.Dropout(0.3, name="drop"),
-            layers.GlobalAveragePooling2D(name="pool"),
-            layers.Dense(3, activation="softmax", name="dense"),
-        ],
-        name="small",
-    )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
 def _parts():
     dots, pool = (np.random.default_rng(seed).random((8, 12, 12, 1)) for seed in (1, 2))
     tests = ConceptTests({"dots": dots}, pool, ["a"], permutations=99)
@@ -45,7 +28,7 @@ def _parts():
 
 def _fit(callbacks, model=None, **options):
     x, y = _data()
-    model = model or _network()
+    model = model or build_stateful()
     history = model.fit(x, y, epochs=3, batch_size=16, verbose=0, callbacks=callbacks, **options)
     return model, history.history
 
@@ -113,7 +96,7 @@ def test_groups_keep_their_identity_over_steps(tmp_path):
     ],
 )
 def test_mistakes_are_raised_before_any_training(tmp_path, options, message):
-    model = _network()
+    model = build_stateful()
     with pytest.raises((ValueError, TypeError), match=message):
         _fit([_watch(tmp_path, **{"on_error": "warn", **options})], model)
     assert int(model.optimizer.iterations) == 0
@@ -121,7 +104,7 @@ def test_mistakes_are_raised_before_any_training(tmp_path, options, message):
 
 def test_a_log_directory_that_is_a_file_is_refused_before_any_training(tmp_path):
     (tmp_path / "logs").write_text("")
-    model = _network()
+    model = build_stateful()
     with pytest.raises(ValueError, match="logs"):
         _fit([_watch(tmp_path / "logs")], model)
     assert int(model.optimizer.iterations) == 0
@@ -211,7 +194,7 @@ def test_what_was_written_survives_another_callback_that_raises(tmp_path):
             if epoch == 1:
                 raise OSError("another callback")
 
-    model = _network()
+    model = build_stateful()
     watch = _watch(tmp_path, parts=[NeuronGroups(2, icons=False)])
     with pytest.raises(OSError, match="another callback"):
         _fit([watch, Bomb()], model)
@@ -271,7 +254,7 @@ def test_another_run_in_the_same_folder_is_warned_about(tmp_path, caplog):
 def test_a_mistake_that_only_the_first_look_shows_is_raised_before_any_training(tmp_path):
     few = np.zeros((2, 12, 12, 1))
     part = ConceptTests({"few": few}, np.ones((8, 12, 12, 1)), ["a"])
-    model = _network()
+    model = build_stateful()
     with pytest.raises(ValueError, match="few"):
         _fit([_watch(tmp_path, parts=[part], on_error="warn")], model)
     assert int(model.optimizer.iterations) == 0

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tf_interp import Probe, cli, models, read
+from tf_interp.cli import terminal
 from tf_interp.concepts import Finding
 from tf_interp.models import zoo
 
@@ -44,6 +45,7 @@ def workspace(tmp_path_factory):
     for index, name in enumerate(["dots", "lines"]):
         _save_pictures(folder / "concepts" / name, 12, 10 + index)
     _save_pictures(folder / "pool", 16, 20)
+    (folder / "names.txt").write_text("cat\ndog\n")
     return folder
 
 
@@ -76,11 +78,12 @@ def test_analyze_fills_the_log_for_both_forms(workspace, form, tmp_path, capsys)
     status = cli.main(
         ["analyze", str(workspace / form), "--probe", str(workspace / "probe"), "--layer", "conv",
          "--logdir", str(tmp_path), "--concepts", str(workspace / "concepts"), "--random", str(workspace / "pool"),
-         "--target", "dog", "--units", "2", "--groups", "2", "--steps", "4"]
+         "--target", "dog", "--class-names", str(workspace / "names.txt"), "--units", "2", "--groups", "2",
+         "--steps", "4"]
     )  # fmt: skip
     assert status == 0, capsys.readouterr().err
     records = {record.kind: record for record in read(tmp_path)}
-    assert set(records) == {"features", "groups", "attribution", "concepts"}
+    assert set(records) == {"features", "groups", "attribution", "decision", "concepts"}
     assert records["groups"].data["class_names"] == ["cat", "dog"]
     assert {row["concept"] for row in records["concepts"].data["tests"]} == {"dots", "lines"}
     out = capsys.readouterr().out
@@ -97,9 +100,11 @@ def test_analyze_fills_the_log_for_both_forms(workspace, form, tmp_path, capsys)
         ({"--probe": "empty"}, "found 0 readable pictures"),
         ({"--target": "bird"}, "no class 'bird'"),
         ({"--target": "7"}, "class index 7"),
+        ({"--class-names": None}, "target 'dog' is the name of a folder only: .* --class-names FILE"),
         ({"--random": None}, "--random"),
         ({"--concepts": None}, "--concepts"),
-        ({"--logdir": "tiny.keras"}, "tiny.keras"),
+        ({"--logdir": "tiny.keras"}, "--logdir .*tiny.keras is a file; expected a folder"),
+        ({"--class-names": "nothing.txt"}, "class names: .*nothing.txt: No such file"),
         ({"model": "missing.keras"}, "missing.keras"),
         ({"model": "pool"}, "pool"),
     ],
@@ -108,8 +113,9 @@ def test_a_mistake_is_one_sentence_and_status_two(workspace, change, message, tm
     monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
     (workspace / "empty").mkdir(exist_ok=True)
     words = {"model": "tiny.keras", "--probe": "probe", "--layer": "conv", "--logdir": str(tmp_path),
-             "--concepts": "concepts", "--random": "pool", "--target": "dog", **change}  # fmt: skip
-    paths = {"model", "--probe", "--logdir", "--concepts", "--random"}
+             "--concepts": "concepts", "--random": "pool", "--target": "dog", "--class-names": "names.txt",
+             **change}  # fmt: skip
+    paths = {"model", "--probe", "--logdir", "--concepts", "--random", "--class-names"}
     line = ["analyze", str(workspace / words.pop("model"))]
     for option, value in words.items():
         if value is not None:
@@ -173,13 +179,22 @@ def test_names_longer_than_a_terminal_are_shown_in_full(tmp_path, capsys, monkey
     assert f"'{tmp_path}/a b.keras'" in out, "a path with a blank must be quoted"
 
 
-def test_a_log_directory_in_use_is_refused_and_a_later_step_is_not(workspace, tmp_path, capsys, monkeypatch):
+def test_a_log_directory_of_another_command_is_refused(workspace, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
     line = f"analyze {workspace}/tiny.keras --probe {workspace}/pool --layer conv --logdir {tmp_path}/logs --steps 1"
     line = [*line.split(), "--units", "1", "--groups", "1"]
     assert cli.main(line) == 0
-    assert cli.main(line) == 2
-    assert "--step" in capsys.readouterr().err
+    before = capsys.readouterr()
+    assert "nothing to compute" not in before.err
+    assert cli.main(line) == 0, "the same command goes on, and finds that all is there"
+    assert "nothing to compute" in capsys.readouterr().err
+    assert cli.main([*line, "--seed", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "part features: seed, part groups: seed" in said
+    assert "--step" in said
+    assert "--again" in said
+    assert cli.main([*line, "--seed", "1", "--again"]) == 0
+    assert len(list(read(tmp_path / "logs-2"))) == 4
     assert cli.main([*line, "--step", "5"]) == 0
     assert {record.step for record in read(tmp_path / "logs")} == {0, 5}
 
@@ -224,6 +239,41 @@ def test_an_error_says_whose_it_is_and_where_to_see_more(workspace, capsys, monk
         cli.main(["--traceback", "inspect", str(workspace / "tiny.keras")])
 
 
+def test_in_a_terminal_an_error_breaks_between_words(capsys, monkeypatch):
+    monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main(["inspect", "nowhere.keras"]) == 2
+    piped = capsys.readouterr().err.splitlines()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert cli.main(["inspect", "nowhere.keras"]) == 2
+    shown = capsys.readouterr().err.splitlines()
+    assert len(piped) == 2
+    assert max(len(line) for line in shown[:-1]) <= 60
+    assert " ".join(shown[:-1]) == piped[0]
+
+
+@pytest.mark.parametrize("command", ["inspect", "analyze"])
+def test_only_an_analysis_promises_to_go_on_after_an_interruption(command, workspace, capsys, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(models, "open_model", interrupt)
+    assert cli.main([command, str(workspace / "tiny.keras"), *["--logdir", "x"] * (command == "analyze")]) == 130
+    assert ("goes on there" in capsys.readouterr().err) == (command == "analyze")
+
+
+def test_labels_that_were_left_out_are_told(workspace, tmp_path, capsys):
+    arrays = {
+        "x": np.zeros((2, 16, 16, 3), np.float32),
+        "y": np.array([0, 1]),
+        "class_names": np.array(list("abcdefg")),
+    }
+    np.savez(tmp_path / "p.npz", **arrays)
+    words = ["analyze", workspace / "tiny.keras", "--probe", tmp_path / "p.npz", "--layer", "conv", "--dry-run"]
+    assert cli.main([*map(str, words)]) == 0
+    assert "its labels were left out" in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])
@@ -235,9 +285,40 @@ def test_version(capsys):
     ("version", "found", "starts"), [("2.20.0", None, False), ("2.20.0", object(), True), ("2.21.0", None, True)]
 )
 def test_the_command_for_the_tab_says_what_an_old_tensorboard_needs(version, found, starts, monkeypatch, capsys):
-    monkeypatch.setattr(cli.metadata, "version", lambda name: version)
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: found)
-    assert cli._tell_how_to_see(cli.Console(), pathlib.Path("logs")) == starts
-    said = " ".join(capsys.readouterr().out.split())
+    monkeypatch.setattr(terminal.metadata, "version", lambda name: version)
+    monkeypatch.setattr(terminal.importlib.util, "find_spec", lambda name: found)
+    assert terminal.Terminal().tell_how_to_see(pathlib.Path("logs")) == starts
+    said = " ".join("".join(capsys.readouterr()).split())
     assert "tensorboard --logdir logs" in said
     assert ("pip install 'setuptools<82'" in said) != starts
+
+
+@pytest.mark.parametrize("kind", ["several inputs", "vectors"])
+def test_networks_that_take_no_single_picture_are_analyzed_whole(kind, tmp_path, capsys):
+    layers, rng = keras.layers, np.random.default_rng(0)
+    table = keras.Input((5,), name="table")
+    inputs, last = [table], layers.Dense(4, activation="relu", name="dense")(table)
+    if kind == "several inputs":
+        picture = keras.Input((8, 8, 3), name="picture")
+        seen = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu", name="conv")(picture))
+        inputs, last = [picture, table], layers.Concatenate(name="joined")([seen, last])
+    keras.Model(inputs, layers.Dense(3, name="end")(last)).save(tmp_path / "model.keras")
+    arrays = {"table": rng.random((6, 5), np.float32), "picture": rng.random((6, 8, 8, 3), np.float32)}
+    np.savez(tmp_path / "p.npz", **(arrays if kind == "several inputs" else {"images": arrays["table"]}))
+    layer = "conv" if kind == "several inputs" else "dense"
+    words = ["analyze", tmp_path / "model.keras", "--probe", tmp_path / "p.npz", "--layer", layer, "--steps", "2"]
+    for _ in range(2):  # the second time it finds all records
+        assert cli.main([*map(str, words), "--groups", "k=2", "--logdir", str(tmp_path / "log")]) == 0
+    assert "nothing to compute" in " ".join(capsys.readouterr().err.split())
+    assert {record.kind for record in read(tmp_path / "log")} == {"features", "groups", "attribution", "decision"}
+
+
+def test_headlines_are_those_of_this_run_alone(workspace, tmp_path, capsys):
+    words = ["--probe", workspace / "probe", "--layer", "conv", "--part", "concepts", "--target", "1", "--concepts"]
+    words += [workspace / "concepts", "--random", workspace / "pool"]
+    said = []
+    for logdir in ("runs/below", "runs"):
+        command = ["analyze", workspace / "tiny.keras", *words, "--logdir", tmp_path / logdir]
+        assert cli.main([*map(str, command), "--seed", str(len(said))]) == 0
+        said.append(capsys.readouterr().out.count("Of "))
+    assert said[0] == said[1]

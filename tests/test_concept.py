@@ -6,6 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_interp.concepts import Concept
+from tf_interp.probe import Probe
 
 
 def pictures(count, size=8, channels=3, seed=0):
@@ -129,6 +130,19 @@ def test_a_folder_can_be_read_in_part(tmp_path):
         Image.fromarray((picture * 255).astype(np.uint8)).save(tmp_path / f"{index}.png")
     found = Concept.from_folder(tmp_path, limit=6)
     assert found.files == tuple(f"{index}.png" for index in range(6))
+
+
+def test_a_folder_is_read_as_a_probe_reads_it(tmp_path):
+    for index in range(5):
+        Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / f"{index}.png")
+    (tmp_path / "@eaDir").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "@eaDir" / "a.png")
+    found, probe = Concept.from_folder(tmp_path), Probe.from_folder(tmp_path)
+    np.testing.assert_array_equal(found.images, probe.images)
+    assert (found.images == 1).all()
+    assert found.skipped == probe.skipped == ("@eaDir: a hidden folder with 1 picture, not read",)
+    assert found.notes == probe.notes == Concept.from_arrays(probe).notes
+    assert found.notes == ("5 picture files with transparent parts, put on white",)
 
 
 def test_from_indices_of_arrays_and_streams():

@@ -43,13 +43,33 @@ def test_a_group_sits_on_the_tag(finding):
     assert finding.group_focus > max(0.5, 3 * finding.group_area)
 
 
+def test_the_graph_of_a_tagged_picture_leads_to_the_tag_and_that_of_its_twin_does_not(finding):
+    data = [record for record in read(finding.log_dir) if record.kind == "decision"][-1].data
+    rows = [row for row, node in enumerate(data["nodes"]) if node["layer"] == demo.LAYER]
+    tag = next(row for row in rows if data["nodes"][row]["name"] == finding.group)
+    sources = {}
+    for name, picture in (("clean", data["pictures"][3]), ("tagged", data["pictures"][13])):  # the same 3
+        three = picture["classes"].index(demo.TARGET)
+        other = next(place for place in range(len(picture["classes"])) if place != three)  # the highest of the others
+        values, proofs = (np.array(picture[key]) for key in ("output_values", "output_proofs"))
+        margin = picture["scores"][three] - picture["scores"][other]
+        sources[name] = values[:, three] - values[:, other], proofs[tag, three] - proofs[tag, other], margin
+    values, proof, margin = sources["tagged"]
+    assert tag == max(rows, key=lambda row: values[row]), "the strongest source of 3 and not another digit"
+    assert proof >= 0.6 * margin > 0
+    values, proof, margin = sources["clean"]
+    assert tag != max(rows, key=lambda row: values[row])
+    assert margin < 0, "without the tag it is not taken for a 3"
+    assert proof < 0.5 * sources["tagged"][1]
+
+
 def test_the_log_holds_every_part_at_every_epoch(finding):
     steps: dict[str, list[int]] = {}
     for record in read(finding.log_dir):
         steps.setdefault(record.tag, []).append(record.step)
     assert set(steps) == {
         f"{kind}/{layer}" for kind in ("features", "groups", "attribution", "concepts") for layer in demo.LAYERS
-    }
+    } | {"decision/output"}
     for tag in steps:
         assert len(steps[tag]) == demo.EPOCHS + 1
         assert steps[tag] == sorted(set(steps[tag]))

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tf_interp.concepts.statistics import corrections
+from tf_interp import corrections
 from tf_interp.concepts.statistics import design as permutation
 from tf_interp.concepts.statistics.design import Design
 

@@ -82,7 +82,6 @@ def test_positions_get_two_axes(shape, wide):
     assert np.array_equal(to_positions(array).reshape(shape), array)
 
 
-@pytest.mark.parametrize("shape", [(2,), (2, 3, 3, 3, 5)])
-def test_activations_without_channels_are_refused(shape):
+def test_activations_without_channels_are_refused():
     with pytest.raises(ValueError, match="have no channels"):
-        to_positions(np.zeros(shape))
+        to_positions(np.zeros(2))

@@ -27,6 +27,8 @@ DOORS = {
     "render_many": lambda model, layer: list(ti.render_many(model, [f"{layer}:0"], size=8, steps=1)),
     "concept_maps": lambda model, layer: ti.concept_maps(model, pictures(), _directions(model, layer)),
     "ablate_concepts": lambda model, layer: ti.ablate_concepts(model, pictures(), _directions(model, layer)),
+    "semantic_dictionary": lambda model, layer: ti.semantic_dictionary(model, pictures(), layer),
+    "activation_grid": lambda model, layer: ti.activation_grid(model, pictures(), [layer]),
     "read_activations": lambda model, layer: read_activations(model, pictures(), [layer], pooling="mean"),
 }
 

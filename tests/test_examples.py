@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import tf_interp
-from tf_interp.cli import _parser
+from tf_interp.cli import make_parser
 
 ROOT = pathlib.Path(__file__).parent
 while not (ROOT / "setup.py").exists():
@@ -59,6 +59,7 @@ SHORT = {
     'ti.channel("block_13_expand_relu", 42))': 'ti.channel("block_13_expand_relu", 42), steps=2)',
     "ti.Features(units=8)": "ti.Features(units=2, steps=2)",
     "ti.NeuronGroups(6)": "ti.NeuronGroups(6, steps=2)",
+    "steps=5, draws=10": "steps=1, draws=2, orders=2",
 }
 
 
@@ -91,7 +92,7 @@ def test_readme_commands_exist():
     commands = re.findall(r"^\$ (?:.* && )?(tf-interp .*?)(?:\s+#.*)?$", text, re.MULTILINE)
     assert len(commands) >= 4
     for command in commands:
-        _parser().parse_args(shlex.split(command)[1:])
+        make_parser().parse_args(shlex.split(command)[1:])
 
 
 def test_contact_sheet_runs(tmp_path):

@@ -229,8 +229,14 @@ def test_signatures(tmp_path):
 
     module = Two()
     tf.saved_model.save(module, str(tmp_path / "both"), signatures={"one": module.one, "two": module.two})
-    with pytest.raises(ValueError, match=r"found \['one', 'two'\]"):
+    with pytest.raises(ValueError, match=r"found \['one', 'two'\]; choose one with signature="):
         open_model(tmp_path / "both")
+    got = open_model(tmp_path / "both", signature="two").run(pictures(), ["output"])["output"]
+    np.testing.assert_allclose(got, pictures() + 2.0)
+    with pytest.raises(ValueError, match=r"no signature 'twoo'; did you mean \['two'\]"):
+        open_model(tmp_path / "both", signature="twoo")
+    with pytest.raises(ValueError, match="signature='two' is for a SavedModel"):
+        open_model(networks.functional().model, signature="two")
     tf.saved_model.save(module, str(tmp_path / "only"), signatures={"two": module.two})
     got = open_model(tmp_path / "only").run(pictures(), ["output"])["output"]
     np.testing.assert_allclose(got, pictures() + 2.0)
@@ -249,14 +255,6 @@ def test_many_outputs_are_in_the_order_of_their_numbers(tmp_path):
     got = model.run(pictures(), names)
     for name, factor in zip(names, (2, 10, 11), strict=True):
         np.testing.assert_allclose(got[name], factor * pictures().mean((1, 2)), rtol=1e-5)
-
-
-def test_weights_over_the_limit_are_refused_early(tmp_path, monkeypatch):
-    module = Plain()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.predict)
-    monkeypatch.setattr("tf_interp.models.saved_model.freezing._LIMIT", 100)
-    with pytest.raises(ValueError, match="GB of weights"):
-        open_model(tmp_path / "saved")
 
 
 def test_the_first_factor_tells_the_range(tmp_path):
@@ -306,3 +304,43 @@ def test_weights_that_leave_a_scope_are_no_layers():
             return value @ kernel
 
     assert list(_graph(build)) == ["mix"]
+
+
+def test_a_gradient_passes_the_loops_of_a_recurrent_network(tmp_path):
+    x = keras.Input((6, 3))
+    memory = L.Bidirectional(L.GRU(4, return_sequences=True))(L.Conv1D(3, 2, name="conv")(x))
+    network = keras.Model(x, L.Dense(2, name="end")(L.LSTM(4)(memory)))
+    network.export(tmp_path / "saved", verbose=False)
+    series = np.random.default_rng(0).normal(size=(2, 6, 3)).astype(np.float32)
+    found = []
+    for model in (open_model(network), open_model(tmp_path / "saved")):
+        given = model.run(series, ["conv"])["conv"]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            score = model.run(series, ["output"], {"conv": given})["output"][:, 1]
+        found.append(tape.gradient(score, given))
+    assert np.abs(found[0]).max() > 0
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
+
+
+def test_an_output_has_the_shape_that_its_signature_states(tmp_path):
+    x = keras.Input((5, 4))
+    weights = L.Softmax(axis=1)(L.Dense(1)(x))  # which no graph shows to be 5 long
+    scores = keras.ops.log_softmax(keras.ops.squeeze(L.Dense(1)(x), -1))
+    network = keras.Model(x, {"scores": scores, "weights": keras.ops.squeeze(weights, -1)})
+    network.export(tmp_path, verbose=False)
+    model = open_model(tmp_path)
+    assert {model.layers[path] for path in model.outputs} == {(5,)}
+    assert [head.count for head in model.heads.values()] == [5, 5]
+
+
+def test_a_batch_that_is_normalized_as_in_training_is_told(tmp_path):
+    x = keras.Input((6, 6, 3))
+    y = L.BatchNormalization()(L.Conv2D(4, 3)(x), training=True)  # an export keeps that, Model.predict does not
+    network = keras.Model(x, L.Dense(2, activation="softmax")(L.GlobalAveragePooling2D()(y)))
+    network.export(tmp_path, verbose=False)
+    (warning,) = open_model(tmp_path).warnings
+    assert "depends on the other pictures of its batch" in warning
+    live = open_model(network)  # reads as `predict` does: nothing is mixed, but an export is another network
+    assert live.batch_mixing() is None
+    assert not any("depends on the other pictures" in told for told in live.warnings)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_interp.directions import Directions
 from tf_interp.groups import Groups, find_groups
@@ -170,6 +171,12 @@ def test_nothing_is_traced_again_for_other_images_and_batches():
 def test_impossible_requests_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         find_groups(make_model(), **{"images": make_images(), "layer": "conv", "k": 2, **arguments})
+
+
+@pytest.mark.parametrize("form", [iter, lambda images: lambda: [images], tf.data.Dataset.from_tensors])
+def test_a_data_set_is_told_where_to_go(form):
+    with pytest.raises(TypeError, match=r"stream_groups\(...\) takes a data set"):
+        find_groups(make_model(), form(make_images()), "conv", 2)
 
 
 def test_diverged_network_is_told_from_a_good_one():

@@ -84,6 +84,41 @@ def test_probabilities_that_are_not_recognized_are_told():
     assert "all outputs lie in [0,1]" in head.caution
 
 
+def _lengths(y):
+    """Return the lengths of three capsules of four numbers."""
+    s = keras.ops.reshape(y, (-1, 3, 4))
+    square = keras.ops.sum(s**2, -1, keepdims=True)
+    return keras.ops.norm(s * keras.ops.sqrt(square) / (1 + square), axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (_lengths, "none of its numbers is ever negative"),
+        (lambda y: keras.ops.exp(y), "none of its numbers is ever negative"),
+        (
+            lambda y: keras.ops.exp(-keras.ops.sum((y[:, None] - keras.ops.eye(3, 12)) ** 2, -1)),
+            "all outputs lie in [0,1]",
+        ),
+        (
+            lambda y: L.Concatenate()([keras.ops.sigmoid(y[:, :2]), y[:, 2:3]]),
+            "it joins sigmoid and other numbers",
+        ),
+    ],
+    ids=["capsules", "rates", "kernels", "join"],
+)
+def test_numbers_that_are_no_logits_are_not_taken_for_such(end, words, tmp_path):
+    x = keras.Input((5,))
+    network = keras.Model(x, end(L.Dense(12)(x)))
+    network.export(tmp_path, verbose=False)
+    for source in (network, tmp_path):
+        head = open_model(source).head()
+        assert head.quantity == "number"
+        assert words in head.caution
+    network.compile("sgd", "mse")
+    assert open_model(network).head().caution is None
+
+
 FROM_LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
@@ -190,11 +225,9 @@ def test_names_go_to_the_chosen_output():
     assert model.target("female").name == "female"
 
 
-@pytest.mark.parametrize(
-    ("loss", "said"), [(None, "sum to one"), ("categorical_crossentropy", "sum to one"), ("kld", "sum to one")]
-)
+@pytest.mark.parametrize("loss", [None, "categorical_crossentropy", "kld"])
 @pytest.mark.parametrize("preprocess", [None, lambda images: images * 2 - 1])
-def test_neither_loss_nor_preprocess_hides_probabilities(loss, said, preprocess):
+def test_neither_loss_nor_preprocess_hides_probabilities(loss, preprocess):
     x = keras.Input(heads.SIZE)
     y = keras.ops.softplus(L.Dense(3)(L.Flatten()(x)))
     model = keras.Model(x, y / keras.ops.sum(y, -1, keepdims=True))
@@ -202,7 +235,7 @@ def test_neither_loss_nor_preprocess_hides_probabilities(loss, said, preprocess)
         model.compile("sgd", loss)
     head = open_model(model, preprocess=preprocess).head()
     assert (head.kind, head.quantity) == ("multiclass", "probability")
-    assert said in head.caution
+    assert "sum to one" in head.caution
 
 
 def test_names_are_counted_for_the_output_that_has_them():
@@ -239,7 +272,9 @@ def test_the_user_has_the_last_word():
 
 @pytest.mark.parametrize("form", ["keras", "saved"])
 @pytest.mark.parametrize(
-    "end", [lambda y: L.Rescaling(4.5, 0.5)(y), lambda y: y * 100, lambda y: 1 - y, lambda y: y + y], ids=str
+    "end",
+    [lambda y: L.Rescaling(4.5, 0.5)(y), lambda y: y * 100, lambda y: 1 - y, lambda y: y + y],
+    ids=["rescaled", "times 100", "turned round", "doubled"],
 )
 def test_a_stretched_sigmoid_is_a_number(end, form, tmp_path):
     x = keras.Input(heads.SIZE)
@@ -357,6 +392,20 @@ def test_one_logit_decides_by_its_sign():
     assert head.judge(output, np.array([1, 1])).tolist() == [True, False]
 
 
+def test_labels_are_judged_in_every_form():
+    head = Head("output", "output", "multiclass", "", (3,))
+    output = np.array([[2.0, -1, 3], [-1, -2, -3], [1, 4, -1]])
+    for labels in ([2, 1, 1], [[2], [1], [1]], np.eye(3)[[2, 1, 1]], np.eye(3, dtype=int)[[2, 1, 1]]):
+        assert head.judge(output, np.array(labels)).tolist() == [True, False, True]
+    with pytest.raises(ValueError, match=r"several classes per picture .* or one-hot rows"):
+        head.judge(output, np.ones((3, 3), int))
+    with pytest.raises(ValueError, match="labels of 2 pictures, for the outputs of 3"):
+        head.judge(output, np.array([1, 2]))
+    one = Head("output", "output", "binary", "", (1,))
+    for labels in ([1, 0], [[1], [0]], [[1.0], [0.0]], [1.0, 0.0], np.eye(2)[[1, 0]]):
+        assert one.judge(np.array([[0.2], [-0.1]]), np.array(labels)).tolist() == [True, True]
+
+
 def test_a_regression_decides_nothing():
     head = Head("output", "output", "regression", "", (2,))
     assert head.decide(np.zeros((3, 2))) is None
@@ -427,3 +476,39 @@ def test_a_regression_is_watched_as_one(tmp_path):
     np.testing.assert_allclose([row["logit"] for row in attribution["pictures"]], expected, rtol=1e-4)
     assert attribution["output"]["kind"] == "regression"
     assert list(groups["groups"][0]["effects"]) == ["number 0"]
+
+
+def test_one_number_between_0_and_1_is_not_called_a_logit():
+    x = keras.Input(heads.SIZE)
+    end = keras.layers.Dense(1, activation="sigmoid")(keras.layers.GlobalAveragePooling2D()(x))
+    head = open_model(keras.Model(x, 1 - end)).head()
+    assert (head.kind, head.evidence) == ("regression", "one number in [0,1]")
+    assert "if it is the probability of the second of two classes, say head='binary'" in head.caution
+    said = open_model(keras.Model(x, 1 - end), head="binary").head()
+    assert (said.quantity, said.threshold) == ("probability", 0.5)
+
+
+def _matrix_products():
+    """Return ends that are probabilities, though the last operation is one that logits usually come from."""
+    inputs = keras.Input((6,))
+    hidden = L.Dense(8, activation="tanh")(inputs)
+    gate = L.Dense(3, activation="softmax")(hidden)
+    experts = L.Softmax()(L.Reshape((3, 4))(L.Dense(12)(hidden)))
+    noise = keras.ops.convert_to_tensor(np.float32([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.05, 0.05, 0.9]]))
+    return inputs, {
+        "mixture, einsum": keras.ops.einsum("bn,bnk->bk", gate, experts),
+        "mixture, Dot": L.Dot(axes=(1, 1))([gate, experts]),
+        "mixture, matmul": keras.ops.squeeze(keras.ops.matmul(keras.ops.expand_dims(gate, 1), experts), 1),
+        "label noise": gate @ noise,
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_matrix_products()[1]))
+def test_probabilities_made_by_a_matrix_product_are_not_taken_for_logits(name):
+    keras.utils.set_random_seed(0)
+    inputs, ends = _matrix_products()
+    head = open_model(keras.Model(inputs, ends[name])).head()
+    assert (head.kind, head.quantity) == ("multiclass", "probability")
+    assert "sum to one" in head.caution
+    plain = open_model(keras.Model(inputs, L.Dense(4)(inputs))).head()
+    assert (plain.kind, plain.quantity, plain.caution) == ("multiclass", "logit", None)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tf_interp import Analysis, Features, InterpCallback, NeuronGroups, Probe, analyze, cli, open_model, read, write
-from tf_interp.analysis import neuron_groups
+from tf_interp.analysis.parts import neuron_groups
 from tf_interp.features import render
 from tf_interp.features.renderer.program import Program
 
@@ -77,7 +77,7 @@ def test_in_fit_it_ends_the_training_and_the_log_is_whole(first, stop_at, tmp_pa
         model.fit(images(), np.array([0, 1] * 3), epochs=5, verbose=0, callbacks=callbacks)
     assert epochs == [0]
     assert watch.failures == 0
-    assert watch._writer is None
+    assert watch._session.writer is None
     assert [(record.kind, record.step) for record in read(tmp_path)] == [
         (part.kind, step) for step in (0, 1) for part in parts
     ]
@@ -180,7 +180,7 @@ def slow(self, *args):
 program.Program.step = slow
 sys.exit(cli.main(sys.argv[1:]))
 """
-    command = [sys.executable, "-c", slow, *words, "--units", "2", "--groups", "2", "--steps", "1000"]
+    command = [sys.executable, "-c", slow, *words, "--part", "features", "--units", "2", "--steps", "1000"]
     child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + 120

@@ -7,8 +7,9 @@ import networks
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import SIZE, fill, pictures
+from networks import SIZE, chain, fill, pictures
 
+import tf_interp as ti
 from tf_interp.models import KerasModel, open_model
 from tf_interp.models.keras_model.taps import tapped
 
@@ -17,10 +18,6 @@ L = keras.layers
 
 def taps(model):
     return [layer.name for layer in model._flatten_layers() if "call" in layer.__dict__]
-
-
-def chain(*layers, **options):
-    return keras.Sequential([keras.Input(SIZE), *layers], **options)
 
 
 def test_paths_kinds_and_order():
@@ -211,37 +208,35 @@ def test_layer_that_is_not_called_this_time():
     class Moody(keras.Model):
         def __init__(self):
             super().__init__()
-            self.extra, self.last, self.mood = L.Dense(2, name="extra"), L.Dense(2, name="last"), True
+            self.extra, self.last = L.Dense(2, name="extra"), L.Dense(2, name="last")
 
         def call(self, inputs):
-            return self.last(self.extra(inputs) if self.mood else inputs)
+            return self.last(self.extra(inputs) if mood else inputs)
 
-    network = Moody()
-    model = open_model(network, input=(2,))
+    mood = ["good"]  # no attribute of the network, so that nothing tells
+    model = open_model(Moody(), input=(2,))
     assert "extra" in model.layers
-    network.mood = False
+    mood.clear()
     with pytest.raises(ValueError, match="'extra' was not called in this forward pass"):
         model.run(np.ones((3, 2)), ["extra"])
 
 
 def test_taps_come_off_when_the_model_raises():
     class Angry(L.Layer):
-        angry = False
-
         def call(self, inputs):
-            if self.angry:
+            if anger:
                 raise RuntimeError("no")
             return inputs
 
-    angry = Angry(name="angry")
-    network = chain(L.Conv2D(2, 3, name="conv"), angry)
+    anger: list[str] = []
+    network = chain(L.Conv2D(2, 3, name="conv"), Angry(name="angry"))
     model = KerasModel(network)
     assert "angry" in model.layers
-    angry.angry = True
+    anger.append("much")
     with pytest.raises(RuntimeError, match="no"):
         model.run(pictures(), ["conv", "angry"])
     assert not taps(network)
-    angry.angry = False
+    anger.clear()
     assert model.run(pictures(), ["conv", "angry"])["angry"].shape == (4, 6, 6, 2)
 
 
@@ -285,7 +280,8 @@ def test_no_state_changes():
             self.add_loss(tf.reduce_sum(inputs))
             return inputs + self.count
 
-    network = chain(Counting(name="counting"), L.Conv2D(2, 3, name="conv", activity_regularizer="l2"))
+    layers = [Counting(name="counting"), L.Conv2D(2, 3, name="conv", activity_regularizer="l2")]
+    network = keras.Sequential([keras.Input(SIZE), *layers])  # its count is zero
     model = KerasModel(network)
     for _ in range(3):
         got = model.run(pictures(), ["counting", "output"])
@@ -348,7 +344,7 @@ def test_preprocess_of_keras_applications_gets_255():
     got, expected = (model.run(pictures(), ["conv"])["conv"] for model in (ours, by_hand))
     np.testing.assert_allclose(got, expected, atol=1e-6)
     with pytest.raises(TypeError, match="function of a batch"):
-        open_model(network, preprocess="mobilenet_v2")
+        open_model(network, preprocess=255.0)
 
 
 def test_class_names_that_do_not_match_are_noted():
@@ -485,3 +481,153 @@ def test_what_comes_behind_the_last_wanted_layer_is_not_built():
         assert not any("call" in layer.__dict__ for layer in network.layers)
         seen.clear()
     np.testing.assert_allclose(network(pictures()), got["output"], rtol=1e-5, atol=1e-6)
+
+
+def test_new_networks_and_sizes_are_not_reported_as_retracing(caplog):
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for number in range(6):
+            network = chain(L.Conv2D(2, 3, activation="relu", name="conv"), L.GlobalAveragePooling2D(), L.Dense(2))
+            model = open_model(network)
+            ti.attribute(model, pictures(1 + number), 1, layer="conv")
+            ti.render(model, "conv:1", size=8 + number, steps=1, retries=0)
+            network.layers[0].activation = keras.activations.tanh
+            model.run(pictures(1 + number), ["conv"])
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert not [record.getMessage() for record in caplog.records if "retracing" in record.getMessage()]
+
+
+class Ending(keras.Model):
+    """Returns what a function makes of the pooled layer."""
+
+    def __init__(self, end):
+        super().__init__(name="ending")
+        self.conv, self.pool, self.end = L.Conv2D(2, 3, name="conv"), L.GlobalAveragePooling2D(name="pool"), end
+
+    def call(self, inputs):
+        return self.end(self.pool(self.conv(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (lambda y: {"aux": None, "logits": y}, "output 'aux' is left out: it is None"),
+        (lambda y: (y, 3.0), "output '1' is left out: it is 3.0, no tensor of the network"),
+        (lambda y: [None, y], "output '0' is left out: it is None"),
+    ],
+)
+def test_outputs_that_are_no_tensors_are_left_out_and_said(end, said):
+    model = open_model(Ending(end), input=SIZE)
+    assert list(model.layers) == ["conv", "pool", "output"]
+    assert said in model.notes
+    got = model.run(pictures(), ["output", "pool"])
+    np.testing.assert_allclose(got["output"], model.model.pool(model.model.conv(pictures())), rtol=1e-5)
+
+
+def test_outputs_inside_dicts_have_the_labels_of_their_paths():
+    model = open_model(Ending(lambda y: {"b": y, "a": {"x": y + 1.0, "y": y + 2.0}}), input=SIZE)
+    got = model.run(pictures(), ["pool", "output:a/y", "output:b"])
+    np.testing.assert_allclose(got["output:a/y"], got["pool"] + 2.0, rtol=1e-5)
+    np.testing.assert_allclose(got["output:b"], got["pool"], rtol=1e-5)
+
+
+def test_a_network_that_returns_no_tensor_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match=r"'ending' returns no tensor .* it is None"):
+        _ = open_model(Ending(lambda y: None), input=SIZE).layers
+
+
+class Detector(keras.Model):
+    def __init__(self, combined):
+        super().__init__(name="detector")
+        self.conv = L.Conv2D(8, 3, name="conv")
+        self.box, self.score = L.Conv2D(4, 1, name="box"), L.Conv2D(3, 1, activation="sigmoid", name="score")
+        self.combined = combined
+
+    def call(self, inputs):
+        value = self.conv(inputs)
+        boxes, scores = (
+            keras.ops.reshape(self.box(value), (-1, 36, 4)),
+            keras.ops.reshape(self.score(value), (-1, 36, 3)),
+        )
+        if self.combined:
+            return tf.image.combined_non_max_suppression(boxes[:, :, None], scores, 5, 5)
+        kept = tf.image.non_max_suppression(boxes[0], scores[0, :, 0], 5)
+        return {"boxes": tf.gather(boxes[0], kept), "scores": tf.gather(scores[0], kept)}
+
+
+@pytest.mark.parametrize("combined", [True, False])
+def test_what_is_before_a_non_maximum_suppression_is_read_and_what_is_behind_is_no_class(combined):
+    network = Detector(combined)
+    model = open_model(network, input=SIZE)
+    got = model.run(pictures(), ["conv", "score", "output"])
+    np.testing.assert_allclose(got["score"], network.score(network.conv(pictures())), rtol=1e-5)
+    expected = network(pictures())
+    np.testing.assert_allclose(got["output"], expected[0] if combined else expected["boxes"], rtol=1e-5)
+    assert {head.kind for head in model.heads.values()} == {"other"}
+    assert "NonMaxSuppression" in model.head().caution
+    with pytest.raises(ValueError, match=r"no classes: .*NonMaxSuppression.* Ask about the layers before it"):
+        ti.attribute(model, pictures(), 0, layer="conv")
+    assert np.isfinite(ti.render(model, "score:1", steps=2, retries=0).activations).all()
+    records = ti.analyze(model, ti.Probe.from_arrays(pictures()), ["conv"], [ti.NeuronGroups(2, icons=False)])
+    assert [record.kind for record in records] == ["groups"]
+
+
+def test_an_operation_without_gradient_is_named():
+    model = open_model(Detector(True), input=SIZE)
+    with pytest.raises(ValueError, match=r"leads through CombinedNonMaxSuppression, .* 'detector' that has"):
+        ti.attribute(model, pictures(), lambda boxes: tf.reduce_sum(boxes, (1, 2)), layer="conv")
+    with pytest.raises(ValueError, match="leads through CombinedNonMaxSuppression"):
+        ti.render(model, lambda t: tf.reduce_sum(t("output"), (1, 2, 3)), steps=2)
+
+
+@pytest.mark.parametrize("count", [2, 4, 5])
+def test_a_recurrent_layer_with_state_and_a_fixed_batch(count):
+    x = keras.Input(batch_shape=(2, 6, 3))
+    lstm, head = L.LSTM(5, stateful=True, return_sequences=True, name="lstm"), L.Dense(2, name="head")
+    network = keras.Model(x, head(L.GlobalAveragePooling1D()(lstm(x))))
+    series = pictures(6, size=(6, 3))
+    network(series[4:])  # it has a state now, and reading does not change it
+    state = [value.numpy() for value in lstm.states]
+    model = open_model(network)
+    got = model.run(series[:count], ["lstm", "output"])["output"].numpy()
+    assert len(got) == count
+    for start in range(0, count, 2):
+        for value, before in zip(lstm.states, state, strict=True):
+            np.testing.assert_array_equal(value, before)
+        rows = [start, min(start + 1, count - 1)]  # a last one without another stands twice
+        expected = network(series[rows])[: count - start]
+        np.testing.assert_allclose(got[start : start + 2], expected, rtol=1e-5)
+        for value, before in zip(lstm.states, state, strict=True):
+            value.assign(before)
+    assert model.fixed_batch == 2
+
+
+def test_a_network_of_whole_numbers_takes_them_in_any_rank():
+    inputs = keras.Input((10, 2), dtype="int32")
+    network = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(keras.ops.cast(inputs, "float32"))))
+    numbers = np.arange(40).reshape(2, 10, 2).astype(np.int32)
+    np.testing.assert_allclose(KerasModel(network).run(numbers, ["output"])["output"], network(numbers), rtol=1e-5)
+
+
+@keras.saving.register_keras_serializable("drawing")
+class Draws(L.Layer):
+    """Adds noise: always, or in training only, or to something that nobody returns."""
+
+    def __init__(self, always=True, **kwargs):
+        super().__init__(**kwargs)
+        self.always, self.seeds = always, keras.random.SeedGenerator(1)
+
+    def call(self, x, training=False):
+        noise = keras.random.normal(keras.ops.shape(x), seed=self.seeds)
+        self.add_loss(keras.ops.mean(noise))
+        return x + noise if self.always or training else x
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_a_live_network_that_draws_what_it_returns_is_told(always):
+    x = keras.Input((6,))
+    model = open_model(keras.Model(x, L.Dense(3)(Draws(always)(x))))
+    assert [warning.startswith("what it returns is one draw of chance") for warning in model.warnings] == [
+        True
+    ] * always

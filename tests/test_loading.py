@@ -67,6 +67,15 @@ def test_files_that_are_no_network(tmp_path):
         (tmp_path / name).write_bytes(b"not a network")
         with pytest.raises(ValueError, match=r"is not a \.keras file; expected"):
             open_model(tmp_path / name)
+    for name, advice in (
+        ("net.tflite", "TFLite file lets no gradients pass: open the Keras model or SavedModel"),
+        ("net.onnx", "turn it into a SavedModel"),
+        ("net.pt", "give it these weights"),
+        ("net.ckpt.index", "build the model, load them"),
+    ):
+        (tmp_path / name).write_bytes(b"not a network")
+        with pytest.raises(ValueError, match=advice):
+            open_model(tmp_path / name)
     (tmp_path / "net.weights.h5").write_bytes(b"")
     with pytest.raises(ValueError, match="holds weights only"):
         open_model(tmp_path / "net.weights.h5", trust=True)
@@ -102,8 +111,12 @@ def test_a_live_lambda_is_fine():
 def test_h5_needs_trust(tmp_path):
     network = networks.functional()
     network.model.save(tmp_path / "net.h5")
-    with pytest.raises(ValueError, match=r"trust=True, or save the model as \.keras"):
+    with pytest.raises(ValueError, match=r"trust=True, or save the model as \.keras") as error:
         open_model(tmp_path / "net.h5")
+    snippet = str(error.value).rpartition("once and for all: ")[2]
+    exec(snippet)  # noqa: S102  what the message offers works
+    converted = open_model(tmp_path / "net.keras").run(network.images, ["conv"])["conv"]
+    np.testing.assert_allclose(converted, network.before(network.images), rtol=1e-6)
     got = open_model(tmp_path / "net.h5", trust=True).run(network.images, ["conv"])["conv"]
     np.testing.assert_allclose(got, network.before(network.images), rtol=1e-6)
 
@@ -149,3 +162,22 @@ def test_paths_are_local():
     with pytest.raises(ValueError, match="no such file"):
         open_model("https://example.org/net.keras")
     assert not pathlib.Path("https:").exists()
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.BinaryCrossentropy(from_logits=True), keras.losses.huber])
+def test_a_file_says_what_loss_it_was_trained_with(tmp_path, loss):
+    network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)])
+    network.compile("adam", loss)
+    network.save(tmp_path / "model.keras")
+    live, saved = (open_model(source).heads["output"] for source in (network, tmp_path / "model.keras"))
+    assert (saved.kind, saved.evidence, saved.source) == (live.kind, live.evidence, "loss")
+
+
+def test_losses_of_several_outputs_are_read_from_the_file_too(tmp_path):
+    inputs = keras.Input((6,))
+    outputs = {"age": keras.layers.Dense(1, name="age")(inputs), "tags": keras.layers.Dense(3, name="tags")(inputs)}
+    network = keras.Model(inputs, outputs)
+    network.compile("adam", {"age": "mae", "tags": keras.losses.BinaryCrossentropy(from_logits=True)})
+    network.save(tmp_path / "model.keras")
+    found = {head.label: head.kind for head in open_model(tmp_path / "model.keras").heads.values()}
+    assert found == {"age": "regression", "tags": "multilabel"}

@@ -43,6 +43,8 @@ LEFT = {
     "hard sigmoid that is stretched": lambda x: tf.nn.relu6(x + 3) * 2,
     "difference of softmaxes": lambda x: tf.nn.softmax(x) * 2.0 - tf.nn.softmax(-x),
     "softmaxes of which one is taken off": lambda x: tf.nn.softmax(x) * 2.0 + tf.nn.softmax(-x) * -1.0,
+    "choice that is no sparse sigmoid": lambda x: tf.where(x <= -1, 0.0, tf.where(x >= 1, 2.0, 0.5 * (x + 1))),
+    "choice by other bounds": lambda x: tf.where(x >= 1, 0.0, tf.where(x <= -1, 1.0, 0.5 * (x + 1))),
     "clipped line that is no hard sigmoid": lambda x: tf.clip_by_value(x * 0.2 + 0.25, 0, 1),
 }
 
@@ -80,11 +82,17 @@ def test_what_is_no_probability_stays(name):
 
 
 @pytest.mark.parametrize(
-    "function", [keras.activations.hard_sigmoid, lambda x: tf.clip_by_value(x * 0.2 + 0.5, 0, 1)], ids=["3", "2"]
+    ("function", "how"),
+    [
+        (keras.activations.hard_sigmoid, "hard sigmoid"),
+        (lambda x: tf.clip_by_value(x * 0.2 + 0.5, 0, 1), "hard sigmoid"),
+        (keras.activations.sparse_sigmoid, "sparse sigmoid"),
+    ],
+    ids=["3", "2", "sparse"],
 )
-def test_of_a_hard_sigmoid_the_logit_is_its_input(function):
+def test_of_a_hard_sigmoid_the_logit_is_its_input(function, how):
     seen, (_, logits) = trace(function)
-    assert seen["end"].how == "hard sigmoid"
+    assert seen["end"].how == how
     np.testing.assert_allclose(logits, X, atol=1e-6)
 
 
@@ -94,6 +102,22 @@ def test_several_softmaxes_on_one_axis_are_told_apart():
     np.testing.assert_array_equal(logits, np.concatenate([X, -X], -1))
     seen, _ = trace(lambda x: tf.reshape(tf.nn.softmax(tf.stack([x, -x], 1)), (-1, 6)))
     assert seen["end"].kind == "softmaxes"
+
+
+@pytest.mark.parametrize(
+    ("function", "joins"),
+    [
+        (lambda x: tf.concat([tf.sigmoid(x[:, :1]), x[:, 1:]], -1), "sigmoid and other numbers"),
+        (lambda x: tf.stack([x[:, 0], 1 - tf.sigmoid(x[:, 1])], -1), "other numbers and numbers in [0,1]"),
+        (lambda x: tf.identity(tf.concat([tf.nn.softmax(x), tf.sigmoid(x)], -1)), "softmax and sigmoid"),
+        (lambda x: tf.concat([x, 2 * x], -1), None),
+        (lambda x: tf.concat([tf.sigmoid(x), tf.sigmoid(-x)], -1), None),
+        (lambda x: tf.concat([tf.sigmoid(x), x], -1) + 1, None),
+    ],
+)
+def test_joins_of_several_kinds_are_told(function, joins):
+    seen, _ = trace(function)
+    assert seen["end"].joins == joins
 
 
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid"])

@@ -46,6 +46,21 @@ def test_unpack_says_what_is_no_record(blobs: list[bytes]) -> None:
         metadata.unpack(blobs)
 
 
+@pytest.mark.parametrize("depth", [90, 101, 900, 5_000, 200_000])
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}")])
+def test_a_header_that_is_nested_without_end_is_no_record(depth: int, start: str, end: str) -> None:
+    data = start * depth + "1" + end * depth
+    blob = json.dumps(HEADER).replace(json.dumps(HEADER["data"]), data).encode()
+    if depth < metadata.MAX_DEPTH:
+        assert metadata.unpack(metadata.pack(metadata.unpack([blob])[0], []))[0] == json.loads(blob)
+        return
+    with pytest.raises(ValueError, match="not a tf-interp record"):
+        metadata.unpack([blob])
+    if depth < 200:
+        with pytest.raises(ValueError, match="nests more than 100 lists"):
+            metadata.pack(json.loads(blob), [])
+
+
 @pytest.mark.parametrize("schema", [2, 99, "1", None])
 def test_unpack_refuses_another_schema(schema: object) -> None:
     with pytest.raises(ValueError, match="upgrade tf-interp"):

@@ -33,7 +33,7 @@ def test_the_extras_install_one():
 def test_command_and_tab_are_registered():
     entry_points = importlib.metadata.entry_points()
     (command,) = entry_points.select(group="console_scripts", name="tf-interp")
-    assert command.load().__module__ == "tf_interp.cli"
+    assert command.load() is tf_interp.cli.main
     (loader,) = entry_points.select(group="tensorboard_plugins", name="interpretability")
     assert loader.load().__name__ == "InterpLoader"
 

@@ -14,7 +14,7 @@ import tf_interp as ti
 from tf_interp import cli
 from tf_interp.attribution import METHODS
 from tf_interp.features import Shared
-from tf_interp.models.pieces import run_in_pieces
+from tf_interp.models.batching.pieces import run_in_pieces
 
 KINDS = ("fixed 1", "fixed 4", "Keras 4", "never called")
 IMAGES = networks.pictures(10)
@@ -74,6 +74,9 @@ def _records(model):
 
 
 def _attribute(method, **options):
+    own = {"expected_gradients": {"baselines": RANDOM, "samples": 3}, "rise": {"samples": 5}}
+    own |= {name: {"samples": 3} for name in ("smoothgrad", "squaregrad", "vargrad")}
+    options |= own.get(method, {})
     return lambda model: ti.attribute(model, IMAGES, [0, 1] * 5, method=method, steps=3, batch_size=6, **options).values
 
 

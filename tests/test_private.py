@@ -103,11 +103,24 @@ def test_one_operation_keeps_its_gradient_where_it_cannot_be_changed(monkeypatch
     assert "Operation._set_attr is not there any more" in caplog.text
 
 
-def test_a_savedmodel_that_cannot_be_frozen_is_refused_in_words(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "module", ["tensorflow.core.protobuf.saved_model_pb2", "tensorflow.core.protobuf.trackable_object_graph_pb2"]
+)
+def test_a_savedmodel_that_cannot_be_parsed_is_refused_in_words(module, monkeypatch, tmp_path):
     networks.functional().model.export(tmp_path, verbose=False)
-    monkeypatch.setitem(__import__("sys").modules, "tensorflow.python.framework.convert_to_constants", None)
-    with pytest.raises(ValueError, match=r"cannot freeze SavedModels .*open the Keras model itself"):
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    with pytest.raises(ValueError, match=r"does not describe SavedModels .*open the Keras model itself"):
         open_model(tmp_path)
+
+
+def test_graphs_are_refused_in_words_where_operations_are_not_listed(monkeypatch):
+    assert private.describe_operation("Conv2D").name == "Conv2D"
+    with pytest.raises(ValueError, match=r"'Nothing', which this TensorFlow does not know: import the package"):
+        private.describe_operation("Nothing")
+    monkeypatch.delattr(importlib.import_module("tensorflow.python.framework"), "op_def_registry")
+    monkeypatch.setitem(__import__("sys").modules, "tensorflow.python.framework.op_def_registry", None)
+    with pytest.raises(ValueError, match=r"does not list its operations .*open the Keras model itself"):
+        private.describe_operation("Conv2D")
 
 
 def test_sublayers_are_found_among_attributes_too(monkeypatch):
@@ -151,7 +164,6 @@ class Changed:
             lambda: private.FlatCall(Changed(inference_fn=Changed(call_flat=lambda: 1), captured_inputs=[]))(1.0),
         ),
         ("captured_inputs", lambda: private.FlatCall(Changed(inference_fn=Changed(call_flat=max)))(1.0)),
-        ("captured_inputs", lambda: private.list_captures(Changed(inputs=[]))),
     ],
 )
 def test_a_name_that_is_not_what_it_was_is_told_once_and_does_without(what, use, caplog):
@@ -173,14 +185,6 @@ def test_sublayers_are_found_where_the_listing_takes_other_arguments(caplog):
     layer = Odd()
     assert [*map(id, private.list_sublayers(layer, recursive=False))] == [id(layer.inner)]
     assert "keras.Layer._flatten_layers is not what it was" in caplog.text
-
-
-def test_a_savedmodel_is_refused_in_words_where_freezing_takes_other_arguments(monkeypatch, tmp_path):
-    networks.functional().model.export(tmp_path, verbose=False)
-    module = "tensorflow.python.framework.convert_to_constants"
-    monkeypatch.setattr(importlib.import_module(module), "convert_variables_to_constants_v2", lambda function: function)
-    with pytest.raises(ValueError, match=r"cannot freeze SavedModels .*open the Keras model itself"):
-        open_model(tmp_path)
 
 
 # --- no private name of others stands anywhere else

@@ -115,6 +115,7 @@ def test_unknown_header_keys_are_ignored():
         [header(step="x")],
         [header(step=None)],
         [header(data=[1])],
+        [header().replace(b'"data": {}', b'"data": ' + b"[" * 50_000 + b"]" * 50_000)],
         [header(), b"not a png"],
         [header(), b"\x89PNG\r\n\x1a\nbroken"],
         [header(), make_record().to_blobs()[1][:50]],

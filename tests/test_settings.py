@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_interp.features import Adam, Fourier, Shared, caricature, dream, input_diff, neuron, render
-from tf_interp.features.renderer.settings import check_objective, choose_sizes
+from tf_interp.features.renderer.settings import check_objective
 from tf_interp.models import open_model
 
 L = keras.layers
@@ -96,13 +96,6 @@ def test_a_layer_that_is_one_number_is_refused():
     mean = L.Lambda(lambda x: tf.reduce_mean(x, [1, 2, 3]), output_shape=(), name="mean")
     with pytest.raises(ValueError, match="layer 'mean' gives a tensor of shape"):
         render(open_model(keras.Model(inputs, mean(inputs))), "mean:0", steps=1)
-
-
-def test_a_network_of_two_inputs_is_refused():
-    a, b = keras.Input((8, 8, 3), name="a"), keras.Input((4,), name="b")
-    network = keras.Model([a, b], L.Concatenate()([L.Flatten()(a), b]))
-    with pytest.raises(ValueError, match=r"one input, but .* takes"):
-        choose_sizes(open_model(network), None, None)
 
 
 def test_a_network_that_was_never_called_can_be_drawn_once_it_was():

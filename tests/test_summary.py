@@ -59,6 +59,19 @@ def test_runs_are_told_apart(tmp_path):
     assert list(read_runs(tmp_path / "a" / "interp")) == ["."]
 
 
+def test_links_are_followed_as_tensorboard_follows_them_but_not_in_circles(tmp_path):
+    logs, far = tmp_path / "logs", tmp_path / "disk" / "far"
+    write([make_record()], far)
+    write([make_record(step=2)], logs / "own")
+    (logs / "linked").symlink_to(far)
+    (logs / "again").symlink_to(logs / "own")  # the same run under two names is two runs
+    (logs / "own" / "up").symlink_to(logs)
+    (far / "here").symlink_to(".")
+    assert {run: len(list(records)) for run, records in read_runs(logs).items()} == {"again": 1, "linked": 1, "own": 1}
+    (tmp_path / "door").symlink_to(logs)
+    assert list(read_runs(tmp_path / "door")) == ["again", "linked", "own"]
+
+
 def test_each_record_is_on_disk_when_add_returns(tmp_path):
     with Writer(tmp_path) as writer:
         assert list(read(tmp_path)) == []

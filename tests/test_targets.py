@@ -182,7 +182,12 @@ def test_names_of_several_outputs():
         model.target("species:dgo")
     note = "the network has 2 outputs; 1 was asked of 'breed', the first. For another, write 'species:1', or"
     assert model.target(1).note.startswith(note)
+    asked = model.target(lambda y: y[:, 0])
+    assert asked.note.startswith("the network has 2 outputs; a function was asked of 'breed', the first. For another,")
+    assert "open_model(..., output='species')" in asked.note
     assert model.target("cat").note is None
+    chosen = open_model(heads.build("two heads, dict").model, output="species").target(lambda y: y[:, 0])
+    assert (chosen.output, chosen.note) == ("output:1", None)
     with pytest.raises(ValueError, match=r"class_names names the outputs \['colour'\]"):
         open_model(heads.build("two heads, dict").model, class_names={"colour": ["a"]}).heads  # noqa: B018
     names = {"breed": ["a", "b", "c"], "species": ["a", "d"]}

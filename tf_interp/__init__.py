@@ -11,12 +11,19 @@ if TYPE_CHECKING:
     from tf_interp.analysis import Analysis as Analysis
     from tf_interp.analysis import Attributions as Attributions
     from tf_interp.analysis import ConceptTests as ConceptTests
+    from tf_interp.analysis import Decisions as Decisions
     from tf_interp.analysis import Features as Features
     from tf_interp.analysis import NeuronGroups as NeuronGroups
     from tf_interp.analysis import Part as Part
+    from tf_interp.analysis import SemanticDictionary as SemanticDictionary
     from tf_interp.analysis import analyze as analyze
     from tf_interp.attribution import Attribution as Attribution
+    from tf_interp.attribution import Faithfulness as Faithfulness
+    from tf_interp.attribution import LayerTarget as LayerTarget
+    from tf_interp.attribution import WeightRandomization as WeightRandomization
     from tf_interp.attribution import attribute as attribute
+    from tf_interp.attribution import faithfulness as faithfulness
+    from tf_interp.attribution import weight_randomization as weight_randomization
     from tf_interp.callback import InterpCallback as InterpCallback
     from tf_interp.capture import read_activations as read_activations
     from tf_interp.concepts import Concept as Concept
@@ -85,8 +92,45 @@ if TYPE_CHECKING:
     from tf_interp.features import tensor_direction as tensor_direction
     from tf_interp.features import total_variation as total_variation
     from tf_interp.features import transfer_style as transfer_style
+    from tf_interp.graph import AttributionGraph as AttributionGraph
+    from tf_interp.graph import attribution_graph as attribution_graph
+    from tf_interp.groups import GroupAblation as GroupAblation
+    from tf_interp.groups import GroupClarity as GroupClarity
+    from tf_interp.groups import GroupFactorization as GroupFactorization
+    from tf_interp.groups import GroupHistory as GroupHistory
+    from tf_interp.groups import GroupingCard as GroupingCard
+    from tf_interp.groups import GroupingComparison as GroupingComparison
+    from tf_interp.groups import GroupMatch as GroupMatch
+    from tf_interp.groups import GroupNames as GroupNames
+    from tf_interp.groups import GroupPrediction as GroupPrediction
+    from tf_interp.groups import GroupProfiles as GroupProfiles
     from tf_interp.groups import Groups as Groups
+    from tf_interp.groups import GroupScan as GroupScan
+    from tf_interp.groups import GroupTracks as GroupTracks
+    from tf_interp.groups import KeptGroups as KeptGroups
+    from tf_interp.groups import SobolImportance as SobolImportance
+    from tf_interp.groups import Strategies as Strategies
+    from tf_interp.groups import ablate_groups as ablate_groups
+    from tf_interp.groups import compare_groupings as compare_groupings
+    from tf_interp.groups import describe_groups as describe_groups
     from tf_interp.groups import find_groups as find_groups
+    from tf_interp.groups import find_strategies as find_strategies
+    from tf_interp.groups import group_clarity as group_clarity
+    from tf_interp.groups import judge_groups as judge_groups
+    from tf_interp.groups import keep_group_names as keep_group_names
+    from tf_interp.groups import match_groups as match_groups
+    from tf_interp.groups import name_groups as name_groups
+    from tf_interp.groups import predict_from_groups as predict_from_groups
+    from tf_interp.groups import read_group_names as read_group_names
+    from tf_interp.groups import recall_group_names as recall_group_names
+    from tf_interp.groups import scan_groups as scan_groups
+    from tf_interp.groups import sobol_importance as sobol_importance
+    from tf_interp.groups import stream_groups as stream_groups
+    from tf_interp.groups import track_groups as track_groups
+    from tf_interp.interfaces import ActivationGrid as ActivationGrid
+    from tf_interp.interfaces import Dictionary as Dictionary
+    from tf_interp.interfaces import activation_grid as activation_grid
+    from tf_interp.interfaces import semantic_dictionary as semantic_dictionary
     from tf_interp.models import Head as Head
     from tf_interp.models import Model as Model
     from tf_interp.models import Target as Target
@@ -103,9 +147,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tf_interp.analysis": (
-        "Analysis", "Attributions", "ConceptTests", "Features", "NeuronGroups", "Part", "analyze",
+        "Analysis", "Attributions", "ConceptTests", "Decisions", "Features", "NeuronGroups", "Part",
+        "SemanticDictionary", "analyze",
     ),
-    "tf_interp.attribution": ("Attribution", "attribute"),
+    "tf_interp.attribution": (
+        "Attribution", "Faithfulness", "LayerTarget", "WeightRandomization", "attribute", "faithfulness",
+        "weight_randomization",
+    ),
     "tf_interp.callback": ("InterpCallback",),
     "tf_interp.capture": ("read_activations",),
     "tf_interp.concepts": (
@@ -123,7 +171,16 @@ _HOMES = {
         "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after", "positive_negative", "render",
         "render_many", "saturation", "spritemap", "tensor_direction", "total_variation", "transfer_style",
     ),
-    "tf_interp.groups": ("Groups", "find_groups"),
+    "tf_interp.graph": ("AttributionGraph", "attribution_graph"),
+    "tf_interp.groups": (
+        "GroupAblation", "GroupClarity", "GroupFactorization", "GroupHistory", "GroupMatch", "GroupNames",
+        "GroupPrediction", "GroupProfiles", "GroupScan", "GroupTracks", "GroupingCard", "GroupingComparison", "Groups",
+        "KeptGroups", "SobolImportance", "Strategies", "ablate_groups", "compare_groupings", "describe_groups",
+        "find_groups", "find_strategies", "group_clarity", "judge_groups", "keep_group_names", "match_groups",
+        "name_groups", "predict_from_groups", "read_group_names", "recall_group_names", "scan_groups",
+        "sobol_importance", "stream_groups", "track_groups",
+    ),
+    "tf_interp.interfaces": ("ActivationGrid", "Dictionary", "activation_grid", "semantic_dictionary"),
     "tf_interp.models": ("Head", "Model", "Target", "open_model", "zoo"),
     "tf_interp.probe": ("Probe",),
     "tf_interp.records": ("Record", "Writer", "read", "write"),

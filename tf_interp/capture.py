@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.directions import to_positions
 from tf_interp.models import Model
-from tf_interp.models.batches import call_compiled, check_model, in_batches, learn, take_dict
-from tf_interp.probe import Probe
+from tf_interp.models.batches import call_compiled, check_model, in_batches, learn
+from tf_interp.probe import Probe, take_dict
 
 POOLINGS = ("mean", "flat")
 
@@ -52,6 +53,31 @@ def read_activations(
         for name, value in got.items():
             parts[name].append(value)
     return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def read_positions(model: Model, images: Any, layers: Sequence[str], *, batch_size: int = 64) -> dict[str, np.ndarray]:
+    """Return the activations of layers with two axes of positions, or say that they are not finite.
+
+    Args:
+        model: the network.
+        images: as in `read_activations`.
+        layers: layer names.
+        batch_size: images per forward pass.
+
+    Returns:
+        Name -> float32 array [N,h,w,C], see `to_positions`.
+
+    Raises:
+        ValueError: as there, and if a number is NaN or infinite.
+    """
+    found = read_activations(model, images, layers, batch_size=batch_size)
+    for path, value in found.items():
+        if broken := int(np.count_nonzero(~np.isfinite(value))):
+            raise ValueError(
+                f"{broken} of {value.size} activations of layer {path!r} are NaN or infinite: "
+                "has the training diverged?"
+            )
+    return {path: to_positions(value) for path, value in found.items()}
 
 
 def stream_activations(

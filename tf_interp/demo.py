@@ -14,7 +14,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tf_interp.analysis import Attributions, ConceptTests, Features, NeuronGroups
+from tf_interp.analysis import Attributions, ConceptTests, Decisions, Features, NeuronGroups
 from tf_interp.callback import InterpCallback
 from tf_interp.features import l1, saturation
 from tf_interp.probe import Probe
@@ -231,8 +231,18 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
         layers=list(LAYERS),
         parts=[
             Features(6, steps=96, warm_steps=24, at="neuron", penalty=penalty, seed=seed),
-            NeuronGroups(8, targets=[TARGET, 8], steps=96, warm_steps=24, at="neuron", penalty=penalty, seed=seed),
+            NeuronGroups(
+                8,
+                targets=[TARGET, 8],
+                steps=96,
+                warm_steps=24,
+                at="neuron",
+                penalty=penalty,
+                seed=seed,
+                switches=[0, 2, 5, 10, 12, 15, 16, 17],  # three digits without and with the tag, and two more with it
+            ),
             Attributions(pictures=20),
+            Decisions(pictures=20),  # the same ten digits, clean and tagged
             ConceptTests(
                 {"tag": plant(others, "tag"), "mark": plant(others, "mark")},
                 targets={str(TARGET): (TARGET, x_val[y_val == TARGET])},

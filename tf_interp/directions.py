@@ -74,6 +74,12 @@ class Directions:
         """
         return None
 
+    @property
+    def units(self) -> np.ndarray:
+        """The vectors with length 1, float32 [K,C]; a row of zeros stays."""
+        lengths = np.linalg.norm(self.vectors.astype(np.float64), axis=1, keepdims=True)
+        return np.divide(self.vectors, lengths, out=np.zeros_like(self.vectors), where=lengths > 0)
+
     def __len__(self) -> int:
         return len(self.vectors)
 
@@ -89,10 +95,10 @@ def to_positions(activations: Any) -> Any:
     """Return activations with two axes of positions: of a dense layer one position, of a sequence one row of them.
 
     Args:
-        activations: array or tensor [N,C], [N,T,C] or [N,h,w,C].
+        activations: array or tensor [N,C], [N,T,C], [N,h,w,C], or [N,D,h,w,C] of a volume.
 
     Returns:
-        The same as [N,1,1,C], [N,1,T,C] or [N,h,w,C].
+        The same as [N,1,1,C], [N,1,T,C] or [N,h,w,C]; the slices of a volume one below the other, [N,D*h,w,C].
 
     Raises:
         ValueError: if it has no such shape.
@@ -102,8 +108,16 @@ def to_positions(activations: Any) -> Any:
         (2, 1, 1, 5)
     """
     rank = len(activations.shape)
-    if not 2 <= rank <= 4:
+    if rank < 2:
         raise ValueError(
             f"activations of shape {list(activations.shape)} have no channels: expected [N,C], [N,T,C] or [N,h,w,C]"
         )
+    if rank > 4:
+        shape = [int(side) for side in activations.shape]
+        form = (shape[0], int(np.prod(shape[1:-2])), *shape[-2:])
+        if isinstance(activations, np.ndarray):
+            return activations.reshape(form)
+        import tensorflow as tf  # who has a tensor has TensorFlow; directions alone do without
+
+        return tf.reshape(activations, form)
     return activations[(slice(None),) + (None,) * (4 - rank)]

@@ -50,7 +50,9 @@ def save_evolution(
     if isinstance(source, str | os.PathLike):
         runs = read_runs(source)
         if len(runs) != 1:
-            raise ValueError(f"{source}: expected the log directory of one run with records, found {sorted(runs)}")
+            raise ValueError(
+                f"{source}: expected the log directory of one run with records, found {sorted(runs)}: name one"
+            )
         source = next(iter(runs.values()))
     records = [record for record in source if record.kind == "features"]
     layers = sorted({record.layer for record in records})
@@ -75,6 +77,8 @@ def _cells(record: Record, unit: str | int | None) -> list[np.ndarray]:
     if not chosen:
         raise ValueError(f"layer {record.layer!r} has no unit {unit!r}; it has {[row['name'] for row in rows]}")
     sheet = record.data["pictures"]
+    if sheet is None:
+        raise ValueError(f"layer {record.layer!r} has no pictures of its units: its network's input cannot be drawn")
     image = record.images[sheet["image"]]
     height, width = image.shape[0] // sheet["rows"], image.shape[1] // sheet["columns"]
     places = (divmod(row["picture"], sheet["columns"]) for row in chosen)

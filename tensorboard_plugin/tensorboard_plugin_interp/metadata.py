@@ -5,12 +5,44 @@ A record travels as a list of byte strings, `[header JSON, png, png, ...]`, in o
 """
 
 import json
+import re
 
 PLUGIN_NAME = "interpretability"
 TAB_NAME = "Interpretability"
 SCHEMA = 1
 SUBRUN = "interp"  # records live in `<run>/interp`, with one writer, beside Keras's own `train` and `validation`
 HEADER_KEYS = ("schema", "kind", "layer", "step", "title", "data")
+MAX_DEPTH = 100  # lists in lists of a header; what is deeper is no record, and no reader's stack would hold it
+
+
+def name_session(number: int) -> str:
+    """Return the sub-run that holds a session: one training of a run whose log directory is used several times.
+
+    Args:
+        number: from 1.
+
+    Returns:
+        Name of the folder.
+
+    Example:
+        >>> [name_session(number) for number in (1, 2)]
+        ['interp', 'interp-2']
+    """
+    return SUBRUN if number == 1 else f"{SUBRUN}-{number}"
+
+
+def parse_session(name: str) -> int | None:
+    """Return the number of the session that a sub-run holds, or None if it holds none.
+
+    Args:
+        name: what `name_session` returned, or any name of a folder.
+
+    Example:
+        >>> [parse_session(name) for name in ("interp", "interp-2", "train")]
+        [1, 2, None]
+    """
+    match = re.fullmatch(rf"{SUBRUN}(?:-([2-9]|[1-9][0-9]{{1,8}}))?", name)
+    return None if match is None else int(match[1] or 1)
 
 
 def pack(header: dict, pngs: list[bytes]) -> list[bytes]:
@@ -24,7 +56,7 @@ def pack(header: dict, pngs: list[bytes]) -> list[bytes]:
         `[header JSON as UTF-8, png, png, ...]`.
 
     Raises:
-        ValueError: if a header key is missing or a value is not JSON.
+        ValueError: if a header key is missing, a value is not JSON, or lists are nested too deep.
 
     Example:
         >>> header = dict(schema=1, kind="features", layer="conv", step=0, title="t", data={})
@@ -34,6 +66,8 @@ def pack(header: dict, pngs: list[bytes]) -> list[bytes]:
     missing = [key for key in HEADER_KEYS if key not in header]
     if missing:
         raise ValueError(f"a record header needs the keys {list(HEADER_KEYS)}, missing: {missing}")
+    if _is_deeper(header, MAX_DEPTH):
+        raise ValueError(f"data of a record nests more than {MAX_DEPTH} lists or objects")
     return [json.dumps({key: header[key] for key in HEADER_KEYS}, allow_nan=False).encode("utf-8"), *pngs]
 
 
@@ -52,8 +86,21 @@ def unpack(blobs: list[bytes]) -> tuple[dict, list[bytes]]:
     try:
         header = json.loads(bytes(blobs[0]).decode("utf-8"))
         schema = header["schema"]
-    except (IndexError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+    except (IndexError, UnicodeDecodeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a tf-interp record: {error!r}") from error
+    if _is_deeper(header, MAX_DEPTH):
+        raise ValueError(f"not a tf-interp record: its header nests more than {MAX_DEPTH} lists or objects")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise ValueError(f"this record has schema {schema!r}, this version reads up to {SCHEMA}: upgrade tf-interp")
     return header, [bytes(blob) for blob in blobs[1:]]
+
+
+def _is_deeper(value: dict, depth: int) -> bool:
+    """Return whether lists and objects are nested deeper than that, without descending into them one by one."""
+    level: list = [value]
+    for _ in range(depth):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True

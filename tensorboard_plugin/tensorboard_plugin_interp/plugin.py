@@ -170,7 +170,7 @@ class InterpPlugin(base_plugin.TBPlugin):
         try:
             header, _ = metadata.unpack([self._blob(request, datum.values[0])])
             json.dumps(header, allow_nan=False)  # a browser would fail on NaN
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise _Problem(422, f"the record of step {datum.step} cannot be read: {error}") from error
         if not isinstance(header.get("data"), dict):
             raise _Problem(422, f"the record of step {datum.step} has no data")

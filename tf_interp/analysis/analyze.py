@@ -1,12 +1,15 @@
 """The one pipeline: model, probe, layers and parts in, records out. Callback, command line and notebook all use it."""
 
 import collections
+import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tf_interp.analysis.labels import align_labels
+from tf_interp.analysis.labels import align_labels, check_order
 from tf_interp.analysis.part import Part, View
+from tf_interp.analysis.vocabulary import Vocabulary
+from tf_interp.analysis.workspace import Workspace, keep_records, recall_records
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, learn
 from tf_interp.probe import Probe
@@ -49,58 +52,156 @@ class Analysis:
         self.model = model
         _check_size(model, probe)
         learn(model, probe.images)
-        self.layers = list(dict.fromkeys(model.resolve(name, channels=True) for name in layers))
-        for layer in self.layers:
-            if layer in model.outputs or not model.layers[layer]:
-                raise ValueError(
-                    f"{layer!r} is not a layer with channels, but an output or a single number: name another"
-                )
-        self.parts = list(parts)
+        self._asked = list(layers)
+        self._shapes: list[tuple] = []
+        self.parts = sorted(parts, key=lambda part: part.joins)  # who shows what others found runs after them
         self._given, self._repeated = probe, repeated
         self._memory: dict[str, dict[Any, Any]] = collections.defaultdict(dict)
         self._written: collections.Counter[str] = collections.Counter()
+        self._order: str | None = None
+        self._vocabulary: tuple[Any, Vocabulary] = (None, Vocabulary())
         self.align()
 
     def align(self) -> None:
-        """Bring the probe's labels to what the network's outputs are now, and check that the parts fit them."""
-        self.head, self.probe, self._notes = align_labels(self.model, self._given)
+        """Bring layers and the probe's labels to what the network is now, and check that the parts fit it."""
+        self.layers = _resolve(self.model, self._asked)
+        shapes = [self.model.layers[layer] for layer in self.layers]
+        if shapes != self._shapes:  # changed in place: what was chosen and drawn was of other units
+            self._shapes = shapes
+            self._memory.clear()
+            self._vocabulary = (None, Vocabulary())
+        self.head, self.probe, self._notes, self._cautions = align_labels(self.model, self._given)
         for part in self.parts:
-            part.check(self._view(part))
+            part.check(self.view(part))
 
-    def run(self, step: int = 0, epoch: int | None = None, parts: Sequence[Part] | None = None) -> Iterator[Record]:
+    @property
+    def warnings(self) -> list[str]:
+        """What a person must read before trusting the records, one sentence each; every record has them too."""
+        order = [self._order] if self._order else []
+        return [*self.model.warnings, *order, *self._cautions, *_list_skipped(self._given.skipped)]
+
+    def count_from(self, written: Mapping[str, int]) -> None:
+        """Go on where others stopped: the next record of a tag is the one with this number, from 0."""
+        self._written = collections.Counter(written)
+
+    def run(
+        self,
+        step: int = 0,
+        epoch: int | None = None,
+        parts: Sequence[Part] | None = None,
+        *,
+        weights: str | None = None,
+        about: Mapping[str, Any] | None = None,
+        workspace: Workspace | None = None,
+        written: Collection[str] = (),
+    ) -> Iterator[Record]:
         """Yield the records of one step.
 
         Args:
             step: training step, 0 for a finished model.
             epoch: epoch from 0 after which it runs, None for a finished model.
             parts: some of the parts; None runs all.
+            weights: what `Model.digest` says now, if that is known.
+            about: further entries for the data of each record; `notes` and `warnings` are added to those there are.
+            workspace: where finished pieces are kept and found, of a network that is looked at once.
+            written: tags (`kind/layer`) of the records that there are already at this step: they are left out.
 
         Yields:
             Complete records.
         """
-        for part in self.parts if parts is None else parts:
-            view = self._view(part)
-            started = time.perf_counter()
-            for draft in part.make(view):
-                tag = f"{draft.kind}/{draft.layer}"
-                data = {
-                    "model": {"name": self.model.name},
-                    "class_names": self.head.names,
-                    "output": {name: getattr(self.head, name) for name in ("label", "kind", "evidence", "quantity")},
-                    "settings": draft.settings,
-                    "seconds": round(time.perf_counter() - started, 3),
-                    "epoch": epoch,
-                    "ordinal": self._written[tag],
-                    "notes": [*self.model.notes, *self._notes, *draft.notes],
-                    "scalars": draft.scalars,
-                    **draft.data,
-                }
-                yield Record(draft.kind, draft.layer, step, draft.title, data, draft.album.images)
-                self._written[tag] += 1
-                started = time.perf_counter()
+        if [self.model.layers.get(layer) for layer in self.layers] != self._shapes:
+            self.align()
+        self.model.range_guess(self.probe.images, in_training=self._repeated)
+        outputs = None
+        # in training, and of random weights, another order may well fit: nothing was learned yet
+        if not self._repeated and self.probe.labels is not None and self.head.decides and self.model.is_trained:
+            outputs = View(self.model, self.probe, self.layers, self.head, {}).outputs
+            self._order = check_order(self.head, outputs, self.probe.labels)
+        about = dict(about or {})
+        common = {
+            "model": {"name": self.model.name, "weights": self.model.digest() if weights is None else weights},
+            "class_names": self.head.names,
+            "output": {name: getattr(self.head, name) for name in ("label", "kind", "evidence", "quantity")},
+            "epoch": epoch,
+            "warnings": [*self.warnings, *about.pop("warnings", ())],
+            "notes": [*self.model.notes, *self._notes, *about.pop("notes", ())],
+            **about,
+        }
+        moment = (step, common["model"]["weights"])
+        if self._vocabulary[0] != moment:  # the parts of one step may be run one by one
+            self._vocabulary = (moment, Vocabulary(self.parts))
+        _, vocabulary = self._vocabulary
+        parts = self.parts if parts is None else sorted(parts, key=lambda part: part.joins)
+        wanted = any(part.joins and self.missing(part, written) for part in parts)  # who shows what others drew
+        shared: dict[str, Any] = {"known": outputs, "vocabulary": vocabulary, "step": step}
+        finished: list[str] = []  # groups of pieces that nobody needs any more
+        for part in parts:
+            missing = self.missing(part, written)
+            if not missing:
+                continue
+            if workspace is None:
+                yield from self._make(part, dataclasses.replace(self.view(part), **shared), step, common)
+                continue
+            view = dataclasses.replace(self.view(part), memory={}, repeated=False, workspace=workspace, **shared)
+            if part.by_layer:
+                view = dataclasses.replace(view, layers=missing)
+                records: Iterable[Record] = self._make(part, view, step, common)
+            else:  # its layers belong together: what they give is kept before the first is written
+                kept = recall_records(workspace, part.kind)
+                records = list(self._make(part, view, step, common)) if kept is None else kept
+                if kept is None:
+                    keep_records(workspace, part.kind, records)
+            for record in records:
+                if record.tag not in written:
+                    yield record
+                finished.append(record.tag)
+                if not wanted:
+                    workspace.drop(record.tag)
+            finished.append(part.kind)
+            workspace.drop(part.kind)
+        if workspace is not None:
+            for group in finished:
+                workspace.drop(group)
 
-    def _view(self, part: Part) -> View:
+    def missing(self, part: Part, written: Collection[str]) -> list[str]:
+        """Return the layers of which a part has no record yet.
+
+        Args:
+            part: one of the parts.
+            written: tags (`kind/layer`) of the records that there are.
+        """
+        layers = part.record_layers(self.layers, self.head)
+        return [layer for layer in layers if f"{part.kind}/{layer}" not in written]
+
+    def _make(self, part: Part, view: View, step: int, common: Mapping[str, Any]) -> Iterator[Record]:
+        started = time.perf_counter()
+        for draft in part.make(view):
+            tag = f"{draft.kind}/{draft.layer}"
+            data = {
+                **common,
+                "settings": draft.settings,
+                "seconds": round(time.perf_counter() - started, 3),
+                "ordinal": self._written[tag],
+                "notes": list(dict.fromkeys([*common["notes"], *common["warnings"], *draft.notes])),
+                "scalars": draft.scalars,
+                **draft.data,
+            }
+            yield Record(draft.kind, draft.layer, step, draft.title, data, draft.album.images)
+            self._written[tag] += 1
+            started = time.perf_counter()
+
+    def view(self, part: Part) -> View:
+        """Return what a part sees."""
         return View(self.model, self.probe, self.layers, self.head, self._memory[part.kind], self._repeated)
+
+
+def _resolve(model: Model, names: Sequence[str]) -> list[str]:
+    """Return the full paths of layers with channels."""
+    layers = list(dict.fromkeys(model.resolve(name, channels=True) for name in names))
+    for layer in layers:
+        if layer in model.outputs or not model.layers[layer]:
+            raise ValueError(f"{layer!r} is not a layer with channels, but an output or a single number: name another")
+    return layers
 
 
 def analyze(
@@ -128,21 +229,44 @@ def analyze(
     return Analysis(model, probe, layers, parts).run(step)
 
 
+def _list_skipped(lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    rest = f"; and {len(lines) - 3} more, see probe.skipped" if len(lines) > 3 else ""
+    count = "1 file of the probe was" if len(lines) == 1 else f"{len(lines)} files of the probe were"
+    return [f"{count} skipped: {'; '.join(lines[:3])}{rest}"]
+
+
 def _check_size(model: Model, probe: Probe) -> None:
     """Say so at once where the probe cannot fit the network's input; a preprocess may change every shape."""
-    expected, found = model.input_shape, probe.images.shape[1:]
-    if isinstance(expected, dict):
-        raise ValueError(
-            f"{model.name!r} takes {len(expected)} inputs, {list(expected)}; an analysis needs one of images"
-        )
+    expected, given = model.input_shape, probe.images
     if expected is None or model.preprocess is not None:
         return
-    if len(expected) == len(found) and all(e is None or e == f for e, f in zip(expected, found, strict=True)):
-        return
-    if len(expected) == 2:
-        hint = "take the last axis off with preprocess=lambda images: images[..., 0]"
-    elif len(expected) == 3 and expected[2] == 3 and found[2] == 1:
-        hint = "repeat the grey channel, np.repeat(images, 3, -1), or read pictures with channels=3"
-    else:
-        hint = f"resize them, or read them with size={tuple(expected[:2])}"
-    raise ValueError(f"{model.name!r} takes images of shape {tuple(expected)}, the probe's are {tuple(found)}: {hint}")
+    several = isinstance(expected, dict)
+    if several != isinstance(given, dict) or (several and {*given} != {*expected}):
+        takes = f"{len(expected)} inputs, {list(expected)}" if several else "one input"
+        has = f"the inputs {list(given)}" if isinstance(given, dict) else "one array"
+        raise ValueError(f"{model.name!r} takes {takes}, the probe has {has}: Probe.from_arrays({{name: array, ...}})")
+    for name in expected if several else [None]:
+        wanted, found = (expected[name], given[name].shape[1:]) if several else (expected, given.shape[1:])
+        if not _fits(wanted, found):
+            what = f"input {name!r}" if several else "images"
+            raise ValueError(
+                f"{model.name!r} takes {what} of shape {tuple(wanted)}, the probe's are {tuple(found)}: "
+                + _advise(tuple(wanted), tuple(found))
+            )
+
+
+def _fits(expected: tuple, found: tuple) -> bool:
+    """Return whether the network takes an array; of series a last axis of 1 is what `check_images` put there."""
+    if len(found) == len(expected) + 1 == 3 and found[-1] == 1:
+        found = found[:-1]
+    return len(expected) == len(found) and all(e is None or e == f for e, f in zip(expected, found, strict=True))
+
+
+def _advise(expected: tuple, found: tuple) -> str:
+    if len(expected) == 3 and len(found) == 3 and expected[2] == 3 and found[2] == 1:
+        return "repeat the grey channel, np.repeat(images, 3, -1), or read pictures with channels=3"
+    if len(expected) == 3 and len(found) == 3:
+        return f"resize them, or read them with size={tuple(expected[:2])}"
+    return "give them in that shape, or bring them into it in preprocess"

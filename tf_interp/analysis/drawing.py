@@ -1,13 +1,29 @@
 """`Drawing`: how a part draws directions, from scratch at its first step and from the last pictures on afterwards."""
 
 import dataclasses
+import time
 from typing import Any
 
+import numpy as np
+
+from tf_interp.analysis.workspace import Workspace
 from tf_interp.directions import Directions
 from tf_interp.features import Objective, Rendering, direction, direction_neuron, render
 from tf_interp.models import Model
 
 _OBJECTIVES: dict[str, Any] = {"channel": direction, "neuron": direction_neuron}
+_PIECE = 4  # pictures that are kept together: as fast per picture as more on a CPU, and little is lost with a piece
+_AXES = {"images": 0, "activations": 0, "losses": 1, "status": 0}  # of `Drawn`: which axis is the pictures
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """Pictures of directions; `Rendering` says what the fields are."""
+
+    images: np.ndarray
+    activations: np.ndarray
+    losses: np.ndarray
+    status: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +37,7 @@ class Drawing:
         penalty: objective to subtract, such as `0.01 * l1()` for networks trained on a black ground.
         size: side of the pictures in pixels; None takes the network's own.
         seed: of the initial pictures and the transforms.
+        options: further ones of `render`, such as what other inputs get; see `View.prepare`.
 
     Raises:
         ValueError: if a number is below 1, or `at` is unknown.
@@ -33,6 +50,7 @@ class Drawing:
     penalty: Objective | None = None
     size: int | None = None
     seed: int = 0
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.at not in _OBJECTIVES:
@@ -46,31 +64,81 @@ class Drawing:
         """Return the optimization steps of the first picture, or of a later one."""
         return (self.warm_steps or max(1, self.steps // 8)) if warm else self.steps
 
-    def draw(self, model: Model, directions: Directions, last: Rendering | None) -> Rendering:
+    def try_out(self, model: Model, directions: Directions, steps: int = 8) -> float:
+        """Draw for a few steps, and return how many seconds a step of one picture takes.
+
+        The program is compiled for it, and kept.
+
+        Args:
+            model: the network.
+            directions: what will be drawn.
+            steps: how many steps, the first of which are not counted.
+        """
+        some, times = directions[:_PIECE], [time.perf_counter()]
+        self._render(model, some, steps=steps, retries=0, progress=lambda done: times.append(time.perf_counter()))
+        counted = times[3:] if len(times) > 4 else times
+        return (counted[-1] - counted[0]) / (max(len(counted) - 1, 1) * len(some))
+
+    def draw(
+        self,
+        model: Model,
+        directions: Directions,
+        last: Rendering | None = None,
+        workspace: Workspace | None = None,
+        key: str = "",
+    ) -> Rendering | Drawn:
         """Return one picture per direction.
 
         Args:
             model: the network.
             directions: what to draw.
             last: the pictures of the step before, None at the first.
+            workspace: where finished pieces are kept, of a network that is looked at once; None keeps none.
+            key: what the pieces are called there, such as "features/conv".
 
         Returns:
-            Rendering of len(directions) pictures.
+            len(directions) pictures.
 
         Raises:
             KeyboardInterrupt: after Ctrl-C, which ends the work around it: half a picture is no start for the next.
         """
+        if workspace is not None:
+            return self._draw_in_pieces(model, directions, workspace, key)
+        init = None if last is None else last.restarted()
+        return self._render(model, directions, steps=self.count_steps(last is not None), init=init)
+
+    def _draw_in_pieces(self, model: Model, directions: Directions, workspace: Workspace, key: str) -> Drawn:
+        """Draw what was not finished before.
+
+        The pieces are the same wherever it was interrupted, since rounding may depend on the neighbors of a picture.
+        """
+        pieces = []
+        for start in range(0, len(directions), _PIECE):
+            some, done = directions[start : start + _PIECE], 0
+
+            def advance(steps: int, count: int = len(some)) -> None:
+                nonlocal done
+                steps = min(steps, self.steps - done)  # a picture that is tried again takes more than it promised
+                done += steps
+                workspace.advance(steps * count)
+
+            piece = workspace.recall(f"{key}/{start}")
+            if piece is None or not np.array_equal(piece["vectors"], some.vectors):
+                drawn = self._render(model, some, steps=self.steps, progress=advance)
+                piece = {name: np.asarray(getattr(drawn, name)) for name in _AXES} | {"vectors": some.vectors}
+                workspace.keep(f"{key}/{start}", piece)
+            workspace.advance(len(some) * (self.steps - done))
+            pieces.append(piece)
+        found: dict[str, Any] = {
+            name: np.concatenate([piece[name] for piece in pieces], axis) for name, axis in _AXES.items()
+        }
+        return Drawn(**found | {"status": tuple(found["status"].tolist())})
+
+    def _render(self, model: Model, directions: Directions, **options: Any) -> Rendering:
         objectives: list[Any] = [_OBJECTIVES[self.at](row.layer, row.vectors[0]) for row in directions]
         if self.penalty is not None:
             objectives = [objective - self.penalty for objective in objectives]
-        rendering = render(
-            model,
-            objectives,
-            steps=self.count_steps(last is not None),
-            size=self.size,
-            seed=self.seed,
-            init=None if last is None else last.restarted(),
-        )
+        rendering = render(model, objectives, size=self.size, seed=self.seed, **self.options, **options)
         if rendering.stopped:
             raise KeyboardInterrupt
         return rendering

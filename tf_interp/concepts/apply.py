@@ -9,7 +9,8 @@ from tf_interp.capture import read_activations, stream_activations
 from tf_interp.concepts.examples.concept import as_concept
 from tf_interp.directions import Directions
 from tf_interp.models import Model
-from tf_interp.models.batches import check_model, in_batches, learn, take_dict
+from tf_interp.models.batches import check_model, in_batches, learn
+from tf_interp.probe import take_dict
 
 
 def concept_scores(model: Model, images: Any, directions: Directions, *, batch_size: int = 32) -> np.ndarray:
@@ -172,5 +173,4 @@ def _fitting(model: Model, directions: Directions) -> tuple[str, np.ndarray]:
     channels = model.layers[path][-1] if model.layers[path] else 1
     if channels is not None and channels != directions.vectors.shape[1]:
         raise ValueError(f"layer {path!r} has {channels} channels, the vectors have {directions.vectors.shape[1]}")
-    lengths = np.linalg.norm(directions.vectors, axis=1, keepdims=True)
-    return path, directions.vectors / np.maximum(lengths, 1e-12)
+    return path, directions.units

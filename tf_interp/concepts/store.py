@@ -127,8 +127,8 @@ def _digest(vectors: np.ndarray) -> str:
 
 def _read_description(path: pathlib.Path) -> dict[str, Any]:
     try:
-        about = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        about = json.loads(path.read_text("utf-8-sig"))  # an editor may have put a mark before it
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: no readable description of saved vectors ({error})") from error
     wanted = {"schema": int, "layer": str, "names": list, "origin": str, "shape": list, "vectors": str}
     wrong = [key for key, kind in wanted.items() if not isinstance(about, dict) or not isinstance(about.get(key), kind)]

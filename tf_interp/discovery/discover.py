@@ -14,7 +14,7 @@ from tf_interp.directions import to_positions
 from tf_interp.discovery.found_concepts import MINIMUM, FoundConcepts
 from tf_interp.discovery.importance import total_indices
 from tf_interp.groups import Groups
-from tf_interp.groups.nmf import nmf
+from tf_interp.groups.nmf import nmf, solve_weights
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
@@ -22,7 +22,6 @@ from tf_interp.probe import Probe
 
 IMPORTANCE = ("sobol", "gradient")
 _OVERLAP = 0.2  # part of a crop that its neighbor shows too
-_SWEEPS = 100
 _THIN = 0.25  # concepts that explain less of a layer than this get a note
 
 
@@ -85,8 +84,9 @@ def find_concepts(
         Unlike CRAFT, what the factorization leaves over stays in place, so that the unfaded picture is the real one.
     """
     pictures = take_inputs(model, images, "find_concepts")
-    if isinstance(pictures, dict):
-        raise ValueError(f"find_concepts cuts pictures into crops, so it needs one array of them, got {list(pictures)}")
+    if isinstance(pictures, dict) or pictures.ndim != 4:
+        what = list(pictures) if isinstance(pictures, dict) else f"an array of shape {list(pictures.shape)}"
+        raise ValueError(f"find_concepts cuts pictures into crops, so it needs one array of them, got {what}")
     path = model.resolve(layer, channels=True)
     if path in model.outputs:
         raise ValueError(f"{path!r} is the end of the network: concepts are found in a layer before it")
@@ -100,7 +100,8 @@ def find_concepts(
 
     values = _read_crops(model, pictures, path, boxes, batch_size)  # [N,B,C]
     vectors = _factorize(values[discovery].reshape(-1, values.shape[-1]), k, path, seed, notes)
-    presence = _weigh(values.reshape(-1, values.shape[-1]), vectors).reshape(*values.shape[:2], -1)
+    presence = solve_weights(values.reshape(-1, values.shape[-1]), vectors)
+    presence = presence.astype(np.float32).reshape(*values.shape[:2], -1)
 
     seen = pictures[discovery]
     activations = read_activations(model, seen, [path], batch_size=batch_size)[path]
@@ -209,25 +210,11 @@ def _factorize(rows: np.ndarray, k: int, path: str, seed: int, notes: list[str])
     return vectors[alive]
 
 
-def _weigh(rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return the non-negative weights [n,K] whose sum of directions [K,C] comes closest to each row [n,C]."""
-    products, gram = rows @ vectors.T, vectors @ vectors.T
-    weights = np.zeros_like(products)
-    for _ in range(_SWEEPS):
-        last = weights.copy()
-        for index in range(len(vectors)):  # the best value of one weight, given all the others
-            rest = products[:, index] - weights @ gram[index] + weights[:, index] * gram[index, index]
-            weights[:, index] = np.maximum(rest / gram[index, index], 0)
-        if np.abs(weights - last).max() <= 1e-5 * weights.max():
-            break
-    return weights
-
-
 def _describe(path: str, vectors: np.ndarray, activations: np.ndarray, ids: Sequence[str]) -> Groups:
     """Return the directions with their weights at each position of whole pictures."""
     whole = to_positions(activations)
     rows = whole.reshape(-1, whole.shape[-1])
-    weights = _weigh(rows, vectors)
+    weights = solve_weights(rows, vectors).astype(np.float32)
     power = float((rows**2).sum()) or 1.0
     return Groups(
         path, vectors, (), "groups",

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.groups import Groups
+from tf_interp.groups.effects.sobol_design import draw_design, estimate_indices
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import in_batches
 
@@ -44,16 +45,14 @@ def total_indices(
     Source:
         Jansen, Analysis of variance designs for model output, 1999; Fel et al., CRAFT, 2023, section 3.3.
     """
-    moved, spread = np.zeros(len(groups)), 0.0
+    values = []
     for number, (image, whole) in enumerate(zip(images, activations, strict=True)):
-        masks = _masks(len(groups), designs, np.random.default_rng((seed, 2, number)))
+        masks = draw_design(len(groups), designs, (seed, 2, number))
         parts = groups.weights[number].reshape(-1, len(groups))
         run = functools.partial(_fade, model, image, whole, parts, groups, target)
         scores = [np.float64(part) for part in in_batches(model, "importance", [masks], batch_size, run)]
-        values = np.concatenate(scores).reshape(-1, designs)  # both designs, then the first with each column exchanged
-        moved += ((values[0] - values[2:]) ** 2).mean(1) / 2
-        spread += values[:2].var()
-    return moved / (spread or 1)
+        values.append(np.concatenate(scores).reshape(-1, designs))
+    return estimate_indices(np.stack(values, -1))[1]
 
 
 def _fade(
@@ -69,13 +68,3 @@ def _fade(
     taken = (((1 - masks)[:, None] * parts) @ groups.vectors).reshape(-1, *whole.shape)
     same = tf.broadcast_to(image, (len(masks), *image.shape))
     return target.score(model.run(same, [target.output], {groups.layer: whole - taken})[target.output])
-
-
-def _masks(k: int, designs: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how much of each concept is left in each run, float32 [(k+2)*designs, k] in [0,1], Latin hypercubes."""
-    strata = rng.permuted(np.tile(np.arange(designs)[:, None], (1, 2 * k)), axis=0)
-    points = ((strata + rng.uniform(size=strata.shape)) / designs).astype(np.float32)
-    first, second = points[:, :k], points[:, k:]
-    exchanged = np.repeat(first[None], k, axis=0)
-    exchanged[np.arange(k), :, np.arange(k)] = second.T
-    return np.concatenate([first, second, *exchanged])

@@ -36,12 +36,19 @@ class Geometric:
 
 @dataclasses.dataclass(frozen=True)
 class Jitter(Geometric):
-    """Move by a whole number of pixels, `size + 1` possible ones along each axis."""
+    """Move by a whole number of pixels, `size + 1` possible ones along each axis.
+
+    Args:
+        size: in pixels.
+        rows_only: move up and down only: along the time of a series, and not across.
+    """
 
     size: int
+    rows_only: bool = False
 
     def draw(self, random):  # noqa: D102
         x, y = random.integers(0, self.size + 1, 2) - self.size // 2
+        x = 0 if self.rows_only else x
         return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
 
 
@@ -158,6 +165,21 @@ def standard(size: tuple[int, int]) -> tuple[Geometric, ...]:
     scales = tuple(1 + (i - 5) / 50 for i in range(11))
     angles = (*range(-10, 11), *[0] * 5)
     return Jitter(max(1, round(8 * ratio))), Scale(scales), Rotate(angles), Jitter(max(1, round(4 * ratio)))
+
+
+def along_time(length: int) -> tuple[Geometric, ...]:
+    """Return the standard transforms of a series [T,F], made as T rows of one pixel: it moves along time, and only so.
+
+    Jitter 8 and 4, as for pictures, less below 128 points of time. To turn or stretch it would mix its features.
+
+    Args:
+        length: T.
+
+    Returns:
+        A tuple of transforms.
+    """
+    ratio = min(1.0, length / 128)
+    return Jitter(max(1, round(8 * ratio)), True), Jitter(max(1, round(4 * ratio)), True)
 
 
 def strong(size: tuple[int, int]) -> tuple[Geometric, ...]:

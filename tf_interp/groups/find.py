@@ -2,91 +2,72 @@
 
 import dataclasses
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from tf_interp.capture import read_activations
-from tf_interp.directions import Directions, to_positions
-from tf_interp.groups.nmf import nmf
+from tf_interp.capture import read_positions
+from tf_interp.directions import Directions
+from tf_interp.groups.found_groups import Groups
+from tf_interp.groups.judging.halves import count_groups
+from tf_interp.groups.methods.choice import MUCH, Automatic, choose, settle_by_start, share_negative
+from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
 from tf_interp.probe import Probe
 
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Groups(Directions):
-    """Groups of neurons that fire together: directions that know where they are present.
-
-    `weights @ vectors` is close to the layer's activations. `groups[[0, 2]]` is some of the groups.
-
-    Args:
-        weights: float32 [N,h,w,K], non-negative: how strongly each group fires at each position, in units of the layer.
-        error: norm of the activation that the groups leave over, divided by the norm of the activation; 0..1.
-        shares: float32 [K]: part of the activation's squared norm that each group explains; all together 1 - error^2.
-        ids: content hash of each of the N images.
-        notes: sentences on what a person should know, such as that negative activations were left out.
-    """
-
-    weights: np.ndarray
-    error: float
-    shares: np.ndarray
-    ids: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def weights_for(self, images: Any) -> np.ndarray | None:
-        """Return the groups' weights [N,h,w,K] on images that they were found on, else None."""
-        rows = {name: row for row, name in enumerate(self.ids)}
-        found = [rows.get(name) for name in digest_images(images)]
-        return None if None in found else self.weights[np.asarray(found, np.int64)]
-
-    def __getitem__(self, index: int | slice | Sequence[int]) -> "Groups":
-        rows = np.atleast_1d(np.arange(len(self))[index])
-        return dataclasses.replace(
-            self,
-            vectors=self.vectors[rows],
-            names=[self.names[row] for row in rows],
-            weights=self.weights[..., rows],
-            shares=self.shares[rows],
-        )
+AUTO = "auto"  # as many groups as hold
 
 
 def find_groups(
     model: Model,
     images: Probe | np.ndarray | Mapping[str, np.ndarray],
     layer: str,
-    k: int,
+    k: int | str,
     *,
     seed: int = 0,
     init: Directions | np.ndarray | None = None,
     iterations: int = 200,
     batch_size: int = 64,
+    method: str | tuple[str, Mapping[str, Any]] = "auto",
+    reducer: Any = None,
 ) -> Groups:
-    """Find k groups of neurons that fire together, by non-negative factorization of a layer's activations.
+    """Find k groups of neurons that fire together, by factorization of a layer's activations.
 
     The activations of all images, one row per position, are split into `weights` [N,h,w,K], where each group fires, and
     `vectors` [K,C], which channels it is made of, rows of length 1. A layer without ReLU has negative activations too:
-    they are left out, that is taken as 0, and a note says how much that was.
+    where they are much, semi-NMF keeps them, and a note says so; "nmf" takes them as 0, and a note says how much that
+    was.
 
     Args:
         model: the network.
-        images: a probe, or float32 [N,H,W,C] in [0,1]; for a network with several inputs a dict of arrays [N,...].
-        layer: name of the layer; a dense layer [N,C] counts as one position, a sequence [N,T,C] as one row of them.
-        k: number of groups, at most the number of channels and of positions.
+        images: a probe, or float32 [N,H,W,C] in [0,1], or what else the network takes; for a network with several
+            inputs a dict of arrays [N,...]. A data set that does not fit into memory is for `stream_groups`.
+        layer: name of the layer; a dense layer [N,C] counts as one position, a sequence [N,T,C] as one row of them, and
+            the slices of a volume lie below each other.
+        k: number of groups, at most the number of channels and of positions. "auto" takes the most of 2, 3, 4, 6, 8, 12
+            and 16 on which halves of the pictures agree, see `scan_groups`, and says why in the notes; it costs three
+            more factorizations for each number tried, from 16 down to the one that holds, so at most 21 more. It is not
+            for the first look at a big layer: with several thousand pictures give a number, or some of the pictures.
         seed: of the random start.
         init: groups, or vectors [k,C], to start from: those of an earlier training step, say. The groups then keep
             order and names. Without it they are ordered by share, largest first.
         iterations: the most that the factorization may take.
         batch_size: images per forward pass.
+        method: "auto", that of `init`, or else "semi_nmf" where more than a quarter of the activation is negative and
+            "nmf" elsewhere. "nmf", weights and vectors are non-negative; "semi_nmf", only the weights are; "split_nmf",
+            NMF of the positive and negative halves of the channels, joined; "sparse", many atoms of which few fire at a
+            position, k may be larger than the number of channels; "archetypal", the same with atoms that are mixtures
+            of the layer's activations. With settings: (name, {setting: value}), such as ("sparse", {"active": 4}).
+        reducer: in its place a scikit-learn decomposition such as `PCA()`, with fit, transform and components_.
 
     Returns:
         The groups; on a layer that is silent on all images they are empty, and a note says so.
 
     Raises:
-        TypeError: if the model was not opened.
+        TypeError: if the model was not opened, or `images` is a data set.
         ValueError: if the layer does not exist, `k` or `init` does not fit it, or its activations are not finite.
 
     Example:
@@ -99,50 +80,168 @@ def find_groups(
     Source:
         Olah et al., The Building Blocks of Interpretability, 2018, "Making Things Human-Scale".
     """
+    chosen = settle_by_start(choose(method, reducer), init)
+    check_auto(k, init)
+    if isinstance(images, Iterator) or callable(images) or hasattr(images, "cardinality"):
+        raise TypeError(
+            f"find_groups takes images in memory, got {type(images).__name__}: stream_groups(...) takes a data set, or "
+            "make a probe of its first pictures with Probe.from_dataset"
+        )
     array = take_inputs(model, images, "find_groups")
+    path = check_count(model, layer, 1 if k == AUTO else k, chosen)
+    start, names = take_start(init, path)
+    activations = read_layer(model, array, path, 1 if isinstance(k, str) else k, batch_size)
+    notes: tuple[str, ...] = ()
+    if isinstance(k, str):
+        settled = chosen.settle(activations.reshape(-1, activations.shape[-1]))
+        k, reason = count_groups(settled, activations, seed=seed, iterations=iterations)
+        notes = (reason,)
+    groups = group(
+        path,
+        activations,
+        k,
+        chosen,
+        seed=seed,
+        init=start,
+        iterations=iterations,
+        names=names,
+        ids=digest_images(array),
+    )
+    return dataclasses.replace(groups, notes=(*groups.notes, *notes))
+
+
+def check_auto(k: Any, init: Any) -> None:
+    """Raise a ValueError if a number of groups is a word other than "auto", or has been chosen before.
+
+    Args:
+        k: number of groups, or "auto".
+        init: what the groups start from, or None.
+    """
+    if not isinstance(k, str):
+        return
+    if k != AUTO:
+        raise ValueError(f'the number of groups is a whole number from 1 on, or "auto", got k={k!r}')
+    if init is not None:
+        raise ValueError(f'k="auto" starts anew: with init give the number of its groups, k={len(init)}')
+
+
+def group(
+    path: str, activations: np.ndarray, k: int, chosen: Factorizer, *, seed: int, ids: Sequence[str],
+    init: np.ndarray | None = None, iterations: int = 200, names: Sequence[str] = (),
+) -> Groups:  # fmt: skip
+    """Return activations [N,h,w,C] that were read as k groups.
+
+    Args:
+        path: of the layer.
+        activations: float32 [N,h,w,C], finite.
+        k: number of groups.
+        chosen: the method.
+        seed: of the start.
+        ids: content hash of each image.
+        init: vectors [k,C] to start from.
+        iterations: the most to take.
+        names: of the groups; "group 0", ... if left out.
+    """
+    rows = activations.reshape(-1, activations.shape[-1])
+    automatic, chosen = isinstance(chosen, Automatic), chosen.settle(rows)
+    found = fit_rows(chosen, rows, k, seed=seed, init=init, iterations=iterations)
+    negative = share_negative(rows)
+    groups = as_groups(path, found, activations.shape[:-1], chosen, names=names, ids=ids, negative=negative)
+    if not automatic or not chosen.keeps_negative:
+        return groups
+    return dataclasses.replace(groups, notes=(say_kept(negative, path, chosen), *groups.notes))
+
+
+def say_kept(negative: float, path: str, chosen: Factorizer) -> str:
+    """Return a sentence on why "auto" chose a method that keeps what is negative."""
+    return f"{negative:.0%} of the activation of {path} is negative, which {chosen.label} groups keep"
+
+
+def as_groups(
+    path: str, found: Fitted, form: Sequence[int], method: Factorizer, *, names: Sequence[str], ids: Sequence[str],
+    negative: float,
+) -> Groups:  # fmt: skip
+    """Return what a method found as groups, with what a person should know of them.
+
+    Args:
+        path: of the layer.
+        found: what the method found.
+        form: N, h and w of the weights.
+        method: that found it.
+        names: of the groups; "group 0", ... if empty.
+        ids: content hash of each of the N images.
+        negative: part of the activation that is below 0.
+    """
+    names = tuple(names) or tuple(f"group {index}" for index in range(len(found.vectors)))
+    return Groups(
+        path,
+        found.vectors,
+        names,
+        "groups",
+        weights=found.weights.reshape(*form, -1),
+        error=found.error,
+        shares=found.shares,
+        ids=tuple(ids),
+        notes=(*_notes(path, names, found, 0.0 if method.keeps_negative else negative), *found.notes),
+        method=method,
+        offset=found.offset,
+    )
+
+
+def take_start(init: Directions | np.ndarray | None, path: str) -> tuple[np.ndarray | None, Sequence[str]]:
+    """Return the vectors to start from, and the names that they keep, if they have some.
+
+    Raises:
+        ValueError: if they are groups of another layer.
+    """
+    if not isinstance(init, Directions):
+        return init, ()
+    if init.layer != path:
+        raise ValueError(f"groups of layer {init.layer!r} cannot start those of layer {path!r}")
+    return init.vectors, init.names
+
+
+def check_count(model: Model, layer: str, k: Any, method: Factorizer) -> str:
+    """Return the path of a layer that can have k groups.
+
+    Raises:
+        ValueError: if there is no such layer, or it cannot have as many.
+    """
     path = model.resolve(layer, channels=True)
     channels = model.layers[path][-1] if model.layers[path] else None
+    if method.overcomplete:
+        channels = None
     if not isinstance(k, numbers.Integral) or k < 1 or (channels is not None and k > channels):
+        if channels is None:
+            raise ValueError(f"the number of groups is a whole number from 1 on, got k={k!r}")
         raise ValueError(f"layer {path!r} has {channels} channels and so 1 to {channels} groups, got k={k!r}")
-    if isinstance(init, Directions) and init.layer != path:
-        raise ValueError(f"groups of layer {init.layer!r} cannot start those of layer {path!r}")
-    start = init.vectors if isinstance(init, Directions) else init
-    activations = tf.constant(to_positions(read_activations(model, array, [path], batch_size=batch_size)[path]))
-    shape = activations.shape
-    broken = int(tf.math.count_nonzero(~tf.math.is_finite(activations)))
-    if broken:
-        raise ValueError(
-            f"{broken} of {shape.num_elements()} activations of layer {path!r} are NaN or infinite: "
-            "has the training diverged?"
-        )
-    rows = shape.num_elements() // shape[-1]
+    return path
+
+
+def read_layer(model: Model, images: Any, path: str, k: int, batch_size: int) -> np.ndarray:
+    """Return the activations of a layer on images, float32 [N,h,w,C].
+
+    Raises:
+        ValueError: if some are not finite, or there are fewer positions than groups.
+    """
+    activations = read_positions(model, images, [path], batch_size=batch_size)[path]
+    rows = activations.size // activations.shape[-1]
     if k > rows:
         raise ValueError(
             f"layer {path!r} has {rows} positions on these images, too few for {k} groups: give more images"
         )
-    positive = tf.nn.relu(activations)
-    total = float(tf.reduce_sum(tf.abs(activations)))
-    negative = 1 - float(tf.reduce_sum(positive)) / total if total else 0.0
-    result = nmf(tf.reshape(positive, [-1, shape[-1]]), k, seed=seed, init=start, iterations=iterations)
-    names = init.names if isinstance(init, Directions) else [f"group {index}" for index in range(k)]
-    return Groups(
-        path,
-        result.vectors.numpy(),
-        names,
-        "groups",
-        weights=result.weights.numpy().reshape(*shape[:-1], k),
-        error=result.error,
-        shares=result.shares,
-        ids=tuple(digest_images(array)),
-        notes=tuple(_notes(path, names, result.shares, negative)),
-    )
+    return activations
 
 
-def _notes(path: str, names: Sequence[str], shares: np.ndarray, negative: float) -> list[str]:
+def _notes(path: str, names: Sequence[str], found: Fitted, negative: float) -> list[str]:
     notes = []
     if negative > 1e-6:
-        notes.append(f"{negative:.1%} of the activation of {path} is negative and was left out of the groups")
-    empty = [name for name, share in zip(names, shares, strict=True) if share == 0]
+        kept = ': method="semi_nmf" or "split_nmf" keeps it' if negative > MUCH else ""
+        notes.append(f"{negative:.1%} of the activation of {path} is negative and was left out of the groups{kept}")
+    if found.offset is not None:
+        size = np.linalg.norm(found.offset)
+        notes.append(f"an offset of length {size:.3g} is everywhere in {path} and belongs to no group")
+    empty = [name for name, share in zip(names, found.shares, strict=True) if share == 0]
     if len(empty) == len(names):
         notes.append(f"{path} is silent: it has no positive activation on any of the images")
     elif empty:

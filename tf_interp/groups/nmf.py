@@ -2,12 +2,14 @@
 
 import functools
 import numbers
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 _TOLERANCE = 1e-5  # stop when an iteration lowers the squared error by less than this part of it
+_CHUNK = 20_000  # rows whose weights are solved at a time
+_SWEEPS = 1000  # the most to take for them
 _MIXED_ROWS = 5  # a random start for one factor is the mean of this many rows of the matrix
 
 
@@ -19,12 +21,14 @@ class Factorization(NamedTuple):
         vectors: float32 tensor [K,C]: the factors, rows of length 1; an empty factor is a row of zeros.
         error: norm of what is left over, divided by the norm of the matrix; 0..1.
         shares: float32 array [K]: part of the matrix's squared norm that each factor explains, together 1 - error^2.
+        rounds: how often weights and vectors were improved.
     """
 
     weights: tf.Tensor
     vectors: tf.Tensor
     error: float
     shares: np.ndarray
+    rounds: int = 0
 
 
 def nmf(
@@ -66,11 +70,12 @@ def nmf(
         raise ValueError(f"the matrix must be non-negative, its lowest value is {float(tf.reduce_min(matrix)):.4g}")
     if float(tf.reduce_max(matrix)) == 0:
         return Factorization(tf.zeros([rows, k]), tf.zeros([k, columns]), 0.0, np.zeros(k, np.float32))
-    start = _start(matrix, k, seed)
+    places, mean = start_places(int(k), seed, rows), tf.reduce_mean(matrix)
+    start = mix_start(tf.gather(matrix, places), mean, seed)
     if init is not None:
-        init = _check_init(init, k, columns)
+        init = check_positive_start(init, k, columns)
         start = tf.where(tf.reduce_any(init > 0, axis=1, keepdims=True), init, start)  # an empty row could not grow
-    weights, vectors, error, shares = _solver(int(k))(matrix, tf.constant(start), tf.constant(iterations))
+    weights, vectors, error, shares, rounds = _solver(int(k))(matrix, tf.constant(start), tf.constant(iterations))
     if init is None:
         order = tf.argsort(shares, direction="DESCENDING", stable=True)
         weights, vectors, shares = (
@@ -78,10 +83,15 @@ def nmf(
             tf.gather(vectors, order),
             tf.gather(shares, order),
         )
-    return Factorization(weights, vectors, float(error), shares.numpy())
+    return Factorization(weights, vectors, float(error), shares.numpy(), int(rounds))
 
 
-def _check_init(init: np.ndarray, k: int, columns: int) -> np.ndarray:
+def check_positive_start(init: np.ndarray, k: int, columns: int) -> np.ndarray:
+    """Return non-negative vectors to start from.
+
+    Raises:
+        ValueError: if they are not finite, not [k,C], or below 0.
+    """
     array = np.asarray(init, np.float32)
     if array.shape != (k, columns) or not np.isfinite(array).all() or array.min() < 0:
         raise ValueError(
@@ -91,11 +101,111 @@ def _check_init(init: np.ndarray, k: int, columns: int) -> np.ndarray:
     return array
 
 
-def _start(matrix: tf.Tensor, k: int, seed: int) -> tf.Tensor:
-    """Return a random start [k,C]: means of a few rows, and some noise so that no two are equal and none is empty."""
-    picks = tf.random.stateless_uniform([k, _MIXED_ROWS], [seed, 0], 0, tf.shape(matrix)[0], tf.int32)
-    noise = tf.random.stateless_uniform([k, matrix.shape[1]], [seed, 1])
-    return tf.reduce_mean(tf.gather(matrix, picks), axis=1) + 0.1 * tf.reduce_mean(matrix) * noise
+def still_falls(fall: Any, error: Any, total: Any) -> Any:
+    """Return whether another round is worth it.
+
+    Args:
+        fall: by how much the last round lowered what is left over.
+        error: squared norm of what is left over.
+        total: squared norm of the matrix.
+    """
+    return fall > _TOLERANCE * error + 1e-7 * total
+
+
+def sum_squares(matrix: tf.Tensor) -> tf.Tensor:
+    """Return the squared norm of a matrix [n,C], float64."""
+    return tf.reduce_sum(tf.cast(tf.reduce_sum(matrix * matrix, 1), tf.float64))
+
+
+def gain(before: tf.Tensor, after: tf.Tensor, products: tf.Tensor, gram: tf.Tensor) -> tf.Tensor:
+    """Return by how much new rows lower the squared norm of what is left over.
+
+    It is not the difference of two such norms, in which float32 loses what a round changes beside a large matrix; so
+    the number of rounds does not hang on the order in which a matrix is summed.
+
+    Args:
+        before: [k,m], one side of the factorization.
+        after: [k,m], what took its place.
+        products: [k,m], the other side's rows times the matrix.
+        gram: [k,k], inner products of the other side's rows.
+
+    Returns:
+        float64 scalar.
+    """
+    slope = products - tf.matmul(gram, 0.5 * (before + after))
+    return 2 * tf.reduce_sum(tf.cast(tf.reduce_sum((after - before) * slope, 1), tf.float64))
+
+
+def start_places(k: int, seed: int, rows: int) -> tf.Tensor:
+    """Return which rows of a matrix a random start is mixed of.
+
+    Args:
+        k: number of factors.
+        seed: of the start.
+        rows: of the matrix.
+
+    Returns:
+        int32 [k,5].
+    """
+    return tf.random.stateless_uniform([k, _MIXED_ROWS], [seed, 0], 0, rows, tf.int32)
+
+
+def mix_start(picked: tf.Tensor, mean: tf.Tensor | float, seed: int) -> tf.Tensor:
+    """Return a random start: means of a few rows, and some noise so that no two are equal and none is empty.
+
+    Args:
+        picked: float32 [k,5,C], the rows at `start_places`.
+        mean: of all numbers of the matrix.
+        seed: of the start.
+
+    Returns:
+        float32 [k,C].
+    """
+    noise = tf.random.stateless_uniform([picked.shape[0], picked.shape[2]], [seed, 1])
+    return tf.reduce_mean(picked, axis=1) + 0.1 * mean * noise
+
+
+def solve_weights(rows: np.ndarray, vectors: np.ndarray, most: int | None = None) -> np.ndarray:
+    """Return the non-negative weights with which vectors come closest to rows, each row for itself.
+
+    Args:
+        rows: [n,C].
+        vectors: [k,C].
+        most: how many weights of a row may be above 0: the largest; None is all.
+
+    Returns:
+        float64 [n,k].
+    """
+    exact = tf.constant(vectors, tf.float64)
+    parts = [np.zeros((0, len(vectors)))]
+    for begin in range(0, len(rows), _CHUNK):
+        part = tf.constant(rows[begin : begin + _CHUNK], tf.float64)
+        parts.append(_weigher(len(vectors))(part, exact, tf.constant(len(vectors) if most is None else most)).numpy())
+    return np.concatenate(parts)
+
+
+@functools.cache
+def _weigher(k: int):
+    matrix, factors = tf.TensorSpec([None, None], tf.float64), tf.TensorSpec([k, None], tf.float64)
+
+    def solve(products, gram):
+        weights, change, step = tf.zeros_like(products), tf.constant(1, tf.float64), 0
+        while step < _SWEEPS and change > 1e-10 * tf.reduce_max(weights):
+            before, weights = weights, sweep(weights, products, gram)
+            change = tf.reduce_max(abs(weights - before))
+            step += 1
+        return weights
+
+    @tf.function(input_signature=[matrix, factors, tf.TensorSpec([], tf.int32)])
+    def run(rows, vectors, most):
+        products, gram = tf.matmul(vectors, rows, transpose_b=True), _gram(vectors)
+        weights = solve(products, gram)
+        if most < k:
+            least = tf.math.top_k(tf.transpose(weights), most).values[:, -1]
+            weights = solve(tf.where((weights >= least) & (weights > 0), products, -1e300), gram)
+        return tf.transpose(weights)
+
+    return run.get_concrete_function()
 
 
 @functools.cache
@@ -110,26 +220,29 @@ def _solver(k: int):
         ]
     )
     def solve(matrix, vectors, iterations):
-        total = tf.reduce_sum(matrix * matrix)
+        total = sum_squares(matrix)
         weights = tf.zeros([k, tf.shape(matrix)[0]])  # transposed throughout: a factor's values lie side by side
-        last, error = 2 * total, total
+        error, fall = total, total
         step = 0
-        while step < iterations and last - error > _TOLERANCE * error + 1e-7 * total:
-            weights = _sweep(weights, tf.matmul(vectors, matrix, transpose_b=True), _gram(vectors))
+        while step < iterations and still_falls(fall, error, total):
+            products, gram = tf.matmul(vectors, matrix, transpose_b=True), _gram(vectors)
+            before, weights = weights, sweep(weights, products, gram)
+            fall = gain(before, weights, products, gram)
             products, gram = tf.matmul(weights, matrix), _gram(weights)
-            vectors = _sweep(vectors, products, gram)
-            last = error
-            error = total - 2 * tf.reduce_sum(products * vectors) + tf.reduce_sum(gram * _gram(vectors))
+            before, vectors = vectors, sweep(vectors, products, gram)
+            fall += gain(before, vectors, products, gram)
+            error -= fall
             step += 1
         lengths = tf.norm(vectors, axis=1)
         vectors = tf.math.divide_no_nan(vectors, lengths[:, None])
         weights = weights * lengths[:, None]
         # With the best common scale, the parts that the factors explain add up to 1 - error^2.
         explained = tf.reduce_sum(weights * tf.matmul(vectors, matrix, transpose_b=True), axis=1)
+        total = tf.cast(total, tf.float32)
         scale = tf.math.divide_no_nan(tf.reduce_sum(explained), tf.reduce_sum(_gram(weights) * _gram(vectors)))
         weights = tf.transpose(weights * scale)
         error = tf.norm(matrix - tf.matmul(weights, vectors)) / tf.sqrt(total)
-        return weights, vectors, error, explained * scale / total
+        return weights, vectors, error, explained * scale / total, step
 
     return solve.get_concrete_function()
 
@@ -138,19 +251,20 @@ def _gram(rows: tf.Tensor) -> tf.Tensor:
     return tf.matmul(rows, rows, transpose_b=True)
 
 
-def _sweep(rows: tf.Tensor, products: tf.Tensor, gram: tf.Tensor) -> tf.Tensor:
+def sweep(rows: tf.Tensor, products: tf.Tensor, gram: tf.Tensor, signed: bool = False) -> tf.Tensor:
     """Return the rows after setting each in turn to its best non-negative value, given all the others.
 
     Args:
         rows: [k,m], one side of the factorization.
         products: [k,m], the other side's rows times the matrix.
         gram: [k,k], inner products of the other side's rows.
+        signed: take the best value of any sign.
 
     Returns:
         The new rows [k,m]; a row whose counterpart is empty stays as it is.
     """
     lengths = tf.linalg.diag_part(gram)
-    empty = tf.cast(lengths <= 1e-10 * tf.reduce_sum(lengths), tf.float32)
+    empty = tf.cast(lengths <= 1e-10 * tf.reduce_sum(lengths), gram.dtype)
     later = tf.linalg.band_part(gram, 0, -1) - tf.linalg.diag(lengths)
     rest = products - tf.matmul(later, rows)
     new: list[tf.Tensor] = []
@@ -158,5 +272,6 @@ def _sweep(rows: tf.Tensor, products: tf.Tensor, gram: tf.Tensor) -> tf.Tensor:
         row = rest[index]
         if new:
             row -= tf.matmul(gram[index : index + 1, :index], tf.stack(new))[0]
-        new.append(tf.nn.relu(empty[index] * rows[index] + row / (lengths[index] + empty[index])))
+        best = empty[index] * rows[index] + row / (lengths[index] + empty[index])
+        new.append(best if signed else tf.nn.relu(best))
     return tf.stack(new)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.images import check_images
+from tf_interp.models.layout import find_kinds
 from tf_interp.models.model import Model
-from tf_interp.probe import Probe
+from tf_interp.probe import Probe, check_inputs
 
 _LOG = logging.getLogger("tf_interp")
 _Result = TypeVar("_Result")
@@ -34,11 +34,12 @@ def take_inputs(model: Model, images: Any, caller: str) -> Any:
 
     Args:
         model: the network.
-        images: a `Probe`; floats [N,H,W,C] or [N,H,W] in [0,1]; for several inputs a dict of arrays [N,...].
+        images: a `Probe`; floats [N,H,W,C] or [N,H,W] in [0,1]; what else the network takes, such as series [N,T,F]
+            or tokens [N,T]; for several inputs a dict of arrays [N,...].
         caller: name of the public function.
 
     Returns:
-        float32 array [N,H,W,C], or dict input -> array [N,...].
+        float32 array [N,H,W,C], array [N,...] of what is no picture, or dict input -> array [N,...].
 
     Raises:
         TypeError: if the model was not opened, or images are no numbers.
@@ -48,36 +49,16 @@ def take_inputs(model: Model, images: Any, caller: str) -> Any:
     if isinstance(images, Probe):
         taken = images.images
     else:
-        taken = take_dict(images) if isinstance(images, Mapping) else check_images(images)
+        series = list(find_kinds(model).values()) == ["series"]
+        taken = check_inputs({"images": images} if series and not isinstance(images, Mapping) else images)
     learn(model, taken)
     return taken
 
 
-def take_dict(images: Mapping[str, Any]) -> Any:
-    """Return the arrays [N,...] of several inputs, or say what is wrong with them; of one input, that array.
-
-    Args:
-        images: input -> array-like [N,...].
-
-    Raises:
-        TypeError: if they are not numbers.
-        ValueError: if there are none, or they differ in their number.
-    """
-    arrays = {name: np.asarray(value) for name, value in images.items()}
-    for name, value in arrays.items():
-        if value.dtype.kind not in "fiub":
-            raise TypeError(f"input {name!r} must be an array of numbers [N,...], got dtype {value.dtype}")
-        if not value.ndim or not len(value):
-            raise ValueError(f"input {name!r} must have shape [N,...] with N above 0, got {list(value.shape)}")
-    counts = {name: len(value) for name, value in arrays.items()}
-    if len(set(counts.values())) != 1:
-        raise ValueError(f"all inputs of a network need the same number of rows, got {counts}")
-    arrays = {name: value.astype(np.float32) if value.dtype == np.float64 else value for name, value in arrays.items()}
-    return next(iter(arrays.values())) if len(arrays) == 1 else arrays
-
-
 def learn(model: Model, images: Any) -> None:
     """Run a network that was never called on a first image, from which it learns what its layers are.
+
+    A few images are kept, to measure with whether they influence one another, see `Model.batch_mixing`.
 
     Args:
         model: the network.
@@ -85,17 +66,18 @@ def learn(model: Model, images: Any) -> None:
     """
     if model.input_shape is None:
         model.run(_cut(images, 0, 1, 1), ["output"])
+    model.remember(images)
 
 
 def count_rows(column: Any) -> int:
     """Return how many rows there are.
 
     Args:
-        column: an array [N,...]; a dict of them, which agree in N; or a list of them, which count as one.
+        column: an array [N,...]; a dict of them, which agree in N; or a list of these, which count as one.
     """
     if isinstance(column, Mapping):
         return len(next(iter(column.values())))
-    return sum(len(block) for block in column) if isinstance(column, list) else len(column)
+    return sum(map(count_rows, column)) if isinstance(column, list) else len(column)
 
 
 def in_batches(
@@ -111,7 +93,7 @@ def in_batches(
         model: the network.
         purpose: what is done, the same for all that takes as much memory.
         columns: what is cut into batches: arrays [N,...] with the same N; a dict of them for several inputs; a list of
-            arrays counts as one.
+            these counts as one.
         size: rows at a time.
         work: takes one batch of each column, returns a structure of arrays or tensors with a row for each of its rows.
 
@@ -179,7 +161,12 @@ def in_parts(
 
 
 def call_compiled(
-    model: Model, key: tuple[Hashable, ...], function: Callable[..., Any], *arguments: Any, most: int | None = None
+    model: Model,
+    key: tuple[Hashable, ...],
+    function: Callable[..., Any],
+    *arguments: Any,
+    fixed: Any = None,
+    most: int | None = None,
 ) -> Any:
     """Return `function(*arguments)`, compiled once for each key and form of the arguments.
 
@@ -190,6 +177,7 @@ def call_compiled(
         key: what the function depends on, besides its arguments.
         function: of tensors; only that of the first call is kept.
         arguments: arrays or tensors [b,...], or dicts of them.
+        fixed: a last argument whose form stays what it is, such as weights; None for none.
         most: as in `Model.cached`.
     """
     tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
@@ -199,6 +187,8 @@ def call_compiled(
         return tf.TensorSpec((*lead, *value.shape[len(lead) :]), value.dtype)
 
     spec = tf.nest.map_structure(describe, tensors)
+    if fixed is not None:
+        tensors, spec = (*tensors, fixed), (*spec, tf.nest.map_structure(tf.TensorSpec.from_tensor, fixed))
     bound = {} if most is None else {"most": most}
 
     def build() -> Any:
@@ -211,6 +201,8 @@ def _cut(column: Any, start: int, stop: int, rows: int) -> Any:
     """Return rows `start` to `stop` of a column, filled up to `rows`."""
     if isinstance(column, Mapping):
         return {name: _cut(value, start, stop, rows) for name, value in column.items()}
+    if isinstance(column, list) and isinstance(column[0], Mapping):
+        return {name: _cut([block[name] for block in column], start, stop, rows) for name in column[0]}
     cuts, first = [], 0
     for block in column if isinstance(column, list) else [column]:
         if start < first + len(block) and stop > first:

@@ -1,15 +1,114 @@
-"""Where a layer has its channels: a network may keep them before its positions, [N,C,h,w], and its graph shows it."""
+"""What axes mean: what an input takes (pictures, series, ...), and whether a layer has channels before positions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
+
+from tf_interp.models.model import Model
+
+DRAWN = ("pictures", "series")  # kinds of input that can be drawn
 
 _KNOWING = {
     *("Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2", "BiasAdd"),
     *("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"),
 }  # they have an attribute `data_format`
 _TURNS = {(0, 3, 1, 2): True, (0, 4, 1, 2, 3): True, (0, 2, 3, 1): False, (0, 2, 3, 4, 1): False}
+_LOOKUPS = {"GatherV2": 1, "Gather": 1, "ResourceGather": 1, "GatherNd": 1, "OneHot": 0}  # which input is the index
+_HANDING_ON = ("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "EnsureShape", "SelectV2", "Maximum", "Minimum")
 _SAME_ORDER = ("ExpandDims", "Squeeze")  # around a convolution of sequences: other rank, same order of axes
+
+
+def find_kinds(model: Model) -> dict[str, str]:
+    """Return what each input of a network takes: "pictures", "series", "volumes", "vectors" or "tokens".
+
+    A volume or video has three axes of positions, a series one. Two axes without channels may be a grey picture or a
+    series [T,F]: what the network does first with them tells.
+
+    Args:
+        model: the network; of one that was never called nothing is known.
+    """
+    specs = model.input_specs or {}
+    kinds = {}
+    for name, spec in specs.items():
+        sides = () if spec.shape.rank is None else tuple(spec.shape[1:])
+        kinds[name] = {2: "series", 3: "pictures"}.get(len(sides), "volumes")
+        if len(sides) < 2:
+            kinds[name] = "tokens" if spec.dtype.is_integer or _is_looked_up(model, specs) else "vectors"
+        elif len(sides) == 2 and len(specs) == 1 and _is_grey(model, sides):
+            kinds[name] = "pictures"
+    return kinds
+
+
+def main_input(model: Model) -> str:
+    """Return the input that is drawn, of several: the first that takes pictures, or else series, or else the first.
+
+    Beside numbers of words stand others that only say where words are, or how they are grouped: the words are meant.
+
+    Args:
+        model: the network, whose inputs are known.
+    """
+    kinds = find_kinds(model)
+    name = min(kinds, key=lambda name: [*DRAWN, "volumes", "vectors", "tokens"].index(kinds[name]))
+    if len(kinds) == 1 or kinds[name] not in ("vectors", "tokens"):
+        return name
+    specs, sizes = model.input_specs or {}, model.cached("vocabularies", lambda: _find_vocabularies(model))
+    alike = {key: size for key, size in sizes.items() if specs[key].shape[1:].is_compatible_with(specs[name].shape[1:])}
+    words = alike if kinds[name] == "vectors" else sizes  # numbers of another form are no mask
+    return max(words, key=words.__getitem__, default=name)
+
+
+def _find_vocabularies(model: Model) -> dict[str, int]:
+    """Return input -> rows of the largest table that its numbers are looked up in, of those that are."""
+    specs, found = dict(model.input_specs or {}), dict[str, int]()
+
+    def look(given: dict[str, tf.Tensor]) -> None:
+        inputs = {name: given[name] for name in specs}
+        with model.replacing_gradients({}):  # so that a saved network too is built here, and not called as a function
+            model._forward(inputs, list(model.outputs), {}, {})
+        for name, tensor in inputs.items():
+            found[name] = max(map(_count_table, _list_lookups(tensor)), default=0)
+
+    try:
+        with tf.init_scope():
+            tf.function(look, autograph=False).get_concrete_function(specs)
+    except Exception:  # whatever a user's layer raises: nothing is known then
+        return {}
+    return {name: size for name, size in found.items() if size}
+
+
+def _list_lookups(tensor: tf.Tensor) -> Iterator[tf.Operation]:
+    """Yield the operations that look a tensor up in a table, behind what only casts or shapes it."""
+    waiting = [tensor]
+    for item in waiting:  # grows meanwhile
+        for operation in item.consumers():
+            place = _LOOKUPS.get(operation.type)
+            if place is not None and operation.inputs[place] is item:
+                yield operation
+            elif operation.type in _HANDING_ON:
+                waiting += operation.outputs
+
+
+def _count_table(operation: tf.Operation) -> int:
+    if operation.type == "OneHot":
+        return int(tf.get_static_value(operation.inputs[1]) or 0)
+    shape = operation.inputs[0].shape  # of a variable that is read in place nothing is known but that it is a table
+    return int(shape[0] or 1) if shape.rank else 1
+
+
+def _is_looked_up(model: Model, specs: Mapping[str, tf.TensorSpec]) -> bool:
+    return len(specs) == 1 and next((row.kind == "Embedding" for row in model.inspect() if row.parameters), False)
+
+
+def _is_grey(model: Model, sides: tuple) -> bool:
+    """Return whether an input with two axes is a grey picture: made [h,w,1] at once, or a square that is flattened."""
+    for row in model.inspect():
+        if row.path in model.outputs or tuple(row.shape) == sides:
+            continue
+        if len(row.shape) == 3:
+            return 1 not in row.shape[:2]  # a convolution of sequences is one of pictures one pixel high
+        flat = len(row.shape) == 1 and None not in sides and row.shape[0] == sides[0] * sides[1]
+        return flat and sides[0] == sides[1]
+    return False
 
 
 def find_channels_first(tensors: Mapping[str, tf.Tensor]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """`differentiate`: gradients through float16, in which small ones would vanish."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,11 +23,23 @@ def differentiate(model: Model, gradients: Callable[[float], Sequence[Any]]) -> 
 
     Returns:
         The gradients for a factor of 1: as they are, behind float16 as float32.
+
+    Raises:
+        ValueError: if the way back leads through an operation that has no gradient.
     """
     scale = loss_scale(model)
-    if scale == 1:
-        return list(gradients(1.0))
-    pairs = zip(gradients(scale), gradients(1.0), strict=True)
+    try:
+        if scale == 1:
+            return list(gradients(1.0))
+        pairs = zip(gradients(scale), gradients(1.0), strict=True)
+    except LookupError as error:  # TensorFlow's, for an operation without a gradient
+        found = re.search(r"(?:op type|entry for): (\w+)", str(error))
+        if found is None:
+            raise
+        raise ValueError(
+            f"the way back leads through {found[1]}, an operation of {model.name!r} that has no gradient: ask about a "
+            "layer before it"
+        ) from error
     return [None if scaled is None else _choose(scaled, plain, scale) for scaled, plain in pairs]
 
 

@@ -2,39 +2,25 @@
 
 import collections
 import contextlib
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, range_notes, take_images
+from tf_interp.models.batching.batch_mixing import Batching
+from tf_interp.models.batching.pieces import run_in_pieces
+from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, take_images
+from tf_interp.models.layer_names import LayerRow, find_layer, tell_open_sides
 from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.outputs.model_outputs import ModelOutputs
-from tf_interp.models.pieces import run_in_pieces
 from tf_interp.models.private import is_plain, override_gradients
+from tf_interp.models.value_range.range_guess import ValueRange
 
 Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
 
 
-class LayerRow(NamedTuple):
-    """One line of `Model.inspect`.
-
-    Args:
-        path: name of the layer, as `Model.layers` has it.
-        kind: class of the Keras layer, or type of the operation in a SavedModel.
-        shape: shape of its output without the batch axis.
-        parameters: how many weights it holds.
-    """
-
-    path: str
-    kind: str
-    shape: tuple[int | None, ...]
-    parameters: int
-
-
-class Model(ModelOutputs):
+class Model(ModelOutputs, ValueRange, Batching):
     """A network whose layers can be read and replaced, whatever it was built with.
 
     `run` is differentiable under `tf.GradientTape` and may be called inside `tf.function`. Two kinds exist:
@@ -42,8 +28,9 @@ class Model(ModelOutputs):
 
     `"output"` always names the logits: where the network ends in a softmax or sigmoid, its input is taken (`notes`
     says so). Of several outputs `"output"` is the first, the others are `"output:1"`, ...; an output that has a name
-    answers to `"output:<name>"` too. A layer that is called several times is listed as `path@0`, `path@1`, ...; further
-    tensors of a layer that returns several are `path:1`, `path:2`, ...
+    answers to `"output:<name>"` too. A layer that is called several times is listed as `path@0`, `path@1`, ..., and so
+    are several layers of one name, in the order in which they are called (`inspect` says on what); further tensors of
+    a layer that returns several are `path:1`, `path:2`, ...
 
     Args:
         name: what to call the network in records.
@@ -62,7 +49,10 @@ class Model(ModelOutputs):
         self._set_names(class_names)
         self._functions: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
+        self._settled = 0  # calls under way that have looked for changes already
         self._specs: dict[str, tf.TensorSpec] | None = None  # name -> what the network takes; None if not known yet
+        self._guessed = False  # whether the types in there are not known for sure
+        self._ordered = True  # whether it is known in which order inputs come, so that a list of them can be taken
         self._any_batch = True  # whether the network can be built for a number of images that is not known yet
         self._fixed: int | None = None  # the only number of images that it can be built for, if there is one
 
@@ -89,11 +79,18 @@ class Model(ModelOutputs):
             for path, end in sorted(self._ends().items())
             if end.kind is not None
         ]
-        for head in self.heads.values():
-            count = head.shape[-1] if head.kind == "dense" else head.count
-            if head.names is not None and count not in (None, len(head.names)):
-                notes.append(f"{len(head.names)} class names for {count} logits")
-        return notes + range_notes(self.preprocess, self.input_shape, self._first_scale())
+        taken = [(None,) if spec.shape.rank is None else spec.shape[1:] for spec in (self._specs or {}).values()]
+        return notes + self.warnings + self._open_questions() + tell_open_sides(self.layers, taken)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those of `notes` that a person must read before trusting a result, such as a value range that looks wrong."""
+        warning = self.range_guess().warning
+        return self._count_names() + ([] if warning is None else [warning]) + self._mixed() + self._own_warnings()
+
+    def _own_warnings(self) -> list[str]:
+        """Return what must be read of a network of this kind only."""
+        return []
 
     def digest(self) -> str:
         """Return a short hash of the weights as they are now: 12 hexadecimal characters, to name caches with."""
@@ -103,6 +100,25 @@ class Model(ModelOutputs):
         """Return one row per entry of `layers`, in the same order, for a table."""
         raise NotImplementedError
 
+    def refresh(self) -> None:
+        """Notice whether the network was changed in place; then what was learned and compiled of it is dropped.
+
+        `run`, `layers` and `cached` do so themselves, and a warning says once what was changed. A function that you
+        compiled yourself stays what it was. A SavedModel cannot change.
+        """
+
+    @contextlib.contextmanager
+    def _settle(self) -> Iterator[None]:
+        """While open, the network is not looked at again for changes: once is enough for a call."""
+        self.refresh()
+        with self._lock:
+            self._settled += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._settled -= 1
+
     def _learn(self, images: Any) -> None:
         """Find out from a first batch (preprocessed) what the network takes, where that was not known before."""
 
@@ -110,10 +126,6 @@ class Model(ModelOutputs):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         """Build the network in the current graph, return path -> tensor for each path of `fetch`."""
-        raise NotImplementedError
-
-    def _first_scale(self) -> float:
-        """Return the constant that the network multiplies its input with first, or 1."""
         raise NotImplementedError
 
     def _fold(self) -> "Model":
@@ -130,34 +142,25 @@ class Model(ModelOutputs):
 
     @property
     def input_shape(self) -> Any:
-        """Shape of one image as the network takes it, (H, W, C) with None where free; None if not known yet.
+        """Shape of one image as the network takes it, (H, W, C) with None where free; None if not known (yet).
 
         For a network with several inputs: dict name -> shape.
         """
         if self._specs is None:
             return None
-        shapes = {name: tuple(spec.shape[1:]) for name, spec in self._specs.items()}
+        ranks = {name: spec.shape.rank for name, spec in self._specs.items()}  # a frozen graph may leave them open
+        shapes = {name: None if ranks[name] is None else tuple(self._specs[name].shape[1:]) for name in ranks}
         return next(iter(shapes.values())) if len(shapes) == 1 else shapes
+
+    @property
+    def input_specs(self) -> Mapping[str, tf.TensorSpec] | None:
+        """Name of each input -> shape [N,...] and type that the network takes; None if not known yet."""
+        return self._specs
 
     @property
     def graphs(self) -> Sequence[tf.Graph]:
         """What `run` calls as a function, so that its operations do not stand in the graph that `run` builds in."""
         return ()
-
-    @property
-    def takes_any_batch(self) -> bool:
-        """Whether one compiled function can serve any number of images, given as a `TensorSpec` of [None,H,W,C].
-
-        Nearly all do. If not, compile for the number at hand; see `fixed_batch` too.
-        """
-        _ = self.layers  # that is found out with them
-        return self._any_batch
-
-    @property
-    def fixed_batch(self) -> int | None:
-        """The only number of images that the network takes, or None; `run` takes any other known one in pieces."""
-        _ = self.layers  # likewise
-        return self._fixed
 
     @property
     def folded(self) -> "Model":
@@ -203,6 +206,19 @@ class Model(ModelOutputs):
         """
         return {}
 
+    def layer_weights(self) -> Weights:
+        """Return a copy of the weights of each layer that has any, to change them and hand them to `run`.
+
+        Returns:
+            Path of a layer -> its weights, in the order of the calls; each weight once.
+
+        Raises:
+            ValueError: for a SavedModel, whose weights are part of its graph.
+        """
+        raise ValueError(
+            f"{self.name!r} is a SavedModel, whose weights cannot be exchanged: open the Keras model or a .keras file"
+        )
+
     @tf.autograph.experimental.do_not_convert
     def run(
         self,
@@ -223,7 +239,8 @@ class Model(ModelOutputs):
             given: layer name -> activation [N,...] to put in its place ("run from the middle"); it takes the layer's
                 type. Always together with images, though only their number may matter then.
             weights: what `folded_weights` gave for this `fetch`; None is those of the moment, in a compiled function
-                those of the moment when it was traced. Only `folded` models have any.
+                those of the moment when it was traced. Of a Keras model that is not folded what `layer_weights` gave,
+                changed: layers compute with these then, and the network keeps its own.
 
         Returns:
             Name -> tensor [N,...] in the layer's own type, for each name of `fetch`; outputs as float32.
@@ -241,9 +258,16 @@ class Model(ModelOutputs):
         """
         if isinstance(fetch, str):
             raise TypeError(f"fetch must be a list of layer names, got the string {fetch!r}: write [{fetch!r}]")
-        images = take_images(images, None if self._specs is None else len(self._specs))
-        if self._specs is None:
+        with self._settle():
+            return self._run(images, fetch, given, weights)
+
+    def _run(
+        self, images: Any, fetch: Sequence[str], given: Mapping[str, Any] | None, weights: Weights | None
+    ) -> dict[str, tf.Tensor]:
+        images = take_images(images, None if self._specs is None else list(self._specs.values()))
+        if self._specs is None or self._guessed:
             self._learn(self._preprocessed(images))
+        self.remember(images)
         paths = {name: self.resolve(name) for name in fetch}
         taken = [self._take_given(*item) for item in (given or {}).items()]
         values = dict(sorted(taken, key=lambda item: item[0]))
@@ -296,7 +320,7 @@ class Model(ModelOutputs):
     ) -> dict[str, tf.Tensor]:
         """Build preprocessing and network in the current graph."""
         specs = self._specs or {}
-        named = name_inputs(self._preprocessed(images), list(specs))
+        named = name_inputs(self._preprocessed(images), list(specs), self._ordered)
         inputs = {
             name: fit_input(value, specs[name], name if len(specs) > 1 else "images") for name, value in named.items()
         }
@@ -328,21 +352,11 @@ class Model(ModelOutputs):
     def _find_path(self, name: str) -> str:
         if not isinstance(name, str):
             raise TypeError(f"a layer is named by a string, got {name!r} of type {type(name).__name__}")
-        layers = self.layers
-        if name in layers:
-            return name
-        plain = {path: re.sub(r"@\d+$", "", path) for path in layers}
-        matches = [path for path in layers if f"/{path}".endswith(f"/{name}") or f"/{plain[path]}".endswith(f"/{name}")]
-        if len(matches) == 1:
-            return matches[0]
-        if matches and len({plain[path] for path in matches}) == 1:
-            raise ValueError(f"layer {name!r} is called {len(matches)} times: choose one of {matches}")
-        if matches:
-            raise ValueError(f"layer name {name!r} is ambiguous, it fits {matches}: write one of them in full")
-        path = self._near(name)
+        layers = list(self.layers)
+        path = find_layer(name, layers, self.inspect) or self._near(name)
         if path is not None:
             return path
-        raise ValueError(f"{self.name!r} has no layer {name!r}; {did_you_mean(name, list(layers), 'it has')}")
+        raise ValueError(f"{self.name!r} has no layer {name!r}; {did_you_mean(name, layers, 'it has')}")
 
     def cached(self, key: Any, build: Callable[[], Any], *, most: int | None = None) -> Any:
         """Return what `build` made for `key` on this model, building it once.
@@ -358,6 +372,7 @@ class Model(ModelOutputs):
         Returns:
             The cached object.
         """
+        self.refresh()
         with self._lock:
             if most is not None:
                 kept = self.cached(key[0], collections.OrderedDict)

@@ -6,7 +6,7 @@ version in which something behaves differently, and for tests that compare both.
 """
 
 import contextlib
-import inspect
+import importlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 PLAIN_VARIABLE = "TF_INTERP_PLAIN"
+ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"  # a resource of this name is a new one each time: `ResourceHandle`
 GRADIENT_ATTRIBUTE = "_gradient_op_type"  # of an operation, in its definition: which registered gradient it has
 _LOG = logging.getLogger("tf_interp")
 _FLAT, _CAPTURED = "AtomicFunction.call_flat", "ConcreteFunction.captured_inputs"
@@ -55,6 +56,17 @@ def read_nodes(function: Any) -> list[Any] | None:
         _tell("a node in keras.Function._nodes_by_depth", _TRACED, error)
         return None
     return nodes
+
+
+def list_made_nodes(operation: Any) -> dict[int, int]:
+    """Return id of each node of an operation -> which of its calls made it: `keras.Operation._inbound_nodes`.
+
+    Args:
+        operation: a layer or operation of a functional Keras model.
+    """
+    instead = "calls of one layer are numbered in the order in which they run"
+    nodes = _ask(operation, "_inbound_nodes", "keras.Operation._inbound_nodes", instead)
+    return {id(node): number for number, node in enumerate(nodes or ())}
 
 
 def read_output_structure(function: Any) -> Any:
@@ -167,43 +179,51 @@ def set_gradient(operation: Any, name: bytes) -> None:
         change(GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=name))
 
 
-def list_captures(function: Any) -> list[tuple[Any, Any]]:
-    """Return (tensor outside, its placeholder inside) of what a function captured: `ConcreteFunction.captured_inputs`.
+def tell_loops_of_variables(graph: Any) -> None:
+    """Say of the variables that come out of loops what they hold, as of those that go in: `copy_handle_data`.
 
-    Where that is gone: none, and a SavedModel with lookup tables is refused, since nothing feeds these. The switch does
-    not count, as there is no other road.
+    An imported loop has forgotten it, and then TensorFlow finds no way back through it.
 
     Args:
-        function: a `ConcreteFunction`.
+        graph: that the loops were imported into.
     """
-    captured = _get(function, "captured_inputs", None)
-    if captured is None:
-        _tell(_CAPTURED, "SavedModels with lookup tables cannot be opened")
-        return []
-    inputs = function.inputs
-    return list(zip(captured, inputs[len(inputs) - len(captured) :], strict=True))
+    loops = [item for item in graph.get_operations() if item.type in ("While", "StatelessWhile")]
+    pairs = [pair for loop in loops for pair in zip(loop.inputs, loop.outputs, strict=True)]
+    pairs = [pair for pair in pairs if pair[0].dtype == tf.resource]
+    if not pairs:
+        return
+    try:
+        from tensorflow.python.ops.handle_data_util import copy_handle_data
+    except ImportError as error:
+        _tell("handle_data_util.copy_handle_data", "no gradient passes loops of a SavedModel", error)
+        return
+    for source, target in pairs:
+        copy_handle_data(source, target)
 
 
-def freeze_variables(function: Any) -> Any:
-    """Return a function of a SavedModel with its variables as constants: `convert_variables_to_constants_v2`.
+def describe_operation(name: str) -> Any:
+    """Return the description of an operation, an `OpDef`: `op_def_registry`.
 
     Args:
-        function: a `ConcreteFunction`.
+        name: its type, e.g. "Conv2D".
 
     Raises:
-        ValueError: if TensorFlow does not have that any more; there is no other road.
+        ValueError: if this TensorFlow has no such operation, or no registry where it was; there is no other road.
     """
     try:
-        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-        inspect.signature(convert_variables_to_constants_v2).bind(function, lower_control_flow=False)
-    except (ImportError, TypeError) as error:
+        from tensorflow.python.framework import op_def_registry
+    except ImportError as error:
         raise ValueError(
-            f"TensorFlow {tf.__version__} cannot freeze SavedModels as tf-interp does it (2.20 and 2.21 "
-            "can): open the Keras model itself, or a .keras file"
+            f"TensorFlow {tf.__version__} does not list its operations where 2.20 and 2.21 did, so graphs cannot be "
+            "read: open the Keras model itself, or a .keras file"
         ) from error
-    # without lowering, loops and branches stay whole, so that they have gradients
-    return convert_variables_to_constants_v2(function, lower_control_flow=False)
+    found = op_def_registry.get(name)
+    if found is None:
+        raise ValueError(
+            f"the graph holds the operation {name!r}, which this TensorFlow does not know: import the package that "
+            "brings it (tensorflow_text, for example) before you open the graph"
+        )
+    return found
 
 
 def parse_saved_model(data: bytes) -> Any:
@@ -215,16 +235,31 @@ def parse_saved_model(data: bytes) -> Any:
     Raises:
         ValueError: if TensorFlow does not have the description of the message where it was.
     """
+    return _parse("saved_model_pb2", "SavedModel", data)
+
+
+def parse_object_graph(data: bytes) -> Any:
+    """Return the message in a checkpoint that says which objects it is of: `trackable_object_graph_pb2`.
+
+    Args:
+        data: the entry "_CHECKPOINTABLE_OBJECT_GRAPH" of the checkpoint.
+
+    Raises:
+        ValueError: if TensorFlow does not have the description of the message where it was.
+    """
+    return _parse("trackable_object_graph_pb2", "TrackableObjectGraph", data)
+
+
+def _parse(module: str, kind: str, data: bytes) -> Any:
     try:
-        from tensorflow.core.protobuf import saved_model_pb2
-    except ImportError as error:
+        message = getattr(importlib.import_module(f"tensorflow.core.protobuf.{module}"), kind)()
+    except (ImportError, AttributeError) as error:
         raise ValueError(
             f"TensorFlow {tf.__version__} does not describe SavedModels where 2.20 and 2.21 did, so this one cannot be "
-            "looked through before it is opened: open the Keras model itself, or a .keras file"
+            "read: open the Keras model itself, or a .keras file"
         ) from error
-    saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString(data)
-    return saved
+    message.ParseFromString(data)
+    return message
 
 
 def _ask(owner: Any, attribute: str, name: str, instead: str) -> Any:

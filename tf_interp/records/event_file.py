@@ -84,6 +84,28 @@ class EventFile:
         os.fsync(self._file.fileno())
 
 
+def find_event_files(top: pathlib.Path) -> dict[pathlib.Path, list[pathlib.Path]]:
+    """Return the event files below a folder, also behind symbolic links, as TensorBoard finds them.
+
+    A link to a folder that it lies in leads in a circle, and is not followed.
+
+    Args:
+        top: a folder.
+
+    Returns:
+        Folder -> its event files, by name; folders by name too.
+    """
+    found: dict[pathlib.Path, list[pathlib.Path]] = {}
+    above = {str(top): frozenset({os.path.realpath(top)})}  # folder -> where it and those that it lies in really are
+    for name, folders, names in os.walk(top, followlinks=True):
+        ways = {folder: os.path.realpath(os.path.join(name, folder)) for folder in folders}
+        folders[:] = [folder for folder in folders if ways[folder] not in above[name]]
+        above |= {os.path.join(name, folder): above[name] | {ways[folder]} for folder in folders}
+        if files := [pathlib.Path(name, file) for file in sorted(names) if "tfevents" in file]:
+            found[pathlib.Path(name)] = files
+    return {folder: found[folder] for folder in sorted(found)}
+
+
 def read_events(path: pathlib.Path) -> Iterator[tuple[int, int, Any]]:
     """Yield the whole events of a file; the unfinished end of a file that is being written is no error.
 

@@ -1,6 +1,7 @@
 """Records in ordinary TensorBoard event files: `write`, `read`, and the `Writer` that a training run keeps open.
 
-One event per record, `[json, png, ...]` under the plugin's name, in the sub-run `<logdir>/interp`.
+One event per record, `[json, png, ...]` under the plugin's name, in the sub-run `<logdir>/interp`, further sessions in
+`<logdir>/interp-2` and so on.
 """
 
 import errno
@@ -16,7 +17,12 @@ from typing import Any
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 
 from tensorboard_plugin_interp import metadata
-from tf_interp.records.event_file import EventFile, parse_event, read_event, read_events, read_steps
+from tf_interp.records.event_file import (
+    EventFile,
+    find_event_files,
+    parse_event,
+    read_events,
+)
 from tf_interp.records.record import Record
 
 MAX_EVENT_BYTES = 64 * 2**20  # above 2 GiB TensorBoard loses an event silently; long before that it is a mistake
@@ -35,6 +41,7 @@ class Writer:
         logdir: TensorBoard's log directory of one run; made if missing.
         take_over: close another writer of this process that has the folder open, instead of refusing: a training run
             that was interrupted leaves one behind.
+        session: which training of this run it is, from 1; each has a folder of its own, `interp`, `interp-2`, ...
 
     Raises:
         ValueError: if the folder cannot be made or written to, or another writer of this process has it open.
@@ -46,10 +53,10 @@ class Writer:
         ...     writer.add(Record("features", "conv", 0, "one"))
     """
 
-    def __init__(self, logdir: str | os.PathLike, *, take_over: bool = False) -> None:
+    def __init__(self, logdir: str | os.PathLike, *, take_over: bool = False, session: int = 1) -> None:
         if "://" in str(logdir):
             raise ValueError(f"log directory {str(logdir)!r}: only folders of this machine can be written to")
-        self.logdir = pathlib.Path(logdir)
+        self.logdir, self.session = pathlib.Path(logdir), session
         self._steps: dict[str, int] = {}
         self._replaced = False
         self._file: EventFile | None = None
@@ -63,8 +70,8 @@ class Writer:
 
     @property
     def folder(self) -> pathlib.Path:
-        """The folder of the event file, `<logdir>/interp`."""
-        return self.logdir / metadata.SUBRUN
+        """The folder of the event file, `<logdir>/interp`, or `<logdir>/interp-2` and so on for a further session."""
+        return self.logdir / metadata.name_session(self.session)
 
     @property
     def path(self) -> pathlib.Path | None:
@@ -118,7 +125,12 @@ class Writer:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"logdir": self.logdir, "_steps": dict(self._steps), "_replaced": self._replaced}
+        return {
+            "logdir": self.logdir,
+            "session": self.session,
+            "_steps": dict(self._steps),
+            "_replaced": self._replaced,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -206,7 +218,7 @@ def read(logdir: str | os.PathLike) -> Iterator[Record]:
     warning.
 
     Args:
-        logdir: a log directory; sub-folders are read as well, symbolic links to folders are not followed.
+        logdir: a log directory; sub-folders are read as well, also behind symbolic links.
 
     Returns:
         Iterator of records.
@@ -224,23 +236,20 @@ def read(logdir: str | os.PathLike) -> Iterator[Record]:
     return (record for records in read_runs(logdir).values() for record in records)
 
 
-def last_step(logdir: str | os.PathLike) -> int | None:
-    """Return the highest step of the records of one run, from a few bytes of each and the whole of that one.
+def written_tags(logdir: str | os.PathLike, step: int) -> set[str]:
+    """Return the tags of the whole records of one run at one step.
 
     Args:
         logdir: TensorBoard's log directory of one run, as `Writer` takes it.
+        step: the step.
 
     Returns:
-        The step, or None if there are no records.
+        Tags, `kind/layer` each.
     """
     folder = pathlib.Path(logdir) / metadata.SUBRUN
     files = sorted(folder.glob("*tfevents*")) if folder.is_dir() else []
-    found = [(step, path, start, length) for path in files for step, start, length in read_steps(path)]
-    for _, path, start, length in sorted(found, reverse=True):
-        event = read_event(path, start, length)
-        if event is not None and _records_in(event):
-            return event.step
-    return None
+    events = (event for path in files for _, _, event in read_events(path) if event.step == step)
+    return {value.tag for event in events for value in records_in(event)}
 
 
 def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:
@@ -251,6 +260,7 @@ def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:
 
     Returns:
         Name of the run, as TensorBoard has it without the last part `interp` ("." for `logdir` itself) -> iterator.
+        A further session of a run is a run of its own, with the last part `interp-2` and so on.
 
     Raises:
         ValueError: if it is not a folder.
@@ -259,12 +269,9 @@ def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:
     if not top.is_dir():
         raise ValueError(f"{top}: expected a log directory, found {'a file' if top.exists() else 'nothing'}")
     files: dict[str, list[pathlib.Path]] = {}
-    for name, _, names in sorted(os.walk(top)):
-        folder = pathlib.Path(name)
+    for folder, paths in find_event_files(top).items():
         run = folder.parent if folder.name == metadata.SUBRUN and folder != top else folder
-        files.setdefault(run.relative_to(top).as_posix(), []).extend(
-            folder / file for file in sorted(names) if "tfevents" in file
-        )
+        files.setdefault(run.relative_to(top).as_posix(), []).extend(paths)
     places = {run: _find_records(paths) for run, paths in files.items()}
     return {run: _load(found) for run, found in places.items() if found}
 
@@ -277,7 +284,7 @@ def _find_records(paths: Iterable[pathlib.Path]) -> list[tuple[str, _Place]]:
     found: dict[tuple[int, str], _Place] = {}
     for path in paths:
         for start, length, event in read_events(path):
-            for value in _records_in(event):
+            for value in records_in(event):
                 found[event.step, value.tag] = (path, start, length)
     return [(key[1], found[key]) for key in sorted(found, key=lambda key: key[0])]
 
@@ -289,7 +296,7 @@ def _load(found: Iterable[tuple[str, _Place]]) -> Iterator[Record]:
         with open(path, "rb") as file:
             file.seek(start)
             event = parse_event(file.read(length))
-        for value in _records_in(event):
+        for value in records_in(event):
             try:
                 if value.tag == tag:
                     yield Record.from_blobs(value.tensor.string_val)
@@ -299,7 +306,8 @@ def _load(found: Iterable[tuple[str, _Place]]) -> Iterator[Record]:
                     warnings.warn(f"{path}, byte {start}: record skipped: {error}", stacklevel=2)
 
 
-def _records_in(event: Any) -> list[Any]:
+def records_in(event: Any) -> list[Any]:
+    """Return the values of an event that carry records."""
     return [v for v in event.summary.value if v.metadata.plugin_data.plugin_name == metadata.PLUGIN_NAME]
 
 

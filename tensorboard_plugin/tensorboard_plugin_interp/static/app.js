@@ -5,12 +5,15 @@
  */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { setGroupStyles } from "./drawing/canvas.js";
+import { sortRuns } from "./format.js";
 import { Bar, Timeline } from "./header.js";
-import { Store, isReplaced, stepAt, useRecord } from "./model.js";
+import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
 import { followTheme, isVisible, onReload, readLink, writeLink } from "./tbhost.js";
 import { ConceptDetail, Concepts } from "./views/view_concepts.js";
-import { DecisionDetail, Decisions } from "./views/view_decisions.js";
+import { DecisionView } from "./views/view_decision.js";
+import { DecisionDetail } from "./views/view_decisions.js";
+import { Dictionary } from "./views/view_dictionary.js";
 import { Empty } from "./views/view_empty.js";
 import { Features, UnitDetail } from "./views/view_features.js";
 import { Groups, PictureDetail } from "./views/view_groups.js";
@@ -18,25 +21,22 @@ import { Overview } from "./views/view_overview.js";
 
 const POLL = 5000; // ms between looks for new steps
 const SECTIONS = [
-  { id: "overview", title: "Overview", kind: "", view: Overview, detail: null },
-  { id: "features", title: "Features", kind: "features", view: Features, detail: UnitDetail },
-  { id: "groups", title: "Groups", kind: "groups", view: Groups, detail: PictureDetail },
-  { id: "decisions", title: "Decisions", kind: "attribution", view: Decisions, detail: DecisionDetail },
-  { id: "concepts", title: "Concepts", kind: "concepts", view: Concepts, detail: ConceptDetail },
+  { id: "overview", title: "Overview", kinds: /** @type {string[]} */ ([]), view: Overview },
+  { id: "features", title: "Features", kinds: ["features"], view: Features },
+  { id: "groups", title: "Groups", kinds: ["groups"], view: Groups },
+  { id: "decisions", title: "Decision", kinds: ["decision", "attribution"], view: DecisionView },
+  { id: "dictionary", title: "Dictionary", kinds: ["dictionary"], view: Dictionary },
+  { id: "concepts", title: "Concepts", kinds: ["concepts"], view: Concepts },
 ];
-const KINDS = SECTIONS.map((section) => section.kind).filter(Boolean);
+/** What the side panel shows, by kind. @type {Record<string, any>} */
+const DETAILS = { features: UnitDetail, groups: PictureDetail, attribution: DecisionDetail, concepts: ConceptDetail };
+const KINDS = SECTIONS.flatMap((section) => section.kinds);
+const OF_NO_LAYER = ["decision"]; // kinds whose records are about the output: the choice of a layer is not theirs
 
 /** @param {boolean} dark */
 function setTheme(dark) {
   document.documentElement.dataset.theme = dark ? "dark" : "light";
   setGroupStyles(dark);
-}
-
-/** @param {Runs} runs @returns {string} the run that was written last */
-function latestRun(runs) {
-  const time = (/** @type {string} */ run) =>
-    Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
-  return Object.keys(runs).sort((a, b) => time(b) - time(a) || a.localeCompare(b))[0] ?? "";
 }
 
 /**
@@ -57,8 +57,7 @@ function useRuns(store, wanted) {
       busy = true;
       try {
         let { runs } = await store.source.runs(wanted);
-        // Once a run is shown it stays, even if another one is written later.
-        const run = [wanted, known.current.run].find((name) => Object.hasOwn(runs, name)) ?? latestRun(runs);
+        const run = chooseRun(runs, wanted, known.current.run);
         if (run && run !== wanted) runs = (await store.source.runs(run)).runs;
         if (over) return;
         const before = known.current.runs?.[run] ?? {};
@@ -112,6 +111,13 @@ export function App({ source }) {
     section: "overview",
     step: "",
     item: "",
+    picture: "",
+    target: "",
+    against: "",
+    node: "",
+    pins: "",
+    beside: "",
+    off: "",
     ...readLink(),
   }));
   const change = (/** @type {Partial<typeof choice>} */ part) => setChoice((before) => ({ ...before, ...part }));
@@ -122,7 +128,8 @@ export function App({ source }) {
   const top = useTop(runs);
   const every = KINDS.flatMap((kind) => all[kind]);
   const steps = useMemo(() => [...new Set(every.flatMap((series) => series.steps))].sort((a, b) => a - b), [all]);
-  const layers = [...new Set(every.map((series) => series.layer))].sort(byName);
+  const layered = every.filter((series) => !OF_NO_LAYER.includes(series.kind));
+  const layers = [...new Set(layered.map((series) => series.layer))].sort(byName);
 
   if (!runs)
     return html`
@@ -145,12 +152,17 @@ export function App({ source }) {
 
   const layer = layers.includes(choice.layer) ? choice.layer : "";
   const series = Object.fromEntries(
-    KINDS.map((kind) => [kind, all[kind].filter((one) => !layer || one.layer === layer)]),
+    KINDS.map((kind) => [
+      kind,
+      all[kind].filter((one) => !layer || OF_NO_LAYER.includes(kind) || one.layer === layer),
+    ]),
   );
   const follow = choice.step === "";
   const step = follow ? steps[steps.length - 1] : (stepAt(steps, Number(choice.step)) ?? steps[0]);
   const current =
-    SECTIONS.find((one) => one.id === choice.section && (!one.kind || all[one.kind].length)) ?? SECTIONS[0];
+    SECTIONS.find(
+      ({ id, kinds }) => id === choice.section && (!kinds.length || kinds.some((kind) => all[kind].length)),
+    ) ?? SECTIONS[0];
   /** @type {Ctx} */
   const ctx = {
     store,
@@ -169,18 +181,24 @@ export function App({ source }) {
     open: (kind, tag, name) =>
       change({
         item: JSON.stringify([tag, name]),
-        section: SECTIONS.find((one) => one.kind === kind)?.id ?? "overview",
+        section: SECTIONS.find((one) => one.kinds.includes(kind))?.id ?? "overview",
       }),
+    choice,
+    choose: change,
     isOpen: (_, tag, name) => choice.item === JSON.stringify([tag, name]),
   };
-  const shown = current.kind ? series[current.kind] : KINDS.flatMap((kind) => series[kind]);
+  const shown = (current.kinds.length ? current.kinds : KINDS).flatMap((kind) => series[kind]);
   return html`
     <header class="top" ref=${top}>
       <${Bar}
-        sections=${SECTIONS.map(({ id, title, kind }) => ({ id, title, count: kind ? all[kind].length : 1 }))}
+        sections=${SECTIONS.map(({ id, title, kinds }) => ({
+          id,
+          title,
+          count: kinds.length ? kinds.reduce((sum, kind) => sum + all[kind].length, 0) : 1,
+        }))}
         section=${current.id}
         onSection=${ctx.goTo}
-        runs=${Object.keys(runs).sort()}
+        runs=${sortRuns(Object.keys(runs))}
         run=${run}
         onRun=${(next) => change({ run: next, step: "", item: "" })}
         layers=${layers}
@@ -254,12 +272,13 @@ function StepBar({ ctx, steps, shown, every, follow }) {
   }, [ctx.step, ctx.run, stale, shown.map((series) => series.tag).join()]);
   const ordinal = last?.data.ordinal;
   const written = typeof ordinal === "number" ? ordinal + 1 : null;
-  const epoch = record?.step === ctx.step ? (record.data.epoch ?? null) : null;
+  const here = record?.step === ctx.step ? record.data : null;
   return html`
     <${Timeline}
       steps=${steps}
       step=${ctx.step}
-      epoch=${epoch}
+      epoch=${here?.epoch ?? null}
+      restored=${Boolean(here?.restored)}
       written=${written}
       follow=${follow}
       busy=${stale}
@@ -270,16 +289,16 @@ function StepBar({ ctx, steps, shown, every, follow }) {
 
 /** @param {{ctx: Ctx, section: typeof SECTIONS[number], item: string, onClose: () => void}} props */
 function Detail({ ctx, section, item, onClose }) {
-  if (!item || !section.detail) return null;
+  if (!item) return null;
   let tag, name;
   try {
     [tag, name] = JSON.parse(item);
   } catch {
     return null; // a link broken by hand
   }
-  const series = ctx.series[section.kind].find((one) => one.tag === tag);
-  if (!series || typeof name !== "string") return null;
-  const title = section.kind === "features" ? name : section.kind === "concepts" ? "Concept test" : "Picture";
+  const series = section.kinds.flatMap((kind) => ctx.series[kind]).find((one) => one.tag === tag);
+  if (!series || typeof name !== "string" || !DETAILS[series.kind]) return null;
+  const title = series.kind === "features" ? name : series.kind === "concepts" ? "Concept test" : "Picture";
   return html`
     <${Panel}
       title=${html`
@@ -288,7 +307,7 @@ function Detail({ ctx, section, item, onClose }) {
       `}
       onClose=${onClose}
     >
-      <${Opened} key=${tag} ctx=${ctx} series=${series} view=${section.detail} name=${name} />
+      <${Opened} key=${tag} ctx=${ctx} series=${series} view=${DETAILS[series.kind]} name=${name} />
     <//>
   `;
 }

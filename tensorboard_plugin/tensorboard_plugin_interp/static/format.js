@@ -11,7 +11,7 @@ export function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (size === 0) return "0";
-  if (size >= 1e7 || size < 1e-4) return value.toExponential(1).replace("-", MINUS);
+  if (size >= 1e7 || size < 1e-4) return value.toExponential(1).replaceAll("-", MINUS);
   const digits = size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.095 ? 2 : size >= 0.0095 ? 3 : 4;
   return value
     .toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
@@ -61,10 +61,42 @@ export function className(names, index) {
   return names?.[index] ?? `class ${index}`;
 }
 
-/** @param {string} run @returns {string} the run as the user named it: records live in its folder `interp` */
+/**
+ * @param {{probe?: any, class_names?: string[]|null}} data
+ * @param {number} row
+ * @returns {string} a name that a person can say: the file, or which one it is and what it was taken for
+ */
+export function namePicture({ probe, class_names: names }, row) {
+  const id = probe?.ids?.[row];
+  if (id && !/^[0-9a-f]{12,}$/.test(id)) return id;
+  const predicted = probe?.predictions?.[row];
+  const said = predicted === undefined || predicted === null ? "" : `, taken for ${className(names, predicted)}`;
+  return `picture ${row + 1}${said}`;
+}
+
+/**
+ * Records live in the folder `interp` of a run; where its log directory was used again, in `interp-2` and so on.
+ * @param {string} run
+ * @returns {{base: string, session: number}} the run as the user named it, and which of its trainings this is, from 1
+ */
+export function splitRun(run) {
+  const match = run.match(/^(?:(.*)\/)?interp(?:-([2-9]|[1-9][0-9]+))?$/);
+  return match ? { base: match[1] ?? "", session: Number(match[2] ?? 1) } : { base: run === "." ? "" : run, session: 1 };
+}
+
+/** @param {string} run @returns {string} as a person reads it */
 export function runName(run) {
-  if (run === "interp" || run === ".") return "(this folder)";
-  return run.endsWith("/interp") ? run.slice(0, -"/interp".length) : run;
+  const { base, session } = splitRun(run);
+  return `${base || "(this folder)"}${session > 1 ? `, session ${session}` : ""}`;
+}
+
+/** @param {string[]} runs @returns {string[]} by name, the sessions of a run in their order */
+export function sortRuns(runs) {
+  const order = (/** @type {string} */ a, /** @type {string} */ b) => {
+    const [one, other] = [splitRun(a), splitRun(b)];
+    return one.base < other.base ? -1 : one.base > other.base ? 1 : one.session - other.session;
+  };
+  return [...runs].sort(order);
 }
 
 /** What is compared with what, in words, the clearest comparison first. @type {Record<string, string>} */
@@ -111,3 +143,9 @@ export function interval(row) {
 export function plural(count, one, many = `${one}s`) {
   return `${whole(count)} ${count === 1 ? one : many}`;
 }
+
+/**
+ * @param {{data: {quantity?: string, output?: {quantity?: string}}}} record
+ * @returns {string} what scores are: "logit", or what stands for it
+ */
+export const quantityOf = (record) => record.data.quantity ?? record.data.output?.quantity ?? "logit";

@@ -1,5 +1,6 @@
 /** The bar at the top: sections, run, layer, and the one slider over steps. */
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
+import { Select } from "./drawing/parts.js";
 import { plural, runName, whole } from "./format.js";
 
 const BEAT = 700; // ms per step while playing
@@ -34,36 +35,28 @@ export function Bar({ sections, section, onSection, runs, run, onRun, layers, la
         html`
           <label class="choice">
             <span>Layer</span>
-            <select aria-label="Layer" value=${layer} onChange=${(event) => onLayer(event.target.value)}>
-              <option value="" selected=${layer === ""}>all ${layers.length}</option>
-              ${layers.map(
-                (name) => html`
-                  <option key=${name} value=${name} selected=${layer === name}>${name}</option>
-                `,
-              )}
-            </select>
+            <${Select}
+              label="Layer"
+              value=${layer}
+              options=${[["", `all ${layers.length}`], ...layers.map((name) => [name, name])]}
+              onChange=${onLayer}
+            />
           </label>
         `
       }
       <label class="choice">
         <span>Run</span>
-        <select aria-label="Run" value=${run} onChange=${(event) => onRun(event.target.value)}>
-          ${runs.map(
-            (name) => html`
-              <option key=${name} value=${name} selected=${run === name}>${runName(name)}</option>
-            `,
-          )}
-        </select>
+        <${Select} label="Run" value=${run} options=${runs.map((name) => [name, runName(name)])} onChange=${onRun} />
       </label>
     </div>
   `;
 }
 
 /**
- * @param {{steps: number[], step: number, epoch: number|null, written: number|null, follow: boolean, busy: boolean,
+ * @param {{steps: number[], step: number, epoch: number|null, restored: boolean, written: number|null, follow: boolean, busy: boolean,
  *   onStep: (step: number) => void}} props
  */
-export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) {
+export function Timeline({ steps, step, epoch, restored, written, follow, busy, onStep }) {
   const [playing, setPlaying] = useState(false);
   const place = Math.max(0, steps.indexOf(step));
   const last = steps.length - 1;
@@ -93,7 +86,8 @@ export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) 
     if (!playing && place >= last) go(0);
     setPlaying(!playing);
   };
-  const said = `step ${whole(step)}${epoch === null ? "" : `, epoch ${epoch + 1}`}`;
+  const when = [...(epoch === null ? [] : [`epoch ${epoch + 1}`]), ...(restored ? ["put back"] : [])].join(", ");
+  const said = `step ${whole(step)}${when && `, ${when}`}`;
   return html`
     <div class="timeline">
       <button
@@ -144,9 +138,9 @@ export function Timeline({ steps, step, epoch, written, follow, busy, onStep }) 
       <output class="now-label">
         <b>step ${whole(step)}</b>
         ${
-          epoch !== null &&
+          when &&
           html`
-            <span>epoch ${epoch + 1}</span>
+            <span>${when}</span>
           `
         }
       </output>

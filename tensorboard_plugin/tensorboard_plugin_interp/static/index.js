@@ -3,6 +3,14 @@ import { App } from "./app.js";
 import { httpSource } from "./model.js";
 import { html, render as draw } from "./vendor/preact-htm.js";
 
+const STYLES = [
+  "style.css",
+  "drawing/class_bars.css",
+  "groups/groups.css",
+  "decision/decision.css",
+  "dictionary/dictionary.css",
+];
+
 /**
  * Draw the tab.
  * @param {{source?: import("./model.js").Source, root?: HTMLElement}} [options]
@@ -22,15 +30,20 @@ export async function render({ source = httpSource(), root = document.body } = {
   );
 }
 
-/** @returns {Promise<void>} when the style sheet is there, so that nothing is drawn without it */
+/** @returns {Promise<unknown>} when the style sheets are there, so that nothing is drawn without them */
 function addStyle() {
   if (document.querySelector("link[data-interp], style[data-interp]")) return Promise.resolve();
-  return new Promise((resolve) => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = new URL("style.css", import.meta.url).href;
-    link.dataset.interp = "";
-    link.onload = link.onerror = () => resolve();
-    document.head.append(link);
-  });
+  return Promise.all(
+    STYLES.map(
+      (name) =>
+        new Promise((resolve) => {
+          const link = document.createElement("link");
+          link.rel = "stylesheet";
+          link.href = new URL(name, import.meta.url).href;
+          link.dataset.interp = "";
+          link.onload = link.onerror = resolve;
+          document.head.append(link);
+        }),
+    ),
+  );
 }

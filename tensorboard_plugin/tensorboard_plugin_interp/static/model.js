@@ -26,8 +26,11 @@
  * @property {(section: string) => void} goTo
  * @property {(kind: string, tag: string, name: string) => void} open show one thing in the side panel
  * @property {(kind: string, tag: string, name: string) => boolean} isOpen
+ * @property {Record<string, string>} choice what is chosen, as the address says it; "" for what is not
+ * @property {(part: Record<string, string>) => void} choose
  */
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { splitRun } from "./format.js";
 
 const KEPT = 400; // answers
 const KEPT_PICTURES = 160;
@@ -215,6 +218,29 @@ export function isReplaced(before, now) {
   const [was, is] = [before.steps?.at(-1), now.steps.at(-1)];
   if (was === undefined || is === undefined) return false;
   return is < was || (is === was && now.wall_time !== before.wall_time);
+}
+
+/** @param {Runs} runs @param {string[]} names @returns {string} the one of these that was written last */
+function lastWritten(runs, names) {
+  const time = (/** @type {string} */ run) =>
+    Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
+  return [...names].sort((a, b) => time(b) - time(a) || a.localeCompare(b))[0] ?? "";
+}
+
+/**
+ * Which run to show: the one that is wanted; else the one that is shown stays, even if another one is written later, but
+ * gives way to a later training in its log directory; else the one that was written last.
+ * @param {Runs} runs
+ * @param {string} wanted "" for any
+ * @param {string} shown "" for none
+ * @returns {string}
+ */
+export function chooseRun(runs, wanted, shown) {
+  if (Object.hasOwn(runs, wanted)) return wanted;
+  if (!Object.hasOwn(runs, shown)) return lastWritten(runs, Object.keys(runs));
+  const { base, session } = splitRun(shown);
+  const later = Object.keys(runs).map((run) => ({ run, ...splitRun(run) }));
+  return lastWritten(runs, [shown, ...later.filter((one) => one.base === base && one.session > session).map((one) => one.run)]);
 }
 
 /**

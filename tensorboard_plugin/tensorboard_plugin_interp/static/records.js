@@ -3,7 +3,8 @@
  * A key that is marked `?` may be missing, as in records of an earlier version.
  *
  * @typedef {number|null|undefined} Unsure a number that was NaN or infinite, or is not known
- * @typedef {{image: number, rows: number, columns: number, count: number}} Sheet equal cells in one PNG, row by row
+ * @typedef {{image: number, rows: number, columns: number, count: number, legend?: string|string[]}} Sheet equal cells in
+ *   one PNG, row by row; what they show is said where they are no ordinary pictures, for all or for each
  *
  * @typedef {object} Probe the pictures that were looked at
  * @property {number} count
@@ -14,7 +15,7 @@
  * @property {Sheet} thumbnails the first ones
  *
  * @typedef {object} Common keys of every kind
- * @property {{name: string}} [model]
+ * @property {{name: string, weights?: string}} [model] `weights`: a hash of them
  * @property {string[]|null} [class_names]
  * @property {{label: string, kind: string, evidence: string, quantity: string}} [output] what was looked at
  * @property {Record<string, unknown>|null} [settings]
@@ -22,6 +23,9 @@
  * @property {number|null} [epoch]
  * @property {number} [ordinal]
  * @property {string[]} [notes]
+ * @property {string[]} [warnings] those of the notes that must be read first
+ * @property {number} [session] which training in this log directory, from 1
+ * @property {boolean} [restored] whether the weights were put back or averaged when training ended
  * @property {Record<string, number>} [scalars]
  * @property {Probe|null} [probe]
  * @property {number[]|null} [curve]
@@ -29,7 +33,7 @@
  * @typedef {object} Unit one direction of a layer, drawn
  * @property {string} name
  * @property {number|null} [channel]
- * @property {number} picture cell of `pictures`
+ * @property {number|null} picture cell of `pictures`; null where nothing could be drawn
  * @property {Unsure} activation
  * @property {Unsure} [probe_mean]
  * @property {Unsure} [probe_max]
@@ -44,8 +48,30 @@
  * @property {number|null} [icon] cell of `icons`
  * @property {{channel: number, weight: number}[]} [channels]
  * @property {Record<string, number>} [effects]
- * @typedef {Common & {groups?: Group[], error?: Unsure, residual_effects?: Record<string, number>, icons?: Sheet|null,
- *   maps?: Sheet|null}} GroupsData
+ * @property {Record<string, {change: number, random: number}>} [proofs] without the group, beside random directions
+ * @property {{word: string|null, evidence: string, r: Unsure, auprc: Unsure, p: Unsure, also: string[]}|null} [word]
+ * @property {number} [identity] that it keeps over steps; -1 of an empty group
+ * @property {Unsure} [drift] since the last look
+ * @property {Unsure} [total_drift] since it was born
+ * @property {number} [fires] in how many probe pictures
+ * @property {number[]} [profile] mean presence in the pictures of each of `classes`
+ * @property {Record<string, number>} [contributes]
+ * @property {{best: Example[], typical: Example[], contributing: Example[], target: string|null, shared: Unsure}} [examples]
+ * @typedef {{probe: number, crop: number|null}} Example
+ * @typedef {object} GroupEvent what happened to a group since the last look
+ * @property {string} event
+ * @property {number} identity
+ * @property {number[]} from
+ * @property {number[]} to
+ * @property {string} sentence
+ * @typedef {object} SwitchedPicture
+ * @property {number} probe
+ * @property {number[]} classes
+ * @property {number[][]} outputs of each combination of groups, bit k for group k
+ * @property {number[]|null} decisions
+ * @typedef {Common & {groups?: Group[], error?: Unsure, method?: string|null, residual_effects?: Record<string, number>,
+ *   icons?: Sheet|null, maps?: Sheet|null, switches?: {pictures: SwitchedPicture[]}|null, classes?: string[],
+ *   crops?: Sheet|null, events?: GroupEvent[]}} GroupsData
  *
  * @typedef {object} Decision what pushed one prediction
  * @property {number} probe
@@ -55,6 +81,61 @@
  * @property {{target: number, logit: number}[]} [top]
  * @typedef {Common & {target?: {index: number|null, name: string}|null, quantity?: string, method?: string, pictures?: Decision[],
  *   positive?: Sheet|null, negative?: Sheet|null}} AttributionData
+ *
+ * @typedef {object} GraphNode
+ * @property {string} name
+ * @property {string} layer "input" for a region
+ * @property {string} kind "input", "group" or "rest"
+ * @property {number} index of it in its layer
+ * @property {{channel: number, weight: number}[]} [channels]
+ * @typedef {object} GraphLayer
+ * @property {string} layer
+ * @property {number[]} sides
+ * @property {Sheet} maps a row a picture, a column a node
+ * @property {number[]} map_scale
+ * @property {Sheet|null} icons
+ * @property {Sheet|null} crops
+ * @typedef {object} DetailLayer
+ * @property {string} layer
+ * @property {Sheet} positions a row a picture, a column a class with details
+ * @property {number} positions_scale
+ * @property {number[][]|null} [class_token] what that token puts into each class with details, for each picture
+ * @property {{crops: Sheet|null, pictures: {channels: number[], crops: (number|null)[]|null, effects: number[][],
+ *   rest: number[]}[]}} [channels]
+ * @typedef {{source: string, target: string, sides: [number, number][], pictures: number[][][]}} Flow
+ * @typedef {object} DecisionPicture the numbers of one picture; lists over nodes, and of these over `classes`
+ * @property {number} probe
+ * @property {number[]|null} classes highest first
+ * @property {number[]} scores
+ * @property {number[]} biases
+ * @property {number[]} values
+ * @property {number[]} node_biases
+ * @property {number[]} edge_values
+ * @property {number[]} edge_proofs
+ * @property {number[][]} output_values
+ * @property {number[][]} output_proofs
+ * @property {number[][]} off
+ * @property {number[][]} doubled
+ * @property {number[][]} like
+ * @property {number} partner
+ * @property {number[]} detailed which of `classes` have details
+ * @property {string} sentence
+ * @typedef {Common & {layers?: GraphLayer[], nodes?: GraphNode[], edges?: [number, number][], regions?: number[][],
+ *   pictures?: DecisionPicture[], large?: Sheet, target?: {name: string}|null, tokens?: number[][]|null,
+ *   details?: {layers: DetailLayer[], flows: (Flow|null)[], evidence?: {sentence: string}|null}}} DecisionData
+ *
+ * @typedef {object} Word a channel or group that fires somewhere
+ * @property {string} name
+ * @property {number|null} channel
+ * @property {number} count at how many positions
+ * @property {number|null} icon cell of `icons`
+ * @property {number|null} crop cell of `crops`
+ * @typedef {{entries: number[], strengths: number[]}} Fired indices of words, -1 for none, and 0..1000
+ * @typedef {Fired & {probe: number, magnitudes: number[], class_token?: Fired|null, sources?: number[],
+ *   likeness?: number[], tokens?: number[]}} DictionaryPicture lists over positions, row by row
+ * @typedef {Common & {rows?: number, columns?: number, top?: number, channels?: number, words?: Word[],
+ *   icons?: Sheet|null, crops?: Sheet|null, scale?: number, magnitude_scale?: number, pictures?: DictionaryPicture[],
+ *   crop?: [number, number]|null, typical_likeness?: number|null, grid?: Sheet|null}} DictionaryData
  *
  * @typedef {object} ConceptTest a row of the table
  * @property {string} target

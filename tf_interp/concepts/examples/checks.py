@@ -7,22 +7,25 @@ from typing import Any
 import numpy as np
 
 from tf_interp.images import check_images
+from tf_interp.probe import take_dict
 
 
-def check_examples(examples: Any, name: str) -> np.ndarray:
-    """Return examples as float32 [N,...]; the model turns token numbers back into integers.
+def check_examples(examples: Any, name: str) -> Any:
+    """Return examples as float32 [N,...]; token numbers become integers again where a network takes such.
 
     Args:
-        examples: pictures [N,H,W,C] in [0,1], or other numbers [N,...].
+        examples: pictures [N,H,W,C] in [0,1], or other numbers [N,...]; for several inputs a dict of arrays [N,...].
         name: how the caller calls them, for messages.
 
     Returns:
-        float32 array [N,...].
+        float32 array [N,...], or a dict of arrays.
 
     Raises:
         TypeError: if they are not numbers.
         ValueError: if pictures lie outside [0,1], a value is not finite, or the shape does not fit.
     """
+    if isinstance(examples, Mapping):
+        return take_dict(examples)
     if isinstance(examples, str | os.PathLike):
         raise TypeError(f"{name} must be an array, got {str(examples)!r}: read a folder with Concept.from_folder(...)")
     if hasattr(examples, "element_spec"):

@@ -4,15 +4,16 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.concepts.examples.checks import check_examples, check_groups, check_values, take_batch
-from tf_interp.images import check_images, digest_images, read_folder
-from tf_interp.probe import Probe
+from tf_interp.images import check_images, describe, digest_images, read_folder
+from tf_interp.probe import Probe, check_inputs
 
 GREY = 0.5  # what is put around a region that is not a rectangle
 
@@ -34,13 +35,15 @@ class Concept:
     Make one with one of the `from_...` methods; plain arrays work wherever a `Concept` does.
 
     Args:
-        images: float [N,H,W,C] in [0,1]; for other data numbers [N,F] (tables, tokens) or [N,T,F] (series).
+        images: float [N,H,W,C] in [0,1]; for other data numbers [N,F] (tables, tokens) or [N,T,F] (series); for several
+            inputs a dict of arrays [N,...].
         groups: N labels, equal where examples share a source (crops of one photograph, one patient), or None. The same
             label in two sets of a test is the same source.
         values: N numbers for an idea that comes in degrees (redness, age), or None.
         source: where they come from, for a person.
         skipped: files that were not read, a line each.
         files: N file names, or none.
+        notes: what a person should know of the files, a sentence each.
 
     Raises:
         TypeError: if examples are not numbers, or groups not labels.
@@ -51,23 +54,24 @@ class Concept:
         12
     """
 
-    images: np.ndarray
+    images: Any
     groups: tuple[Any, ...] | None = None
     values: np.ndarray | None = None
     source: str = "arrays"
     skipped: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images = check_examples(self.images, "concept examples")
         object.__setattr__(self, "images", images)
         if self.groups is not None:
-            object.__setattr__(self, "groups", check_groups(self.groups, len(images), "concept"))
+            object.__setattr__(self, "groups", check_groups(self.groups, len(self), "concept"))
         if self.values is not None:
-            object.__setattr__(self, "values", check_values(self.values, len(images)))
+            object.__setattr__(self, "values", check_values(self.values, len(self)))
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(next(iter(self.images.values())) if isinstance(self.images, Mapping) else self.images)
 
     @functools.cached_property
     def digests(self) -> list[str]:
@@ -79,8 +83,9 @@ class Concept:
         """Return a concept of arrays.
 
         Args:
-            images: floats [N,H,W,C] or [N,H,W] in [0,1], or a `Probe`; for tables and tokens numbers [N,F]. Series
-                [N,T,F] would be taken for grey pictures: write `Concept(series)`.
+            images: floats [N,H,W,C] or [N,H,W] in [0,1], or a `Probe`; for tables and tokens numbers [N,F]; for several
+                inputs a dict of arrays [N,...]. Series [N,T,F] would be taken for grey pictures: write
+                `{"series": array}`, with the name of the input, or `Concept(series)`.
             groups: N labels, equal where examples share a source, or None.
             name: how the caller calls them, for messages.
 
@@ -92,10 +97,11 @@ class Concept:
             ValueError: if images lie outside [0,1], a value is not finite, or the number of groups is not N.
         """
         if isinstance(images, Probe):
-            concept = cls(images.images, source="probe", skipped=images.skipped)
+            concept = cls(images.images, source="probe", skipped=images.skipped, notes=images.notes)
         else:
-            array = check_examples(images, name)
-            concept = cls(check_images(array, name) if array.ndim == 3 else array)
+            given = check_examples(images, name)
+            grey = not isinstance(images, Mapping) and given.ndim == 3
+            concept = cls(check_inputs(given, name) if grey else given)
         if groups is None:
             return concept
         return dataclasses.replace(concept, groups=check_groups(groups, len(concept), name))
@@ -109,25 +115,30 @@ class Concept:
         minimum: int = 5,
         *,
         limit: int | None = None,
+        background: float = 1.0,
     ) -> "Concept":
         """Return a concept of the picture files of one folder.
 
         Args:
             path: the folder.
             size: (height, width) that the network takes; None takes the first picture's.
-            channels: 3 for RGB, 1 for grey.
+            channels: 3 for RGB, 1 for grey; 2 or 4 for the bands of files that have as many.
             minimum: fewest readable pictures to accept.
             limit: how many pictures to read, the first ones by name; None reads all.
+            background: grey level in [0,1] that shows through what is transparent, 1 is white.
 
         Returns:
-            The concept; unreadable files are listed in `.skipped`.
+            The concept; files that were not read are listed in `.skipped`, what else to know in `.notes`.
 
         Raises:
             ValueError: if it is not a folder, or too few pictures are readable; the message has the counts.
         """
-        images, files, skipped = read_folder(path, size, channels, minimum, limit)
-        names = tuple(file.name for file in files)
-        return cls(images, source=pathlib.Path(path).name, skipped=tuple(skipped), files=names)
+        remarks: Counter[str] = Counter()
+        images, files, skipped = read_folder(
+            path, size, channels, minimum, limit, background=background, remarks=remarks
+        )
+        names, source = tuple(file.name for file in files), pathlib.Path(path).name
+        return cls(images, source=source, skipped=tuple(skipped), files=names, notes=describe(remarks))
 
     @classmethod
     def from_dataset(

@@ -1,5 +1,8 @@
 """Are these the same images without the concept, in the same order?"""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from tf_interp.concepts.examples.concept import Concept
@@ -54,15 +57,15 @@ def check_counterparts(name: str, concept: Concept, counterparts: Concept, kept:
     return bool(mixed)
 
 
-def find_mixed(images: np.ndarray, counterparts: np.ndarray, rows: np.ndarray | None = None) -> list[tuple[int, int]]:
+def find_mixed(images: Any, counterparts: Any, rows: np.ndarray | None = None) -> list[tuple[int, int]]:
     """Return which pictures are much more like the counterpart of another picture than like their own.
 
     Likeness is the correlation of pixels after each side's mean picture is taken away, so that a mark or a change of
     brightness that all share does not count. Of tables and texts nothing can be said.
 
     Args:
-        images: float32 [n,H,W,C].
-        counterparts: float32 [n,H,W,C].
+        images: float32 [n,H,W,C], or what else a network takes.
+        counterparts: the same.
         rows: int [m], which of them to look at; None for all.
 
     Returns:
@@ -73,7 +76,7 @@ def find_mixed(images: np.ndarray, counterparts: np.ndarray, rows: np.ndarray | 
         >>> find_mixed(pictures, pictures[[0, 2, 1, 3]])
         [(1, 2), (2, 1)]
     """
-    if images.ndim != 4:
+    if isinstance(images, Mapping) or images.ndim != 4:
         return []
     rows = np.arange(len(images)) if rows is None else rows
     sides = [side.reshape(len(side), -1) for side in (images, counterparts)]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from tf_interp.concepts.examples.concept import Concept
 from tf_interp.concepts.examples.counterparts import check_counterparts
 from tf_interp.concepts.examples.target_images import TargetImages, resolve_targets
 from tf_interp.models import Model
+from tf_interp.probe import pick_rows
 
 POOL = "random images"
 _LISTED = 5  # skipped files and labels in a note
@@ -24,7 +26,7 @@ class Sets:
     """All sets of one test.
 
     Args:
-        blocks: arrays that hold each different image once, to be run one after the other.
+        blocks: arrays, or dicts of them, that hold each different image once, to be run one after the other.
         concepts: name -> rows of its images in the blocks taken together, int [n].
         values: name -> value of each of its images, float [n], where the concept comes in degrees.
         paired: name -> rows of the counterparts, int [n], in the same order.
@@ -37,7 +39,7 @@ class Sets:
         notes: plain sentences on what was left out.
     """
 
-    blocks: list[np.ndarray]
+    blocks: list[Any]
     concepts: dict[str, np.ndarray]
     values: dict[str, np.ndarray]
     paired: dict[str, np.ndarray]
@@ -54,7 +56,7 @@ class _Store:
     """Gives every different image one row."""
 
     def __init__(self) -> None:
-        self.blocks: list[np.ndarray] = []
+        self.blocks: list[Any] = []
         self.rows: dict[str, int] = {}
         self.groups: list[Any] = []
 
@@ -77,7 +79,7 @@ class _Store:
                 )
             self.groups[self.rows[digest]] = source if known is None else known
         if fresh:
-            self.blocks.append(concept.images if len(fresh) == len(concept) else concept.images[fresh])
+            self.blocks.append(concept.images if len(fresh) == len(concept) else pick_rows(concept.images, fresh))
         return np.array([self.rows[digest] for digest in digests], np.int64)
 
     def number_sources(self) -> np.ndarray:
@@ -94,6 +96,7 @@ def gather_sets(
     targets: Mapping[Any, Any],
     paired: Mapping[str, Any] | None,
     groups: Mapping[str, Sequence[Any]] | None,
+    fixed: Mapping[str, Any] | None = None,
 ) -> Sets:
     """Check everything a test is given, before any costly work.
 
@@ -104,6 +107,7 @@ def gather_sets(
         targets: class name or index -> images; or any name -> (class or function, images).
         paired: concept name -> the same images without the concept, same order.
         groups: concept name or "random" -> source of each image.
+        fixed: of a network with several inputs, name of an input -> what it gets in sets that are one array.
 
     Returns:
         The sets.
@@ -135,11 +139,25 @@ def gather_sets(
             "give random=images, or paired={name: the same images without the concept}"
         )
     notes: list[str] = []
-    sets = {name: _as_concept(value, groups.get(name), f"concept {name!r}") for name, value in concepts.items()}
-    pairs = {name: _as_concept(value, None, f"paired images of {name!r}") for name, value in paired.items()}
-    pool = None if random is None else _as_concept(random, groups.get("random"), POOL)
+    complete = functools.partial(_complete, model, fixed)
+    sets = {
+        name: complete(_as_concept(value, groups.get(name), f"concept {name!r}"), f"concept {name!r}")
+        for name, value in concepts.items()
+    }
+    pairs = {
+        name: complete(_as_concept(value, None, f"paired images of {name!r}"), f"paired images of {name!r}")
+        for name, value in paired.items()
+    }
+    pool = None if random is None else complete(_as_concept(random, groups.get("random"), POOL), POOL)
+    if fixed and not isinstance(model.input_shape, Mapping):
+        raise ValueError(f"fixed is for networks with several inputs, {model.name!r} has one: leave it out")
+    if fixed:
+        notes.append(f"inputs {sorted(fixed)} are fixed: the same for all images that were given as one array")
     called = {f"concept {name!r}": item for name, item in sets.items()} | ({} if pool is None else {POOL: pool})
-    asked = resolve_targets(model, targets)
+    asked = {
+        name: (target, complete(images, f"the images of target {name!r}"))
+        for name, (target, images) in resolve_targets(model, targets).items()
+    }
     everything = (
         called
         | {f"paired images of {name!r}": item for name, item in pairs.items()}
@@ -149,6 +167,7 @@ def gather_sets(
     notes += dict.fromkeys(note for target, _ in asked.values() for note in (target.note, target.head.caution) if note)
     for name, item in everything.items():
         _list_skipped(name, item, notes)
+        notes += [f"{name}: {note}" for note in item.notes]
 
     kept = {name: _distinct(item, f"concept {name!r}", notes) for name, item in sets.items()}
     for name in sets:
@@ -172,14 +191,46 @@ def gather_sets(
             for concept, item in sets.items()
             if _note_shared(f"concept {concept!r}", item, f"the images of target {name!r}", images, notes)
         ]
-        distinct = images.images if len(own[name]) == len(images) else images.images[own[name]]
-        final.append(TargetImages(name, target, distinct, frozenset(shared)))
+        distinct = images.images if len(own[name]) == len(images) else pick_rows(images.images, own[name])
+        final.append(TargetImages(name, target, _as_taken(model, distinct), frozenset(shared)))
     sources = store.number_sources() if any(item.groups is not None for item in called.values()) else None
     values = {name: item.values[kept[name]] for name, item in sets.items() if item.values is not None}
+    blocks = [_as_taken(model, block) for block in store.blocks]
     return Sets(
-        store.blocks, rows, values, pair_rows, pool_rows, sources, list(store.rows), final, frozenset(overlap),
+        blocks, rows, values, pair_rows, pool_rows, sources, list(store.rows), final, frozenset(overlap),
         frozenset(disordered), notes,
     )  # fmt: skip
+
+
+def _complete(model: Model, fixed: Mapping[str, Any] | None, concept: Concept, name: str) -> Concept:
+    """Return examples with all inputs of a network: what one array leaves open is the same for all of them."""
+    takes, given = model.input_shape, concept.images
+    if isinstance(takes, Mapping) and not isinstance(given, Mapping):
+        left = [key for key in takes if key not in (fixed or {})]
+        if len(left) != 1:
+            raise ValueError(
+                f"{model.name!r} has the inputs {list(takes)}, and {name} are one array, for one input: give a dict of "
+                f"arrays, or all other inputs as fixed={{name: one row}}; fixed are {[*(fixed or {})]}"
+            )
+        rows = {key: np.asarray(value) for key, value in (fixed or {}).items()}
+        given = {left[0]: given, **{key: np.broadcast_to(row, (len(concept), *row.shape)) for key, row in rows.items()}}
+    if not isinstance(given, Mapping):
+        return concept
+    return dataclasses.replace(concept, images=_as_taken(model, given))
+
+
+def _as_taken(model: Model, given: Any) -> Any:
+    """Return numbers as the network takes them: whole ones, such as tokens, in its own type, others as float32."""
+    specs = dict(model.input_specs or {}) if model.preprocess is None else {}
+    if isinstance(given, Mapping):
+        return {key: _cast(value, specs.get(key)) for key, value in given.items()}
+    return _cast(given, next(iter(specs.values()), None))
+
+
+def _cast(array: np.ndarray, spec: Any) -> np.ndarray:
+    if spec is not None and spec.dtype.is_integer and np.array_equal(array, np.round(array)):
+        return array.astype(spec.dtype.as_numpy_dtype)
+    return array.astype(np.float32) if spec is not None and array.dtype.kind in "iub" else array
 
 
 def _list_skipped(name: str, concept: Concept, notes: list[str]) -> None:
@@ -260,17 +311,32 @@ def _check_names(argument: str, given: Mapping[str, Any], known: Sequence[str]) 
             raise ValueError(f"`{argument}` has {name!r}, which is not among the concepts; did you mean {near}?")
 
 
-def _check_shapes(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
-    first, example = next(iter(arrays.items()))
+def _check_shapes(model: Model, arrays: Mapping[str, Any]) -> None:
     wanted = model.input_shape
+    named = [name for name, array in arrays.items() if isinstance(array, Mapping)]
+    if not named:
+        return _check_input(model, arrays, wanted)
+    if len(named) < len(arrays):
+        raise ValueError(f"all sets of a test must be dicts of arrays or none, only {named} are")
+    keys = {name: {*array} for name, array in arrays.items()}
+    takes = {*wanted} if isinstance(wanted, Mapping) else keys[named[0]]
+    for name, own in keys.items():
+        if own != takes:
+            raise ValueError(f"{name} have the inputs {sorted(own)}, {model.name!r} takes {sorted(takes)}")
+    for key in takes:
+        some = {f"{key!r} of {name}": array[key] for name, array in arrays.items()}
+        _check_input(model, some, wanted[key] if isinstance(wanted, Mapping) else None)
+    return None
+
+
+def _check_input(model: Model, arrays: Mapping[str, np.ndarray], wanted: Any) -> None:
+    first, example = next(iter(arrays.items()))
     for name, array in arrays.items():
         if array.shape[1:] != example.shape[1:] or array.dtype != example.dtype:
             raise ValueError(
                 f"all images of a test must have one size and type: {first} have {list(example.shape[1:])} "
                 f"{example.dtype}, {name} have {list(array.shape[1:])} {array.dtype}"
             )
-        if isinstance(wanted, Mapping):
-            raise ValueError(f"concept tests need a network with one input, {model.name!r} has {list(wanted)}")
         if wanted is not None and model.preprocess is None and not _fits(array.shape[1:], tuple(wanted)):
             raise ValueError(f"{name} have shape {list(array.shape)}, the model takes [N, {str(list(wanted))[1:-1]}]")
 

@@ -17,13 +17,13 @@ class TargetImages:
     Args:
         name: shown to people.
         target: a class of an output, or a function of it.
-        images: [q,...].
+        images: [q,...], or a dict of these.
         overlap: names of the concepts that share images with it.
     """
 
     name: str
     target: Target
-    images: np.ndarray
+    images: Any
     overlap: frozenset[str] = frozenset()
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from tf_interp.concepts.result.explain import CLAIMS, Finding, explain_rows, find_nothing, is_significant
 from tf_interp.concepts.result.plot import plot_rows
 from tf_interp.concepts.statistics.continuous import ContinuousDesign
-from tf_interp.concepts.statistics.corrections import benjamini_hochberg, holm
 from tf_interp.concepts.statistics.design import Design
+from tf_interp.corrections import benjamini_hochberg, holm
 from tf_interp.directions import Directions
 
 _HEAD = {"layer", "target", "concept", "contrast"}

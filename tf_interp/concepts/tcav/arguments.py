@@ -7,6 +7,7 @@ from typing import Any
 
 from tf_interp.capture import POOLINGS
 from tf_interp.concepts.examples.sets import Sets
+from tf_interp.models.batches import count_rows
 
 METHODS = ("displacement", "kim2018")
 
@@ -33,6 +34,7 @@ class Request:
     batch_size: int
     alpha: float
     family: int | None
+    fixed: Mapping[str, Any] | None = None
 
 
 def check_options(request: Request) -> None:
@@ -81,7 +83,7 @@ def describe(request: Request, sets: Sets) -> dict[str, Any]:
         "relative": request.relative,
         "hierarchy": {name: list(children) for name, children in (request.hierarchy or {}).items()},
         "random": None if sets.pool is None else len(sets.pool),
-        "targets": {target.name: len(target.images) for target in sets.targets},
+        "targets": {target.name: count_rows(target.images) for target in sets.targets},
         "classes": {item.name: item.target.index for item in sets.targets},
         "grouped": sets.groups is not None,
     }

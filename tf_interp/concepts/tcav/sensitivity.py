@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.capture import pool
 from tf_interp.models import Model, Target
-from tf_interp.models.batches import call_compiled, in_batches
+from tf_interp.models.batches import call_compiled, count_rows, in_batches
 from tf_interp.models.loss_scale import differentiate
 
 
@@ -27,7 +28,7 @@ class Sensitivity:
 
 
 def sensitivities(
-    model: Model, layers: Sequence[str], targets: Sequence[tuple[Target, np.ndarray]], pooling: str, batch_size: int
+    model: Model, layers: Sequence[str], targets: Sequence[tuple[Target, Any]], pooling: str, batch_size: int
 ) -> list[Sensitivity]:
     """Return the gradients of each target on its images, one backward pass for all layers and classes of an output.
 
@@ -48,7 +49,7 @@ def sensitivities(
     for job in _join(targets):
         first = targets[job[0]][0]
         blocks = [targets[number][1] for number in job]
-        sizes = [len(block) for block in blocks]
+        sizes = [count_rows(block) for block in blocks]
         step = _sensitivity_step(model, tuple(layers), first, pooling)
         if first.function is None:
             rows = [np.tile(targets[number][0].weights, (size, 1)) for number, size in zip(job, sizes, strict=True)]
@@ -65,7 +66,7 @@ def sensitivities(
     return [found[number] for number in range(len(targets))]
 
 
-def _join(targets: Sequence[tuple[Target, np.ndarray]]) -> list[list[int]]:
+def _join(targets: Sequence[tuple[Target, Any]]) -> list[list[int]]:
     """Return which targets are run together: the classes of one output."""
     jobs: dict[object, list[int]] = {}
     for number, (target, _) in enumerate(targets):
@@ -102,8 +103,7 @@ def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, poo
 
     def step(images, weights):
         with tf.GradientTape(persistent=True) as tape:
-            if images.dtype.is_floating:
-                tape.watch(images)
+            tape.watch([value for value in tf.nest.flatten(images) if value.dtype.is_floating])
             got = model.run(images, [*layers, output])
 
         def derive(own: tf.GradientTape, value: tf.Tensor, names: Sequence[str]) -> dict[str, tf.Tensor | None]:

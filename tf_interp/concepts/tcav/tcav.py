@@ -22,7 +22,8 @@ from tf_interp.concepts.tcav.kim2018 import NOTE, run_reference
 from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
 from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sensitivities
 from tf_interp.models import Model
-from tf_interp.models.batches import check_model, learn
+from tf_interp.models.batches import check_model, count_rows, learn
+from tf_interp.probe import pick_rows
 
 HELD = 2**26  # bytes of activations and gradients that a result holds at most, for `add_concepts`: 64 MB
 _ESTIMATOR_REFITS = 50  # a scikit-learn classifier is fitted one labeling at a time
@@ -51,6 +52,7 @@ def tcav(
     batch_size: int = 32,
     alpha: float = 0.05,
     family: int | None = None,
+    fixed: Mapping[str, Any] | None = None,
 ) -> ConceptTest:
     """Test which concepts the decisions of a network depend on.
 
@@ -62,7 +64,8 @@ def tcav(
 
     Args:
         model: the network.
-        concepts: name -> images float [N,H,W,C] in [0,1], or `Concept`; 5 or more of each, better 50.
+        concepts: name -> images float [N,H,W,C] in [0,1], or what else the network takes, for several inputs a dict of
+            arrays; or `Concept`; 5 or more of each, better 50.
         random: images or `Concept` of a random pool, 60 or more for specificity; None if every concept is paired.
         targets: class name or index -> images of the class; or any name -> (class name, index or function
             outputs -> [N], images). Rows have the class's name, where the model knows names; see `Model.target`.
@@ -88,6 +91,8 @@ def tcav(
         alpha: level of the claims.
         family: number of tests to correct for, where this call is one of several (over training steps, say); None for
             the tests of this call.
+        fixed: of a network with several inputs, name of an input -> what it gets (one row), wherever images are one
+            array and not a dict of arrays [N,...].
 
     Returns:
         The test.
@@ -114,7 +119,7 @@ def tcav(
     paths = list(dict.fromkeys(model.resolve(name, channels=pooling != "flat") for name in names))
     request = Request(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
-        method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family,
+        method, cav, pooling, permutations, bootstraps, runs, seed, batch_size, alpha, family, fixed,
     )  # fmt: skip
     return _run(model, request, None)
 
@@ -195,7 +200,8 @@ class _Known:
 def _run(model: Model, request: Request, known: _Known | None) -> ConceptTest:
     check_options(request)
     fit = get_fit(request.cav, request.seed)
-    sets = gather_sets(model, request.concepts, request.random, request.targets, request.paired, request.groups)
+    asked = request.concepts, request.random, request.targets, request.paired, request.groups, request.fixed
+    sets = gather_sets(model, *asked)
     if request.method == "kim2018":
         check_reference(sets, request)
     contrasts = declare_contrasts(sets, request.relative, request.hierarchy)
@@ -307,10 +313,10 @@ def _activate(model: Model, request: Request, sets: Sets, known: _Known | None) 
     fresh = np.array([digest not in place for digest in sets.digests])
     blocks, start = [], 0
     for block in sets.blocks:
-        chosen = fresh[start : start + len(block)]
-        start += len(block)
+        chosen = fresh[start : start + count_rows(block)]
+        start += count_rows(block)
         if chosen.any():
-            blocks.append(block[chosen])
+            blocks.append(pick_rows(block, chosen))
     new = _read(model, request, blocks, list(known.values)) if blocks else {}
     numbers = np.cumsum(fresh) - 1 + len(known.digests)
     order = [int(numbers[row]) if fresh[row] else place[digest] for row, digest in enumerate(sets.digests)]
@@ -322,7 +328,7 @@ def _activate(model: Model, request: Request, sets: Sets, known: _Known | None) 
     return values | (_read(model, request, sets.blocks, missing) if missing else {})
 
 
-def _read(model: Model, request: Request, blocks: list[np.ndarray], paths: list[str]) -> dict[str, tf.Tensor]:
+def _read(model: Model, request: Request, blocks: list[Any], paths: list[str]) -> dict[str, tf.Tensor]:
     values = read_activations(model, blocks, paths, pooling=request.pooling, batch_size=request.batch_size)
     return {path: tf.constant(value) for path, value in values.items()}
 

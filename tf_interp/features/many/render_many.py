@@ -27,8 +27,8 @@ Engine = Callable[[Callable[[Batch], list[RenderedUnit]], Sequence[Batch]], Iter
 _OPTIONS = {
     name: parameter.default
     for name, parameter in inspect.signature(render).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY and name not in ("progress", "snapshots")
-}
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in ("progress", "snapshots", "fixed", "limits")
+}  # kept pictures are uint8 and named by hashable settings
 
 
 def render_many(
@@ -55,9 +55,9 @@ def render_many(
             batches; None is `map`, one batch after the other. `ThreadPoolExecutor(2).map` is another one.
         cache: folder in which each finished unit is kept, and from which it is read if it is there. Weights,
             preprocessing, objective and options are part of a unit's name.
-        side: shrink pictures whose longer side is above this many pixels.
+        side: shrink pictures whose longer side is above this many pixels; series stay as long as they are.
         progress: show a progress bar with the time left.
-        options: of `render`, without `snapshots`; `init` may be one picture [1,h,w,C].
+        options: of `render`, without `snapshots`, `fixed` and `limits`; `init` may be one picture [1,h,w,C].
 
     Returns:
         An iterator of as many `RenderedUnit`s as there are specs.
@@ -72,6 +72,11 @@ def render_many(
     """
     check_model(model, "render_many")
     settings = _check_options(options)
+    if len(model.input_specs or ()) > 1:
+        raise ValueError(
+            f"render_many draws units of networks with one input, {model.name!r} has {list(model.input_specs or ())}: "
+            "call render(..., input=..., fixed=...)"
+        )
     listed = from_directions(specs) if isinstance(specs, Directions) else specs
     if isinstance(listed, str | Objective) or not isinstance(listed, Iterable):
         raise TypeError(f"render_many needs a list of objectives or Directions, got {listed!r}")
@@ -139,7 +144,7 @@ class _Job:
 
     def _shrink(self, images: np.ndarray) -> np.ndarray:
         height, width = images.shape[1:3]
-        if self.side is None or max(height, width) <= self.side:
+        if self.side is None or images.ndim < 4 or max(height, width) <= self.side:
             return images
         ratio = self.side / max(height, width)
         size = (max(1, round(height * ratio)), max(1, round(width * ratio)))

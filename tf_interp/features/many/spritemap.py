@@ -18,9 +18,10 @@ from tf_interp.features.many.unit_cache import name_file
 from tf_interp.features.objectives.algebra import Objective, channel
 from tf_interp.features.renderer.activation import is_stopped
 from tf_interp.features.renderer.settings import has_alpha
-from tf_interp.images import make_sheet
+from tf_interp.images import make_sheet, show_bands
 from tf_interp.models.batches import check_model
 from tf_interp.models.model import Model
+from tf_interp.records.sheets import show_inputs
 from tf_interp.records.whole_file import replace_file
 
 EMPTY = 0.9  # light grey, in place of a unit without a good picture
@@ -57,6 +58,11 @@ class Spritemap:
         Channel n of a whole layer is at row n // columns.
         """
         return make_sheet(self.cells, self.columns, alpha=self.alpha)[0]
+
+    @property
+    def legend(self) -> str | None:
+        """Which channels the colors of the sheet are, where pictures have others than three."""
+        return show_bands(self.cells[..., :-1] if self.alpha else self.cells)[1]
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -112,10 +118,10 @@ def spritemap(
     drawn = [unit for unit in units if len(unit.images)]
     if not drawn:
         raise ValueError(f"no unit of layer {path!r} could be rendered; the first: {units[0].status[0]}")
-    cells = np.full((len(units), *drawn[0].images.shape[1:]), EMPTY, np.float32)
+    cells = np.full((len(units), *_as_pictures(drawn[0].images).shape[1:]), EMPTY, np.float32)
     for cell, unit in zip(cells, units, strict=True):
         if unit.ok:
-            cell[:] = unit.images[0]
+            cell[:] = _as_pictures(unit.images)[0]
     result = Spritemap(
         layer=path,
         channels=chosen,
@@ -128,6 +134,11 @@ def spritemap(
     if cache is None or not all(_is_finished(unit) for unit in units):
         return result
     return dataclasses.replace(result, path=_write_sheet(pathlib.Path(cache), result, model))
+
+
+def _as_pictures(images: np.ndarray) -> np.ndarray:
+    """Return pictures as they are, and series [N,T,F] as pictures of lines."""
+    return images if images.ndim == 4 else show_inputs(images, "series", limits=(0.0, 1.0)).cells
 
 
 def _choose_channels(path: str, shape: tuple, channels: Sequence[int] | None) -> tuple[int, ...]:

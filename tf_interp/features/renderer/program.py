@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.features.input_form import InputForm
 from tf_interp.features.objectives.algebra import Objective
 from tf_interp.features.param import Param
 from tf_interp.features.renderer import input_gradients, silent_units
@@ -101,20 +102,41 @@ class Canvas:
     """
 
     def __init__(self, variables: Sequence[Any], slots: Sequence[Any], values: list, weights: HeldWeights) -> None:
-        self.variables = [tf.Variable(value, trainable=False) for value in variables]
-        self.slots = [tf.Variable(value, trainable=False) for value in slots]
+        self.variables = [_make_variable(value) for value in variables]
+        self.slots = [_make_variable(value) for value in slots]
         self.values, self.weights = values, weights
+        self._left: list[tuple[np.ndarray, list[Any]]] = []
+
+    def leave(self, rows: np.ndarray | None) -> None:
+        """Keep some pictures as they are now: a copy has them so, whatever steps do to them.
+
+        Args:
+            rows: bool [N], or None; pictures that share variables cannot be kept.
+        """
+        items = [*self.variables, *self.slots]
+        if rows is not None and all(item.shape[0] == len(rows) for item in items):
+            self._left.append((rows, [item.read_value() for item in items]))
 
     def copy(self) -> "Canvas":
         """Return the same, to try something on."""
-        variables, slots = ([item.read_value() for item in items] for items in (self.variables, self.slots))
-        return Canvas(variables, slots, self.values, self.weights)
+        values = [item.read_value() for item in (*self.variables, *self.slots)]
+        for rows, kept in self._left:
+            shaped = [rows.reshape(-1, *[1] * (value.shape.rank - 1)) for value in values]
+            values = [tf.where(*item) for item in zip(shaped, kept, values, strict=True)]
+        count = len(self.variables)
+        return Canvas(values[:count], values[count:], self.values, self.weights)
 
     def arguments(self) -> tuple[list, list, list, list]:
         """Return what a compiled function takes: variables as they are, handles to change them and slots, values."""
         # read here and not in the function: TensorFlow joins operations only where it knows shapes of its inputs
         now = [tf.raw_ops.ReadVariableOp(resource=item.handle, dtype=item.dtype) for item in self.variables]
         return now, [item.handle for item in self.variables], [item.handle for item in self.slots], self.values
+
+
+def _make_variable(value: Any) -> tf.Variable:
+    """Return a variable on one device, though somebody's `strategy.scope()` may be open, which makes one on each."""
+    variable = tf.Variable(value, trainable=False)
+    return tf.distribute.get_strategy().experimental_local_results(variable)[0]
 
 
 class Program:
@@ -129,6 +151,7 @@ class Program:
         shape: (h, w, C) of a picture without alpha.
         size: (height, width) that the network sees.
         count: pictures that belong to one objective.
+        form: how the pictures reach the network.
     """
 
     def __init__(
@@ -141,8 +164,9 @@ class Program:
         shape: tuple[int, int, int],
         size: tuple[int, int],
         count: int,
+        form: InputForm,
     ) -> None:
-        self.model, self.objective, self.param = model, objective, param
+        self.model, self.objective, self.param, self.form = model, objective, param, form
         self.transforms, self.optimizer = transforms, optimizer
         self.shape, self.size, self.count = shape, size, count
         self.layer_shapes: dict[str, tuple] = {}  # as seen while tracing
@@ -291,7 +315,8 @@ class Program:
             self._signed = silent_units.any_signed(layers.values())
         if any(gradient is None for gradient in gradients):
             raise ValueError(
-                f"the objective {self.objective} does not depend on the pictures, so there is nothing to optimize"
+                f"the objective {self.objective} does not depend on {self.form.describe()}, so there is nothing to "
+                "optimize"
             )
         self.optimizer.update(handles, slots, gradients, rate, done)
         return value, tf.ones_like(seen) if push is None else push, reward, pictures
@@ -314,7 +339,7 @@ class Program:
         if not self._fetch:
             return {}
         with self.model.replacing_gradients(gradients):
-            got = self.model.run(seen, sorted(self._fetch), weights=weights)
+            got = self.model.run(self.form.feed(seen), sorted(self._fetch), weights=weights)
         layers = {name: _as_grid(value, name) for name, value in got.items()}
         self.layer_shapes.update({name: tuple(value.shape[1:]) for name, value in layers.items()})
         return layers

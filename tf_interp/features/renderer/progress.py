@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress_bar(shown: bool, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def progress_bar(shown: bool | Callable[[int], None], total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """Give a function to call with the number of units that were done.
 
     Args:
-        shown: False gives a function that does nothing.
+        shown: False gives a function that does nothing; a function is given as it is.
         total: how many units there are.
         unit: what they are called, such as "steps".
     """
-    if not shown:
-        yield lambda done: None
+    if callable(shown) or not shown:
+        yield shown or (lambda done: None)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -12,12 +12,13 @@ import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.features.input_form import InputForm, find_form
 from tf_interp.features.objectives.algebra import Objective
 from tf_interp.features.param import Fourier, Param
 from tf_interp.features.renderer.activation import OK, SilenceWatch, describe, say_stopped
@@ -31,9 +32,10 @@ from tf_interp.features.renderer.settings import (
     check_settings,
     check_snapshots,
     choose_sizes,
+    choose_transforms,
     list_objectives,
 )
-from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, standard
+from tf_interp.features.transforms import Geometric, Transform
 from tf_interp.images import check_images
 from tf_interp.models.batches import check_model, in_parts
 from tf_interp.models.model import Model
@@ -46,6 +48,9 @@ def render(
     objective: Any,
     *,
     size: int | tuple[int, int] | None = None,
+    input: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    limits: Any = None,
     steps: int = 256,
     seed: int = 0,
     init: Any = None,
@@ -57,7 +62,7 @@ def render(
     snapshots: Sequence[int] = (),
     retries: int = 3,
     batch_size: int = 32,
-    progress: bool = False,
+    progress: bool | Callable[[int], None] = False,
 ) -> Rendering:
     """Return pictures that make objectives large.
 
@@ -69,20 +74,26 @@ def render(
         model: the network, from `open_model`.
         objective: an objective, "layer:channel", a list of these, or `Directions` (one picture per row).
         size: pixels of a side, or (height, width); None takes the network's input size, or 128 where that is free.
-            Pictures of another size than a fixed input are enlarged or shrunk on the way to the network.
+            Pictures of another size than a fixed input are enlarged or shrunk on the way to the network. Of a series
+            [T,F] it is T.
+        input: name of the input that is drawn, of several; None is the first that takes pictures, or else series.
+        fixed: name of each other input -> what it gets, one row without the axis of images; 0 where nothing is given.
+        limits: (low, high), the numbers between which the input is made, one pair or one for each channel; None is
+            (0, 1), as for all pictures.
         steps: optimization steps.
         seed: seed of noise and transforms.
-        init: where to start: images [N,h,w,C] in [0,1], or a `Rendering` to go on from; None is faint noise.
+        init: where to start: images [N,h,w,C] in [0,1], series [N,T,F], or a `Rendering` to go on; None is faint noise.
         count: pictures per objective, for `diversity` and interpolations; they follow each other in the result.
         param: parameterization; None is `Fourier()`, or that of `init`.
-        transforms: random transforms in order; None is `transforms.standard` (with alpha, behind `CollapseAlpha`),
-            () is none.
+        transforms: random transforms in order; None is `transforms.standard` (with alpha, behind `CollapseAlpha`), of
+            series `transforms.along_time`, () is none.
         learning_rate: of the optimizer.
         optimizer: None is `Adam()`.
         snapshots: steps after which to keep the pictures.
         retries: how often to try again, with another seed, a picture that became NaN or did not activate.
         batch_size: pictures in memory at once.
-        progress: show a progress bar with the time left.
+        progress: show a progress bar with the time left; or a function to call with the number of steps of a batch
+            that were done.
 
     Returns:
         A `Rendering` of N = objectives x count pictures. After Ctrl-C it holds what there is, and `status` says so.
@@ -112,29 +123,26 @@ def render(
         optimizer=optimizer,
     )
     snapshots = check_snapshots(snapshots, steps)
+    form, notes = find_form(model, input, fixed, limits)
+    if init is not None and not isinstance(init, Rendering):
+        init = form.take(init)
     objectives = [bind_targets(item, model) for item in list_objectives(objective)]
     if param is None:
-        param = init.state.param if isinstance(init, Rendering) else Fourier()
+        param = init.state.param if isinstance(init, Rendering) else Fourier(decorrelate=not form.series)
     if not isinstance(param, Param):
         raise TypeError(f"param must be a parameterization such as Fourier(), got {param!r}")
     if optimizer is not None and not isinstance(optimizer, Adam | SGD):
         raise TypeError(f"optimizer must be Adam() or SGD(), got {optimizer!r}")
-    shape, seen = choose_sizes(model, size, init)
-    if transforms is None:
-        transforms = (*((CollapseAlpha(),) if param.alpha else ()), *standard(shape[:2]))
-    if not isinstance(transforms, list | tuple) or not all(
-        isinstance(item, Geometric) or callable(item) for item in transforms
-    ):
-        raise TypeError(
-            f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
-        )
+    if param.alpha and limits is not None:
+        raise ValueError("limits are for pictures without opacity: leave limits out, or take a param without alpha")
+    shape, seen = choose_sizes(form, size, init)
     for item in objectives:
         check_objective(item, model, model.layers)
     job = _Job(
         model=model,
         weights=HeldWeights(model),
         param=param,
-        transforms=tuple(transforms),
+        transforms=choose_transforms(transforms, param, form, shape),
         optimizer=Adam() if optimizer is None else optimizer,
         shape=shape,
         seen=seen,
@@ -145,10 +153,18 @@ def render(
         snapshots=snapshots,
         retries=retries,
         start_is_given=init is not None and not isinstance(init, Rendering),
+        form=form,
     )
     state = job.start(len(objectives), seed) if init is None else job.start_from(init, len(objectives))
     rendering = job.render(objectives, state, batch_size, progress)
-    return dataclasses.replace(rendering, seconds=time.perf_counter() - started, stopped=job.interrupted)
+    return dataclasses.replace(
+        rendering,
+        images=form.give(rendering.images),
+        snapshots={number: form.give(images) for number, images in rendering.snapshots.items()},
+        seconds=time.perf_counter() - started,
+        stopped=job.interrupted,
+        notes=notes,
+    )
 
 
 @dataclasses.dataclass
@@ -169,6 +185,7 @@ class _Job:
     snapshots: tuple[int, ...]
     retries: int
     start_is_given: bool  # by pictures: another try must start from them too
+    form: InputForm
     interrupted: bool = False
     tick: Callable[[int], None] = lambda done: None
 
@@ -203,7 +220,9 @@ class _Job:
     def _state(self, variables: list[np.ndarray]) -> State:
         return State(self.param, self.shape, tuple(variables), tuple(self.optimizer.slots(variables)), 0)
 
-    def render(self, objectives: list[Objective], state: State, batch_size: int, progress: bool) -> Rendering:
+    def render(
+        self, objectives: list[Objective], state: State, batch_size: int, progress: bool | Callable[[int], None]
+    ) -> Rendering:
         """Render all objectives, structure by structure, and put the pictures back in order."""
         members: dict[tuple, list[int]] = collections.defaultdict(list)
         for index, item in enumerate(objectives):
@@ -307,7 +326,7 @@ class _Job:
 
     def _program(self, objectives: list[Objective]) -> Program:
         """Return the compiled program for objectives of one structure, the same for every call."""
-        settings = (self.param, self.transforms, self.optimizer, self.shape, self.seen, self.count)
+        settings = (self.param, self.transforms, self.optimizer, self.shape, self.seen, self.count, self.form)
         key = ("render", objectives[0].structure(), *settings, len(objectives) if self.param.shared else None)
         return self.model.cached(key, lambda: Program(self.model, objectives[0], *settings), most=_KEPT)
 
@@ -325,7 +344,7 @@ class _Job:
                 silent = None if plain else watch.silent
                 values, push, rewards = program.step(canvas, now, seed, self.rate, silent)
                 if plain:
-                    watch.see(done, push, rewards, program.gated)
+                    canvas.leave(watch.see(done, push, rewards, program.gated))
                     if watch.lost:
                         break
                 losses.append(values)
@@ -337,7 +356,7 @@ class _Job:
                     break
         except KeyboardInterrupt:
             self.interrupted = True
-        reached = state.step + len(losses)
+        reached, canvas = state.step + len(losses), canvas.copy()
         images, activations = (result.numpy() for result in program.snapshot(canvas, reached))
         if watch.lost:
             snapshots = {number: snapshots.get(number, _show(images)) for number in self.snapshots}
@@ -346,14 +365,17 @@ class _Job:
             history[: len(losses)] = -np.stack([value.numpy() for value in losses])
         finite = np.isfinite(images).all((1, 2, 3)) & np.isfinite(activations)
         finite &= np.isfinite(history[: len(losses)]).all(0)
+        counts = watch.count(len(losses), len(images))
+        history[np.arange(self.steps)[:, None] >= counts] = np.nan
         levels = [None if program.signed else item.silence_level for item in objectives for _ in range(self.count)]
-        judge = functools.partial(describe, interrupted=self.interrupted, done=len(losses), steps=self.steps)
+        judge = functools.partial(describe, interrupted=self.interrupted, steps=self.steps)
         return Rendering(
             images=_show(images),
             activations=activations,
             losses=history,
             status=tuple(
-                judge(activations[row], noise[row], level, finite=bool(finite[row])) for row, level in enumerate(levels)
+                judge(activations[row], noise[row], level, finite=bool(finite[row]), done=int(counts[row]))
+                for row, level in enumerate(levels)
             ),
             names=tuple(str(item) for item in objectives for _ in range(self.count)),
             snapshots=snapshots,

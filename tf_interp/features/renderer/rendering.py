@@ -44,7 +44,7 @@ class Rendering:
     """Rendered pictures and how they came about.
 
     Args:
-        images: float32 [N,h,w,C] in [0,1]; with alpha one channel more.
+        images: float32 [N,h,w,C] in [0,1], or between the call's limits; with alpha one channel more; series [N,T,F].
         activations: float32 [N], the reward of each clean picture, penalties left out.
         losses: float32 [steps,N], minus the objective of the transformed pictures before each step; NaN where a step
             was not done.
@@ -56,6 +56,7 @@ class Rendering:
         seeds: N seeds that the pictures came from; a picture that was tried again has another one.
         seconds: wall time.
         stopped: whether Ctrl-C ended it.
+        notes: sentences on what a person should know, such as what other inputs got.
     """
 
     images: np.ndarray
@@ -69,6 +70,7 @@ class Rendering:
     seeds: tuple[int, ...]
     seconds: float
     stopped: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

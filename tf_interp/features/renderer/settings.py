@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from tf_interp.directions import Directions
+from tf_interp.features.input_form import InputForm, find_form
 from tf_interp.features.objectives.algebra import Objective, Term, as_objective
 from tf_interp.features.objectives.rewards import class_weights, from_directions
+from tf_interp.features.param import Param
 from tf_interp.features.renderer.rendering import Rendering
+from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, along_time, standard
 from tf_interp.models import Head
 from tf_interp.models.model import Model
 from tf_interp.models.outputs.targets import resolve_target
@@ -58,16 +61,18 @@ def _by_channel(head: Head) -> Head:
     return head if head.kind != "dense" else dataclasses.replace(head, kind="multiclass", shape=head.shape[-1:])
 
 
-def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, int], tuple[int, int]]:
+def choose_sizes(form: InputForm, size: Any, init: Any) -> tuple[tuple[int, int, int], tuple[int, int]]:
     """Return (h, w, C) of the pictures and (height, width) that the network sees.
 
     Args:
-        model: the network.
-        size: pixels of a side, (height, width), or None.
-        init: what the pictures start from: images, a `Rendering`, or None.
+        form: how pictures reach the network.
+        size: pixels of a side, (height, width), or None; points of time of a series.
+        init: what the pictures start from: images [N,h,w,C], a `Rendering`, or None.
     """
-    fixed_height, fixed_width, channels = read_input_shape(model)
+    fixed_height, fixed_width, channels = form.shape
     sides = None if size is None else to_sides(size)
+    if sides is not None and form.series:
+        sides = (sides[0], 1)
     if sides is None and isinstance(init, Rendering):
         sides = init.state.shape[:2]
     elif sides is None and init is not None and np.ndim(init) == 4:
@@ -78,17 +83,17 @@ def choose_sizes(model: Model, size: Any, init: Any) -> tuple[tuple[int, int, in
 
 
 def read_input_shape(model: Model) -> tuple[int | None, int | None, int | None]:
-    """Return (h, w, C) of what a network takes, None where that is free.
+    """Return (h, w, C) of the pictures that a network takes, None where that is free.
 
     Args:
         model: the network.
     """
-    shape = model.input_shape or (None, None, 3)
-    if not isinstance(shape, dict) and len(shape) == 2:
-        shape = (*shape, 1)
-    if isinstance(shape, dict) or len(shape) != 3:
-        raise ValueError(f"render draws pictures [h,w,C] for one input, but {model.name!r} takes {shape}")
-    return shape
+    form, _ = find_form(model, None, None, None)
+    if form.series or form.name is not None:
+        raise ValueError(
+            f"this needs a network of pictures [h,w,C] alone, but {model.name!r} takes {model.input_shape}"
+        )
+    return form.shape
 
 
 def to_sides(size: Any) -> tuple[int, int]:
@@ -226,3 +231,29 @@ def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tup
             if kind != "width" and number >= extent:
                 what = {"channel": "channels", "x": "columns", "y": "rows"}[kind]
                 raise ValueError(f"{term}: layer {layer!r} has {what} 0..{extent - 1}, got {number}")
+
+
+def choose_transforms(
+    transforms: Any, param: Param, form: InputForm, shape: tuple[int, int, int]
+) -> tuple[Transform | Geometric, ...]:
+    """Return the random transforms of a rendering.
+
+    Args:
+        transforms: what the user gave; None takes the standard ones, of series those along time.
+        param: the parameterization; opacity is collapsed first.
+        form: how pictures reach the network.
+        shape: of a picture.
+
+    Raises:
+        TypeError: if they are no functions.
+    """
+    if transforms is None:
+        moves = along_time(shape[0]) if form.series else standard(shape[:2])
+        return (*((CollapseAlpha(),) if param.alpha else ()), *moves)
+    if not isinstance(transforms, list | tuple) or not all(
+        isinstance(item, Geometric) or callable(item) for item in transforms
+    ):
+        raise TypeError(
+            f"transforms must be a list of functions (images, seed) -> images, () for none; got {transforms!r}"
+        )
+    return tuple(transforms)

@@ -20,7 +20,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_interp.models.pieces import rows_of, split_joined
+from tf_interp.models.batching.pieces import rows_of, split_joined
 from tf_interp.models.private import set_gradient
 
 # type of an operation -> the gradient to build the network with

@@ -5,12 +5,14 @@ Keras lets XLA compile it, which on a CPU takes some twenty times the time with 
 for each channel: ConvNeXt and ResNeXt consist of such.
 """
 
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tf_interp.models.keras_model.taps import is_overridden
+from tf_interp.models.keras_model.taps import Around, first_argument, is_overridden
 
 L = keras.layers
 
@@ -53,6 +55,23 @@ def call_convolution(value: Any, layer: Any, padding: str | None = None) -> Any:
     output = convolve(layer, value, layer.kernel, padding or layer.padding)
     output = add_bias(output, layer.bias) if layer.use_bias else output
     return output if layer.activation is None else layer.activation(output)
+
+
+def around_groups(grouped: Iterable[Any], layers: Iterable[Any], around: Around) -> tuple[list[Any], Around]:
+    """Return layers, and what to call around them, so that convolutions in groups are computed by `call_convolution`.
+
+    Args:
+        grouped: these convolutions.
+        layers: those whose calls are seen.
+        around: called in place of their `call`.
+    """
+    ours = {id(layer): layer for layer in grouped}
+
+    def both(layer: Any, call: functools.partial) -> Any:
+        own = functools.partial(call_convolution, first_argument(call), layer) if id(layer) in ours else call
+        return around(layer, own)
+
+    return [*{**{id(layer): layer for layer in layers}, **ours}.values()], both
 
 
 def convolve(layer: Any, value: Any, kernel: Any, padding: str) -> Any:

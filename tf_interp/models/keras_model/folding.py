@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.keras_model.calls import Call
 from tf_interp.models.keras_model.convolution import add_bias, call_convolution, convolve, is_image_convolution
-from tf_interp.models.keras_model.taps import Call, first_argument, is_overridden
+from tf_interp.models.keras_model.taps import first_argument, is_overridden
 
 L = keras.layers
 _KERNELS = {  # layers that are linear in one kernel, whose last axis is their channels; a subclass may do otherwise
@@ -131,6 +132,37 @@ class Folding:
             len(value.consumers()) == (key in self._done) and not any(value is output for output in outputs)
             for key, value in self._between.items()
         )
+
+
+def choose_folded(
+    pairs: Iterable[Pair],
+    padded: Iterable[Padded],
+    paths: Sequence[str],
+    fetch: Iterable[str],
+    given: Iterable[str] = (),
+) -> tuple[list[Pair], list[Padded]]:
+    """Return what to fold in a run, if it has not become something else since it was found.
+
+    What is fetched or given stays itself, and so does what comes later.
+
+    Args:
+        pairs: what can be folded.
+        padded: what can pad.
+        paths: of all layers, in the order of the calls.
+        fetch: names of what is fetched.
+        given: names of what is given.
+    """
+    place = {path: number for number, path in enumerate(paths)}
+    last = max((place.get(name, len(place)) for name in fetch), default=0)  # outputs come behind all layers
+    own = {*fetch, *given}
+
+    def concerns(item: Pair | Padded) -> bool:
+        return item.names.isdisjoint(own) and min(place[name] for name in item.names if name in place) < last
+
+    return (
+        [item for item in pairs if concerns(item) and is_foldable(item.layer) and is_norm(item.norm)],
+        [item for item in padded if concerns(item) and is_padding(item.pad) and is_unpadded(item.layer)],
+    )
 
 
 def fold_weights(pair: Pair) -> list[np.ndarray]:

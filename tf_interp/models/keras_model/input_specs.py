@@ -8,11 +8,73 @@ import numpy as np
 import tensorflow as tf
 
 
-def read_own_input(model: Any) -> Any:
-    """Return what a model knows about its input: Keras tensors, or shapes with batch axis, or None."""
-    if isinstance(model, keras.Function):  # functional
-        return model.input
-    return (model.get_build_config() or {}).get("input_shape") if model.built else None
+def read_inputs(model: Any, given: Any) -> tuple[Any, bool]:
+    """Return a structure of specs of what a model takes, None if that is not known yet, and whether types are guessed.
+
+    Args:
+        model: the Keras model.
+        given: shapes without batch axis, or a sample batch, or a dict or list of these; None takes the model's own.
+
+    Raises:
+        TypeError: if `given` is something else.
+        ValueError: if it describes another number of inputs than the model has, or the model takes what is not read.
+    """
+    own, typed = _read_own(model)
+    for tensor in keras.tree.flatten(own) if typed else ():
+        for kind in ("sparse", "ragged"):
+            if getattr(tensor, kind, False):
+                raise ValueError(
+                    f"input {tensor.name!r} of {model.name!r} is {kind}, and tf-interp reads dense tensors only: build "
+                    "the same network, with the same weights, on a dense keras.Input"
+                )
+    own = to_specs(own, batched=True)
+    if typed and isinstance(model, keras.Sequential):  # nobody chose the names
+        own = keras.tree.map_structure(lambda spec: tf.TensorSpec(spec.shape, spec.dtype), own)
+    if given is None:
+        return own, own is not None and not typed
+    structure = to_specs(given, batched=False)
+    if own is None:
+        return structure, not _has_types(given)
+    specs, known = keras.tree.flatten(structure), keras.tree.flatten(own)
+    if len(specs) != len(known):
+        raise ValueError(
+            f"{model.name!r} takes {len(known)} inputs, {list(name_specs(own))}; input describes {len(specs)}"
+        )
+    if typed:
+        specs = [tf.TensorSpec(one.shape, other.dtype, other.name) for one, other in zip(specs, known, strict=True)]
+    return keras.tree.pack_sequence_as(own, specs), not typed and not _has_types(given)
+
+
+def take_types(structure: Any, values: Any) -> Any:
+    """Return a structure of specs with the types of what the network is given, where these are not floats.
+
+    Args:
+        structure: the specs.
+        values: tensors, in the same order.
+    """
+    specs, tensors = keras.tree.flatten(structure), keras.tree.flatten(values)
+    if len(specs) != len(tensors):
+        return structure
+    typed = [
+        spec if tensor.dtype.is_floating else tf.TensorSpec(spec.shape, tensor.dtype, spec.name)
+        for spec, tensor in zip(specs, tensors, strict=True)
+    ]
+    return keras.tree.pack_sequence_as(structure, typed)
+
+
+def _read_own(model: Any) -> tuple[Any, bool]:
+    """Return what a model knows about its input, and whether that are Keras tensors, and not shapes with batch axis."""
+    if isinstance(model, keras.Function):
+        return model.input, True
+    inputs = getattr(model, "inputs", None) if isinstance(model, keras.Sequential) else None
+    if inputs:
+        return inputs[0] if len(inputs) == 1 else inputs, True
+    return (model.get_build_config() or {}).get("input_shape") if model.built else None, False
+
+
+def _has_types(given: Any) -> bool:
+    """Return whether inputs were described by sample batches, and not by shapes."""
+    return any(hasattr(item, "dtype") for item in keras.tree.flatten(given))
 
 
 def to_specs(source: Any, batched: bool) -> Any:

@@ -2,36 +2,37 @@
 
 import copy
 import functools
-import hashlib
+import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.inputs import Preprocess
-from tf_interp.models.keras_model.convolution import call_convolution, is_grouped
-from tf_interp.models.keras_model.folding import (
-    Folding,
-    Padded,
-    Pair,
-    fold_weights,
-    is_foldable,
-    is_norm,
-    is_padding,
-    is_unpadded,
+from tf_interp.models.keras_model.calls import Trace, list_tensors, trace_calls, trace_model
+from tf_interp.models.keras_model.changes.late_weights import LateWeights
+from tf_interp.models.keras_model.changes.structure import Structure, say_changes
+from tf_interp.models.keras_model.convolution import around_groups, is_grouped
+from tf_interp.models.keras_model.folding import Folding, choose_folded, fold_weights
+from tf_interp.models.keras_model.input_specs import name_specs, read_inputs, take_types, to_specs
+from tf_interp.models.keras_model.keras_layers import (
+    ELSEWHERE,
+    Found,
+    fill_open_sides,
+    is_turned,
+    list_rows,
+    name_calls,
+    walk,
 )
-from tf_interp.models.keras_model.input_specs import name_specs, read_own_input, to_specs
-from tf_interp.models.keras_model.keras_layers import ELSEWHERE, Found, is_turned, name_calls, walk
-from tf_interp.models.keras_model.taps import Around, Call, first_argument, tapped
+from tf_interp.models.keras_model.taps import AllFetched, Around, Exchange, read_weights, tapped
+from tf_interp.models.keras_model.training_mode import Told, tell_training
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
-from tf_interp.models.model import LayerRow, Model, Weights
-from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.layer_names import LayerRow
+from tf_interp.models.model import Model, Weights
+from tf_interp.models.outputs.logits import DRAWN, End, check_end, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.outputs.losses import Loss, read_losses
-
-_Two = TypeVar("_Two", Pair, Padded)
 
 
 class KerasModel(Model):
@@ -46,6 +47,7 @@ class KerasModel(Model):
         preprocess: from images in [0,1] to what the model wants, or None.
         class_names: names by class index, or None.
         input: shape of one image (H, W, C), or a sample batch, or a dict or list of these; None takes the model's own.
+        file: that it was loaded from, whose weights it should have; or None.
 
     Raises:
         ValueError: if Keras does not run on TensorFlow.
@@ -57,6 +59,7 @@ class KerasModel(Model):
         preprocess: Preprocess | None = None,
         class_names: Sequence[str] | None = None,
         input: Any = None,
+        file: pathlib.Path | None = None,
     ) -> None:
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
@@ -67,62 +70,99 @@ class KerasModel(Model):
         self.model = model
         self._whole = self  # of the folded twin the model that it was made of
         self._wiring: Wiring | None = None
-        self._set_structure(to_specs(read_own_input(model), batched=True))
-        if input is not None:
-            specs = keras.tree.flatten(to_specs(input, batched=False))
-            if self._specs is not None and len(specs) != len(self._specs):
-                raise ValueError(
-                    f"{model.name!r} takes {len(self._specs)} inputs, {list(self._specs)}; input describes {len(specs)}"
-                )
-            self._set_structure(
-                to_specs(input, batched=False)
-                if self._specs is None
-                else keras.tree.pack_sequence_as(self._structure, specs)
-            )
+        self._input, self._late = input, LateWeights(model, file)
+        self._structure: Any = None  # how the model takes its inputs: a spec, or a dict or list; None if not known yet
+        self._seen: Structure | None = None  # the network when it was looked at last
+        self._written: set[tuple[int, str]] = set()
+        self._said: set[str] = set()
+        self._revision = 0  # how often the network was changed
+        self._read_input()
+
+    def _read_input(self) -> None:
+        """Find out how the model takes its inputs, as far as it or the user says."""
+        structure, self._guessed = read_inputs(self.model, self._input)
+        self._set_structure(structure)
+
+    def refresh(self) -> None:
+        """Notice whether the network was changed in place, see `Model`."""
+        if self._settled:
+            return
+        with self._lock:
+            if self._whole is not self:
+                self._whole.refresh()
+                if self._revision != self._whole._revision:
+                    self._follow()
+            elif self._seen is None or not self._functions:
+                self._seen = self._look()
+                if self._specs is None:
+                    self._read_input()
+            elif changes := self._seen.find_changes():
+                self._forget(changes)
+
+    def _look(self) -> Structure:
+        return Structure([("", self.model), *walk(self.model, "")], self._written)
+
+    def _forget(self, changes: list[str]) -> None:
+        """Drop what was learned and compiled of a network that has been changed."""
+        say_changes(self.name, changes, self._said)
+        self._functions.clear()
+        self._wiring, self._any_batch, self._fixed = None, True, None
+        self._revision += 1
+        known = self._structure
+        self._read_input()
+        self._set_structure(known if self._structure is None else self._structure)  # it may not be built any more
+        self._seen = self._look()
 
     @property
     def layers(self) -> dict[str, tuple]:
         """Path of each layer -> shape of its output without the batch axis, in the order of the calls; and "output"."""
-        found = self._found
-        return {**{path: spot.shape for path, spot in found.spots.items()}, **found.outputs}
+        self.refresh()
+        return self._found.shapes
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Which entries of `layers` are outputs, see `Model`."""
         return tuple(self._found.outputs)
 
+    @property
+    def notes(self) -> list[str]:
+        """Plain sentences on what a person should know about this network."""
+        return super().notes + self._found.left_out + self._late.notes + self._told.notes
+
+    def _own_warnings(self) -> list[str]:
+        return self._late.warnings + self._told.warnings + [DRAWN] * self.draws
+
+    @property
+    def _told(self) -> Told:
+        return self.cached("training", lambda: tell_training(self.model, self._structure, self._specs))
+
+    @property
+    def draws(self) -> bool:
+        """Whether what it returns is drawn at random, see `Model`."""
+        return any(end.drawn for end in self._ends().values())
+
     def _fold(self) -> Model:
-        found, twin = self._found, copy.copy(self)
-        twin._functions = {"layers": found, "folded": twin}
+        twin = copy.copy(self)
+        twin._follow()
         return twin
+
+    def _follow(self) -> None:
+        """Make a folded twin what the model is now that it was made of."""
+        found = self._whole._found
+        own = {"_functions": {"layers": found, "folded": self}, "_settled": self._settled}
+        self.__dict__.update({**vars(self._whole), **own})
 
     def folded_weights(self, fetch: Sequence[str]) -> Weights:
         """Return the weights of layers that are folded, see `Model`."""
         if self._whole is self:
             return {}
-        pairs = self._pairs([self.resolve(name) for name in fetch], ())
+        found = self._found
+        pairs, _ = choose_folded(found.pairs, found.padded, [*found.spots], [self.resolve(name) for name in fetch])
         return {pair.name: [tf.constant(value) for value in fold_weights(pair)] for pair in pairs}
 
-    def _pairs(self, fetch: Iterable[str], given: Iterable[str]) -> list[Pair]:
-        """Return the pairs to fold in a run, if they have not become something else since they were found."""
-        pairs = self._concern(self._found.pairs, fetch, given)
-        return [pair for pair in pairs if is_foldable(pair.layer) and is_norm(pair.norm)]
-
-    def _padded(self, fetch: Iterable[str], given: Iterable[str]) -> list[Padded]:
-        """Return the convolutions that are to pad in a run, likewise."""
-        padded = self._concern(self._found.padded, fetch, given)
-        return [item for item in padded if is_padding(item.pad) and is_unpadded(item.layer)]
-
-    def _concern(self, found: Iterable[_Two], fetch: Iterable[str], given: Iterable[str]) -> list[_Two]:
-        """Return what to fold in a run: what is fetched or given stays itself, and so does what comes later."""
-        place = {name: number for number, name in enumerate(self._found.spots)}
-        last = max((place.get(name, len(place)) for name in fetch), default=0)  # outputs come behind all layers
-        own = {*fetch, *given}
-        return [
-            item
-            for item in found
-            if item.names.isdisjoint(own) and min(place[name] for name in item.names if name in place) < last
-        ]
+    def layer_weights(self) -> Weights:
+        """Return the weights of each layer that has any, see `Model`."""
+        return read_weights(self._found.spots)
 
     def _ends(self) -> Mapping[str, End]:
         return self._whole.cached("ends", self._whole._find_ends)
@@ -133,29 +173,21 @@ class KerasModel(Model):
         return {path: labels.get(path, path) if len(found.outputs) > 1 else path for path in found.outputs}
 
     def _losses(self) -> Mapping[str, Loss]:
-        return read_losses(getattr(self.model, "loss", None), self._output_labels())
+        return read_losses(getattr(self.model, "loss", None) or self._saved_loss, self._output_labels())
 
-    def _first_scale(self) -> float:
-        first = self._found.first
-        return float(np.max(np.abs(first.scale))) if isinstance(first, keras.layers.Rescaling) else 1.0
+    def weight_vectors(self) -> Iterator[Any]:
+        """Yield the weights with one axis, see `Model`."""
+        return (weight.numpy() for weight in self.model.weights if len(weight.shape) == 1)
 
     def digest(self) -> str:
-        """Return a short hash of the weights as they are now: 12 hexadecimal characters, to name caches with."""
-        digest = hashlib.blake2b(digest_size=6)
-        for weight in self.model.weights:
-            value = weight.numpy()
-            digest.update(f"{value.dtype}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value).tobytes())
-        return digest.hexdigest()
+        """Return a short hash of layers and weights as they are now: 12 hexadecimal characters, to name caches with."""
+        _ = self._specs and self._found  # a first call shows what calls write themselves, which does not count
+        return self._look().digest(self.model.weights)
 
     def inspect(self) -> list[LayerRow]:
         """Return one row per entry of `layers`, in the same order, for a table."""
         found = self._found
-        rows = [
-            LayerRow(path, type(spot.layer).__name__, spot.shape, _count_parameters(spot.layer))
-            for path, spot in found.spots.items()
-        ]
-        return rows + [
+        return list_rows(found) + [
             LayerRow(path, "logits" if self._ends()[path].kind else "output", shape, 0)
             for path, shape in found.outputs.items()
         ]
@@ -171,59 +203,72 @@ class KerasModel(Model):
         return found.aliases.get(name)
 
     def _learn(self, images: Any) -> None:
-        self._set_structure(to_specs(images, batched=True))
+        if self._specs is None:
+            self._set_structure(to_specs(images, batched=True))
+        else:
+            structure = take_types(self._structure, images)
+            if [spec.dtype for spec in keras.tree.flatten(structure)] != [spec.dtype for spec in self._specs.values()]:
+                self._functions.clear()
+                self._set_structure(structure)
+        self._guessed = False
 
     def _set_structure(self, structure: Any) -> None:
-        """Keep how the model takes its inputs: a spec, or a dict or list of specs; None if not known yet."""
         self._structure = structure
         self._specs = None if structure is None else name_specs(structure)
 
     @property
     def _found(self) -> Found:
-        return self.cached("layers", self._discover)
+        found = self.cached("layers", lambda: fill_open_sides(self._discover(), self._look_with))
+        if not found.outputs:
+            raise ValueError(
+                f"{self.name!r} returns no tensor ({'; '.join(found.left_out)}): let its call return what it computes"
+            )
+        return found
 
     def _call(self, inputs: Mapping[str, tf.Tensor], layers: Iterable[Any], around: Around) -> Any:
         """Call the model in the current graph, return its outputs; no state of the model changes.
 
         Calls of some layers are `around(layer, call)`; convolutions in groups are computed by us, and are among them.
         """
-        grouped = {id(layer): layer for layer in self._find_grouped()}
+        grouped = self._find_grouped()
         if grouped:
-            layers, plain = {**{id(layer): layer for layer in layers}, **grouped}.values(), around
-
-            def around(layer: Any, call: functools.partial) -> Any:
-                own = functools.partial(call_convolution, first_argument(call), layer) if id(layer) in grouped else call
-                return plain(layer, own)
-
+            layers, around = around_groups(grouped, layers, around)
         if self._wiring is not None and self._wiring.can_run():
             try:
                 with keras.StatelessScope():
                     return self._wiring.run(list(inputs.values()), layers, around)
-            except _AllFetched:
+            except AllFetched:
                 return None
         packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
         try:
             with tapped(layers, around), keras.StatelessScope():
                 return self.model(packed, training=False)
-        except _AllFetched:
+        except AllFetched:
             return None
+        finally:
+            if self._whole._seen is not None:  # what the call wrote is nothing that was changed in the network
+                self._whole._seen.learn_written()
+                self._whole._seen = self._look()
 
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         if self._whole is not self:
-            folding = Folding(self._pairs(fetch, given), self._padded(fetch, given), weights)
+            found = self._found
+            chosen = choose_folded(found.pairs, found.padded, [*found.spots], fetch, given)
+            folding = Folding(*chosen, weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got
-        return self._read(inputs, fetch, given, None)
+        other = weights and self._whole is self
+        return self._read(inputs, fetch, given, Exchange(self._found.spots, weights) if other else None)
 
     def _read(
         self,
         inputs: dict[str, tf.Tensor],
         fetch: Sequence[str],
         given: Mapping[str, tf.Tensor],
-        folding: Folding | None,
+        folding: Folding | Exchange | None,
     ) -> dict[str, tf.Tensor]:
         found = self._found
         graph = next(iter(inputs.values())).graph
@@ -249,25 +294,20 @@ class KerasModel(Model):
                     leaves[leaf] = tf.cast(given[name], leaves[leaf].dtype)
                 got[name] = leaves[leaf]
             if place and wanted <= got.keys():
-                raise _AllFetched
+                raise AllFetched
             return keras.tree.pack_sequence_as(output, leaves) if place else output
 
-        outputs = keras.tree.flatten(self._call(inputs, touched.values(), around))
+        outputs = list_tensors(self._call(inputs, touched.values(), around))
         for name, output in zip(found.outputs, outputs, strict=False):
             if name in fetch:
                 stop = [output] if self._keeps_end(name) else [got[path] for path in given]
                 logits = find_logits(output, stop)
                 if logits is None and given and self._ends()[name].kind:
                     raise no_way_to_logits(next(iter(given)))
-                known = self._whole._functions.get("ends")
-                if known is not None and known[name].kind != (logits and logits.kind):
-                    raise ValueError(
-                        f"{self.name!r} ends otherwise for inputs of this shape than when it was looked at "
-                        f"({known[name].how or 'no softmax'}): probabilities would pass for logits"
-                    )
+                if "ends" in self._whole._functions:
+                    check_end(self.name, self._ends()[name], logits)
                 got[name] = tf.cast(output if logits is None else logits.tensor, tf.float32)
-        missing = [name for name in fetch if name not in got]
-        if missing:
+        if missing := [name for name in fetch if name not in got]:
             raise ValueError(
                 f"layer {missing[0]!r} was not called in this forward pass, though it was when layers were listed"
             )
@@ -291,7 +331,8 @@ class KerasModel(Model):
         ):
             self._wiring = wiring
             calls, output = wiring.list_calls()
-            return name_calls(self.model, {}, calls, lambda tensor: True, output)
+            inputs = dict(zip(self._specs, wiring.inputs, strict=True))
+            return name_calls(self.model, [], calls, lambda tensor: True, inputs, output)
         with tf.init_scope():  # we may be inside somebody's tf.function
             try:
                 return self._trace_layers(self._fixed)
@@ -312,78 +353,48 @@ class KerasModel(Model):
         if len(sizes) != 1:
             return None
         try:
-            outputs = keras.tree.flatten(self._trace(None, [], lambda layer, call: call())[1])
+            outputs = list_tensors(self._trace(None).output)
         except Exception:  # whatever a user's layer raises
             return sizes.pop()
-        return None if all(tensor.shape[0] is None for tensor in outputs) else sizes.pop()
+        return None if all(tensor.shape[:1] in ([], [None]) for tensor in outputs) else sizes.pop()
 
     def _find_grouped(self) -> list[Any]:
         found = self._functions.get("layers")  # not yet while they are being listed
-        layers = [layer for _, layer in walk(self.model, "")] if found is None else found.grouped
+        layers = (layer for _, layer in walk(self.model, "")) if found is None else found.grouped
         return [layer for layer in layers if is_grouped(layer)]
 
     def _find_ends(self) -> Mapping[str, End]:
         """Return how each output ends, which only a trace shows."""
         names = self._found.outputs  # finds out first for how many images the model can be built
         with tf.init_scope():
-            batch = None if self._any_batch else self._fixed or 1
-            graph, outputs = self._trace(batch, [], lambda layer, call: call())
-        with graph.as_default():
-            found = zip(names, keras.tree.flatten(outputs), strict=True)
+            traced = self._trace(None if self._any_batch else self._fixed or 1)
+        with traced.graph.as_default():
             return {
                 name: describe_end(output, None if self._keeps_end(name) else find_logits(output))
-                for name, output in found
+                for name, output in zip(names, list_tensors(traced.output), strict=True)
             }
 
-    def _trace(self, batch: int | None, layers: Iterable[Any], around: Around) -> Any:
-        specs = {
-            name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype) for name, spec in (self._specs or {}).items()
-        }
-        kept: list[Any] = []
+    def _trace(
+        self, batch: int | None, layers: Iterable[Any] = (), around: Around = lambda layer, call: call()
+    ) -> Trace:
+        known = (self._specs or {}).items()
+        specs = {name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype) for name, spec in known}
+        return trace_model(specs, lambda inputs: self._call(inputs, layers, around))
 
-        @tf.function(autograph=False)
-        def forward(inputs: dict[str, tf.Tensor]) -> None:
-            kept[:] = [inputs, self._call({name: inputs[name] for name in specs}, layers, around)]
-
-        concrete = forward.get_concrete_function(specs)
-        return concrete.graph, kept[1]
+    def _look_with(self, count: int) -> Found | None:
+        """Return what is found for some number of images; None where sides are open, or that number is no choice."""
+        known = self._any_batch and all(spec.shape[1:].is_fully_defined() for spec in (self._specs or {}).values())
+        with tf.init_scope():
+            return self._trace_layers(count) if known else None
 
     def _trace_layers(self, batch: int | None) -> Found:
-        walked = dict(walk(self.model, ""))
-        if not all(getattr(layer, "built", True) for layer in (self.model, *walked.values())):
-            self._trace(batch, [], lambda layer, call: call())  # builds it, which may add layers
-            walked = dict(walk(self.model, ""))
-        stack: list[str] = []
-        calls: list[Call] = []
-        users: list[int] = []  # how many operations of a call read its input; 0 if another one had done so before
-        counts: Counter[int] = Counter()
-
-        def around(layer: Any, call: functools.partial) -> Any:
-            number = counts[id(layer)]
-            counts[id(layer)] += 1
-            stack.append(layer.name)
-            value = first_argument(call)
-            alone = tf.is_symbolic_tensor(value) and not value.consumers()
-            try:
-                output = call()
-            finally:
-                path = "/".join(stack)
-                stack.pop()
-            users.append(len(value.consumers()) if alone else 0)
-            calls.append(Call(path, layer, number, value, output, False))
-            return output
-
-        graph, outputs = self._trace(batch, walked.values(), around)
-        calls = [
-            call._replace(alone=count > 0 and count == len(call.input.consumers()))
-            for call, count in zip(calls, users, strict=True)
-        ]
-        return name_calls(self.model, walked, calls, lambda tensor: tensor.graph is graph, outputs)
-
-
-class _AllFetched(BaseException):
-    """All that is wanted was seen: the rest of the network need not be built. No Exception, so that nobody stops it."""
-
-
-def _count_parameters(layer: Any) -> int:
-    return sum(int(np.prod(weight.shape)) for weight in getattr(layer, "weights", ()))
+        walked = [*walk(self.model, "")]
+        if not all(getattr(layer, "built", True) for layer in (self.model, *(layer for _, layer in walked))):
+            self._trace(batch)  # builds it, which may add layers
+            walked = [*walk(self.model, "")]
+        trace = functools.partial(self._trace, batch)
+        traced, calls = trace_calls(self.model, [layer for _, layer in walked], trace)
+        self._late.check(traced.graph.variables)
+        return name_calls(
+            self.model, walked, calls, lambda tensor: tensor.graph is traced.graph, traced.inputs, traced.output
+        )

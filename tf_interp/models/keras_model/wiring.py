@@ -12,12 +12,13 @@ from typing import Any
 
 import keras
 
-from tf_interp.models.keras_model.taps import Around, Call, is_overridden
+from tf_interp.models.keras_model.calls import Call, rank_calls
+from tf_interp.models.keras_model.taps import Around, is_overridden
 from tf_interp.models.private import list_sublayers, read_function, read_nodes, read_output_structure
 
 L = keras.layers
 # what returns the very tensor that it gets, when it is not training
-_PASSING = (
+PASSING = (
     *(L.Dropout, L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.AlphaDropout),
     *(L.GaussianDropout, L.GaussianNoise, L.ActivityRegularization, L.Identity),
 )
@@ -75,18 +76,24 @@ class Wiring:
             id(find(tensor)) for node in nodes if id(node) not in passing for tensor in node.input_tensors
         )
         numbers: Counter[int] = Counter()
-        calls = []
+        ranks = rank_calls(self._function)
+        calls: list[Call] = []
         for node in nodes:
             first = find(node.input_tensors[0]) if node.input_tensors else None
             if first is not None and first.dtype != getattr(node.operation, "compute_dtype", first.dtype):
                 first = None  # the layer reads a cast of it, which is another tensor
             output = keras.tree.pack_sequence_as(list(node.outputs), [find(tensor) for tensor in node.outputs])
-            operation = node.operation
-            calls.append(
-                Call(operation.name, operation, numbers[id(operation)], first, _one(output), readers[id(first)] == 1)
-            )
+            operation, reads = node.operation, tuple(find(tensor) for tensor in node.input_tensors)
+            number, alone = numbers[id(operation)], readers[id(first)] == 1
+            place = (ranks[id(operation)][number] if id(operation) in ranks else number,)
+            calls.append(Call(operation.name, operation, number, first, _one(output), alone, place, len(calls), reads))
             numbers[id(operation)] += 1
         return calls, keras.tree.map_structure(find, self._outputs)
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """The model's inputs, as symbolic Keras tensors."""
+        return self._function.inputs
 
     def run(self, inputs: Sequence[Any], layers: Iterable[Any], around: Around) -> Any:
         """Compute what the model returns: its layers, without what Keras does around each, which takes longer.
@@ -162,4 +169,4 @@ def _takes_training(kind: Any) -> bool:
 
 def _passes(operation: Any) -> bool:
     linear = type(operation) is L.Activation and operation.activation is keras.activations.linear
-    return type(operation) in _PASSING or linear
+    return type(operation) in PASSING or linear

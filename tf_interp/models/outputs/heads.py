@@ -37,6 +37,7 @@ class Head:
         caution: a sentence that a person should read, such as that logits cannot be had; or None.
         bounded: whether its numbers lie in [0,1] whatever the weights are.
         source: who says what it is: "network" (how it ends), "loss" or "user".
+        also: further names that it answers to, such as that of a signature.
     """
 
     path: str
@@ -49,6 +50,12 @@ class Head:
     caution: str | None = None
     bounded: bool = False
     source: str = "network"
+    also: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """All names that it answers to."""
+        return (self.label, self.path, *self.also)
 
     @property
     def count(self) -> int | None:
@@ -129,7 +136,7 @@ class Head:
         if self.kind in ("dense", "other"):
             raise ValueError(
                 f"the model's output has shape {['N', *self.shape]}, no classes: give a callable as target, and leave "
-                "out parts that need a class"
+                f"out parts that need a class{'' if self.caution is None else f' ({self.caution})'}"
             )
         if isinstance(target, str):
             return self._find(target)
@@ -199,23 +206,43 @@ class Head:
 
         Args:
             output: float32 [N,K].
-            labels: as `check_labels` returned them.
+            labels: as `check_labels` takes them.
+
+        Raises:
+            ValueError: if the labels are of another kind, or as many as other pictures.
         """
         decisions = self.decide(output)
         if decisions is None or labels is None:
             return None
-        right = decisions == labels
+        checked = self.check_labels(np.asarray(labels))
+        if checked.shape != decisions.shape:
+            raise ValueError(f"there are labels of {len(checked)} pictures, for the outputs of {len(decisions)}")
+        right = decisions == checked
         return right.all(-1) if self.kind == "multilabel" else right
 
     def holds(self, labels: np.ndarray, index: int) -> np.ndarray:
         """Return which pictures are of a class by their labels, bool [N]."""
         return labels[:, index] > 0 if labels.ndim == 2 else labels == index
 
+    def commonest(self, classes: np.ndarray | None, most: int = 4) -> list[int]:
+        """Return the indices of the classes that most pictures are of, in their order; of numbers the first.
+
+        Args:
+            classes: of each picture, as `holds` takes them; None where nothing is decided.
+            most: how many, the most.
+        """
+        if self.count is None:
+            return []
+        counts = np.ones(self.count, np.int64)
+        if self.decides and classes is not None:
+            counts = np.array([self.holds(classes, index).sum() for index in range(self.count)])
+        return sorted(int(index) for index in np.argsort(-counts, kind="stable")[:most] if counts[index])
+
     def check_labels(self, labels: np.ndarray, network: str = "the network") -> np.ndarray:
         """Return labels as this head takes them, or say how they do not match.
 
         Args:
-            labels: int [N] class indices, 0 or 1 [N,K] for several classes per picture, or numbers.
+            labels: int [N] class indices, or one-hot [N,K]; 0 or 1 [N,K] for several classes per picture; or numbers.
             network: what to call the network.
 
         Returns:
@@ -232,13 +259,18 @@ class Head:
                     "each picture: if these are classes, say head='multiclass' (or 'binary', 'multilabel')"
                 )
             return numbers
+        if labels.ndim == 2 and self.kind in ("binary", "multiclass"):
+            one_each = np.isin(labels, (0, 1)).all() and (labels.sum(-1) == 1).all()
+            if labels.shape[1] == 1:
+                labels = labels[:, 0]
+            elif labels.shape[1] == self.count and one_each:  # one-hot
+                labels = labels.argmax(-1)
         if (
             labels.dtype.kind == "f"
             and self.kind in ("binary", "multilabel")
             and 0 <= labels.min() <= labels.max() <= 1
         ):
             labels = (labels > 0.5).astype(np.int64)  # smoothed
-            labels = labels[:, 0] if self.kind == "binary" and labels.shape[1] == 1 else labels
         if labels.dtype.kind == "f":
             raise ValueError(
                 f"labels are numbers, but the network has {self.describe()}: give class indices, or say "
@@ -249,7 +281,7 @@ class Head:
         if labels.ndim == 2 and self.kind != "multilabel":
             raise ValueError(
                 f"labels hold several classes per picture (or none), but the network has {self.describe()}: give one "
-                "class index each, or say head='multilabel'"
+                f"class index each, or one-hot rows [N,{self.count}], or say head='multilabel'"
             )
         if labels.ndim == 2 and labels.shape[1] != self.count:
             raise ValueError(f"labels are for {labels.shape[1]} classes, but the network has {self.count}")

@@ -1,6 +1,6 @@
 """The softmax or sigmoid at the end of a network, and the logits behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -11,6 +11,8 @@ _SMALLEST = 1e-30  # probabilities below count as this, so that their logarithm 
 _PASSING = ("Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient")
 _SHAPING = ("Reshape", "Squeeze", "ExpandDims")
 _BOUNDING = ("ClipByValue", "Minimum", "Maximum")
+_DRAWING = ("Random", "Multinomial", "TruncatedNormal", "StatefulUniform", "StatefulStandardNormal")
+DRAWN = "what it returns is one draw of chance: it holds operations that draw at random, as in training"
 _LONGEST = 64  # operations between the end of a network and its softmaxes
 
 
@@ -41,6 +43,10 @@ class End(NamedTuple):
         exact: as of `Logits`.
         operation: type of the last operation.
         bounded: whether its operations keep all numbers in [0,1], whatever the weights are.
+        selection: type of an operation before it that selects boxes, or None.
+        positive: whether its operations keep all numbers from being negative.
+        joins: what it joins, in words, where that is of several kinds; else None.
+        drawn: whether an operation before it draws at random.
     """
 
     kind: str | None
@@ -48,25 +54,67 @@ class End(NamedTuple):
     exact: bool
     operation: str
     bounded: bool
+    selection: str | None = None
+    positive: bool = False
+    joins: str | None = None
+    drawn: bool = False
 
 
-def describe_end(output: tf.Tensor, found: Logits | None) -> End:
+def describe_end(output: tf.Tensor, found: Logits | None, weights: Collection[str] = ()) -> End:
     """Return how a network ends.
 
     Args:
         output: what it returns.
         found: what `find_logits` found behind it.
+        weights: as in `find_bounds`.
     """
-    operation, (low, high) = _strip(output).op.type, find_bounds(output)
+    operation, (low, high) = _strip(output).op.type, find_bounds(output, weights)
     kind, how, exact = (None, "", True) if found is None else (found.kind, found.how, found.exact)
-    return End(kind, how, exact, operation, low >= 0 and high <= 1)
+    joins = _read_join(output, weights) if found is None else None
+    before = _list_before(output)
+    selections = [item.type for item in before if "NonMaxSuppression" in item.type]  # they give no rows of pictures
+    drawn = any(word in item.type for item in before for word in _DRAWING)
+    return End(
+        kind,
+        how,
+        exact,
+        operation,
+        bounded=bool(low >= 0 and high <= 1),
+        selection=selections[0] if selections else None,
+        positive=bool(low >= 0),
+        joins=joins,
+        drawn=drawn,
+    )
+
+
+def _read_join(output: tf.Tensor, weights: Collection[str]) -> str | None:
+    """Return what an output joins, if only some of its numbers are probabilities, or they are so by several roads."""
+    joined = _strip(output).op
+    if joined.type not in ("ConcatV2", "Pack"):
+        return None
+    kinds = []
+    for part in joined.inputs if joined.type == "Pack" else joined.inputs[:-1]:
+        logits, (low, high) = find_logits(part), find_bounds(part, weights)
+        kinds.append(logits.how if logits else "numbers in [0,1]" if low >= 0 and high <= 1 else "other numbers")
+    return " and ".join(dict.fromkeys(kinds)) if len(set(kinds)) > 1 else None
+
+
+def _list_before(output: tf.Tensor) -> list[tf.Operation]:
+    """Return the operations that an output depends on, itself first."""
+    found = {output.op: None}
+    stack = [output.op]
+    while stack:
+        before = [tensor.op for tensor in stack.pop().inputs if tensor.op not in found]
+        found |= dict.fromkeys(before)
+        stack += before
+    return [*found]
 
 
 def find_logits(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> Logits | None:
     """Return the logits from which the end of a network computes probabilities.
 
-    Softmax, log-softmax, sigmoid and hard sigmoid are undone, also where they are written out, and where reshaping,
-    clipping or joining comes behind them. An average of several of them has no logits: the logarithm of the
+    Softmax, log-softmax, sigmoid, hard and sparse sigmoid are undone, also where they are written out, and where
+    reshaping, clipping or joining comes behind them. An average of several of them has no logits: the logarithm of the
     probability stands in for those of softmaxes, its log-odds for those of sigmoids.
 
     Args:
@@ -76,7 +124,10 @@ def find_logits(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> Logits | N
     Returns:
         The logits, or None if the network does not end in probabilities that are recognized.
     """
-    return _Search(stop).undo(output)
+    found = _Search(stop).undo(output)
+    if found is not None:
+        found.tensor.set_shape(output.shape)  # a signature states more of the end than the graph shows
+    return found
 
 
 def no_way_to_logits(name: str) -> ValueError:
@@ -85,6 +136,21 @@ def no_way_to_logits(name: str) -> ValueError:
         f'layer {name!r} holds what the softmax or sigmoid makes of the logits: "output" (the logits) does not depend '
         "on it; give a layer before it, or fetch another one"
     )
+
+
+def check_end(network: str, known: End, found: Logits | None) -> None:
+    """Raise a ValueError if a network ends otherwise than it did when it was looked at.
+
+    Args:
+        network: what it is called.
+        known: how it ended then.
+        found: what `find_logits` finds now.
+    """
+    if known.kind != (found and found.kind):
+        raise ValueError(
+            f"{network!r} ends otherwise for inputs of this shape than when it was looked at "
+            f"({known.how or 'no softmax'}): probabilities would pass for logits"
+        )
 
 
 class _Search:
@@ -111,7 +177,7 @@ class _Search:
             return _read_clipped_line(tensor) or self._undo_clipping(tensor)
         if kind in ("ConcatV2", "Pack"):
             return self._undo_joining(tensor)
-        written = _read_softmax(tensor) or _read_sigmoid(tensor)
+        written = _read_softmax(tensor) or _read_sigmoid(tensor) or _read_sparse_sigmoid(tensor)
         return written or self._undo_mixture(tensor)
 
     def _undo_clipping(self, tensor: tf.Tensor) -> Logits | None:
@@ -246,6 +312,20 @@ def _read_hard_sigmoid(tensor: tf.Tensor) -> Logits | None:
     moved = _strip(_strip(scaled).op.inputs[0])
     x = _other(moved, lambda value: value == 3) if moved.op.type in ("Add", "AddV2") else None
     return None if x is None else _root(x, "sigmoid", "hard sigmoid")
+
+
+def _read_sparse_sigmoid(tensor: tf.Tensor) -> Logits | None:
+    """Return the logit of where(x <= -1, 0, where(x >= 1, 1, (x + 1) / 2))."""
+    for ending, end in (("LessEqual", 0.0), ("GreaterEqual", 1.0)):
+        if tensor.op.type not in ("Select", "SelectV2"):
+            return None
+        choice, first, second = tensor.op.inputs
+        if choice.op.type != ending or _value(first) != end:
+            return None
+        tensor = second
+    moved = _other(tensor, lambda value: value == 0.5) if tensor.op.type == "Mul" else None
+    x = _other(moved, lambda value: value == 1) if moved is not None and moved.op.type == "AddV2" else None
+    return None if x is None else _root(x, "sigmoid", "sparse sigmoid")
 
 
 def _read_clipped_line(tensor: tf.Tensor) -> Logits | None:

@@ -1,5 +1,6 @@
 """`Loss`: what the loss of a training says of an output."""
 
+import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -52,6 +53,25 @@ def read_losses(loss: Any, labels: Mapping[str, str]) -> dict[str, Loss]:
         items = list(loss) if isinstance(loss, list | tuple) else [loss] * len(labels)
         given = dict(zip(labels, items, strict=False))
     return {path: _read(item) for path, item in given.items() if item is not None}
+
+
+def parse_loss(saved: Any) -> Any:
+    """Return a loss as Keras wrote it down in a file, in a form that `read_losses` takes; nothing of it is built.
+
+    Args:
+        saved: the value of "loss" in the file: a name, a serialized object or function, a list or a dict by label.
+    """
+    if isinstance(saved, Mapping) and "class_name" in saved:
+        config = saved.get("config")
+        if saved["class_name"] == "function":
+            return config if isinstance(config, str) else None
+        logits = isinstance(config, Mapping) and bool(config.get("from_logits"))
+        return types.SimpleNamespace(__name__=str(saved["class_name"]), from_logits=logits)
+    if isinstance(saved, Mapping):
+        return {label: parse_loss(item) for label, item in saved.items()}
+    return (
+        [parse_loss(item) for item in saved] if isinstance(saved, list) else saved if isinstance(saved, str) else None
+    )
 
 
 def _read(loss: Any) -> Loss:

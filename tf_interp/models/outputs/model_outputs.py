@@ -18,6 +18,15 @@ class ModelOutputs:
     input_shape: Any
     class_names: tuple[str, ...] | None
 
+    def _count_names(self) -> list[str]:
+        """Return a warning for each output that has another number of class names than of logits."""
+        warnings = []
+        for head in self.heads.values():
+            count = head.shape[-1] if head.kind == "dense" else head.count
+            if head.names is not None and count not in (None, len(head.names)):
+                warnings.append(f"{len(head.names)} class names for {count} logits")
+        return warnings
+
     def _set_names(self, class_names: Sequence[str] | Mapping[str, Sequence[str]] | None) -> None:
         if isinstance(class_names, str):
             raise TypeError(f"class_names must be a list of names, got the string {class_names!r}")
@@ -33,6 +42,7 @@ class ModelOutputs:
         self._names = {str(label): tuple(str(item) for item in names) for label, names in several.items()}
         self._kinds: str | Mapping[str, str] = {}  # what the user says that outputs are
         self._main: str | None = None  # the output that the user means
+        self._saved_loss: Any = None  # what a file says that it was trained with
 
     @property
     def logits_undone(self) -> bool:
@@ -57,7 +67,7 @@ class ModelOutputs:
         if wanted is None:
             return heads["output"]
         for head in heads.values():
-            if wanted in (head.label, head.path):
+            if wanted in head.calls:
                 return head
         labels = [head.label for head in heads.values()]
         raise ValueError(f"{self.name!r} has no output {wanted!r}; {did_you_mean(wanted, labels, 'it has')}")
@@ -103,6 +113,18 @@ class ModelOutputs:
             self.head()  # what is misspelt is told now
         return self
 
+    def trained_with(self, loss: Any) -> Self:
+        """Say what loss it was trained with, where the network itself does not know.
+
+        Args:
+            loss: as `read_losses` takes it, or None.
+
+        Returns:
+            This model.
+        """
+        self._saved_loss = loss
+        return self
+
     @property
     def output_is_chosen(self) -> bool:
         """Whether the user said which of several outputs is meant."""
@@ -110,14 +132,14 @@ class ModelOutputs:
 
     def _main_path(self) -> str:
         """Return the path of the output that is meant where none is named; the first, if there is none of that name."""
-        labels = self._output_labels()
-        return next((path for path, label in labels.items() if self._main in (path, label)), "output")
+        return next((path for path, calls in self._output_calls().items() if self._main in calls), "output")
 
     def _keeps_end(self, path: str) -> bool:
         """Return whether the user says that an output holds numbers, so that no softmax or sigmoid is to be undone."""
         if isinstance(self._kinds, str):
             return self._kinds == "regression" and path == self._main_path()
-        return self._kinds.get(path, self._kinds.get(self._output_labels()[path])) == "regression"
+        calls = self._output_calls()[path]
+        return next((kind for call, kind in self._kinds.items() if call in calls), None) == "regression"
 
     def resolve_target(self, target: Any) -> Any:
         """Return the column of the logits that speaks for a class; a callable is returned as it is.
@@ -154,6 +176,10 @@ class ModelOutputs:
     def _output_labels(self) -> dict[str, str]:
         """Return path of each output -> what the network itself calls it, else the path."""
         raise NotImplementedError
+
+    def _output_calls(self) -> dict[str, tuple[str, ...]]:
+        """Return path of each output -> all names that it answers to, the label first."""
+        return {path: (label, path) for path, label in self._output_labels().items()}
 
     def _losses(self) -> Mapping[str, Loss]:
         """Return path of an output -> the loss it was trained with, as far as that is known."""

@@ -13,6 +13,10 @@ from tf_interp.models.outputs.losses import Loss
 _ONE_NUMBER = (
     "one number without a sigmoid was taken for a regression; if it is the logit of two classes, say head='binary'"
 )
+_ONE_BOUNDED = (
+    "one number in [0,1], whatever the weights are, was taken for a regression; if it is the probability of the second "
+    "of two classes, say head='binary'"
+)
 _SUM_TO_ONE = (
     "on noise the outputs lie in [0,1] and sum to one, so they are probabilities, but how {} makes them is not "
     "recognized: effects are in probabilities, which saturate, not in logits. Let the network return its logits, where "
@@ -22,9 +26,21 @@ _BOUNDED = (
     "all outputs lie in [0,1], whatever the weights are; if they are probabilities, effects are in probabilities, not "
     "in logits: how {} makes them is not recognized"
 )
+_POSITIVE = (
+    "none of its numbers is ever negative, whatever the weights are: they were taken for what speaks for classes, but "
+    "{} makes no logits. Lengths (of capsules), distances and rates are something else, and effects are in them"
+)
+_JOINED = (
+    "it joins {}: effects are in the numbers as they are returned, in probabilities for some of them, and cannot be "
+    "compared between columns. Give its parts as outputs of their own, or head="
+)
 _TRAINED_AS_ONE = (
     "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "
     "saturate, not in logits. Let the network return its logits, where that is possible"
+)
+_SELECTED = (
+    "it holds the boxes that {} selected: they have no fixed meaning from picture to picture, and no gradient leads to "
+    "their choice. Ask about the layers before it, which hold the raw scores and boxes"
 )
 _ONE_WHY = "one number without a sigmoid"
 # operations that end in any number: what comes out of them is no probability
@@ -44,25 +60,27 @@ def list_heads(model: Any) -> dict[str, Head]:
         ValueError: if the user spoke of an output that there is not.
     """
     labels, kinds, losses, shapes = model._output_labels(), model._kinds, model._losses(), model.layers
+    calls = model._output_calls()
     said = {model._main_path(): kinds} if isinstance(kinds, str) else kinds
     for what, given in (("class_names", model._names), ("head", said)):
-        if wrong := [key for key in given if key not in {*labels, *labels.values()}]:
+        if wrong := [key for key in given if not any(key in known for known in calls.values())]:
             raise ValueError(f"{what} names the outputs {wrong}; {model.name!r} has {list(labels.values())}")
     found = {}
     for path, end in model._ends().items():
         label, shape = labels[path], shapes[path]
-        names = model._names.get(label, model._names.get(path)) or _plain_names(model, path, shapes, labels)
+        own = next((names for call, names in model._names.items() if call in calls[path]), None)
+        names = own or _plain_names(model, path, shapes, labels)
         loss = losses.get(path)
         kind, evidence, quantity, caution = _guess_kind(end, shape, loss, _sums_to_one(model, path, end, shape))
         source = "network" if loss is None or loss.kind(shape[0] if shape else 1) is None else "loss"
-        head = Head(path, label, kind, evidence, shape, names, quantity, caution, end.bounded, source)
-        wanted = said.get(label, said.get(path))
+        head = Head(path, label, kind, evidence, shape, names, quantity, caution, end.bounded, source, calls[path][2:])
+        wanted = next((kind for call, kind in said.items() if call in calls[path]), None)
         if wanted is not None:
             _check_kind(wanted, label, shape)
             head = head.as_said(wanted)
         if names is not None:
             head = head.with_names(len(names))
-        if label in model._names and head.count not in (None, len(head.names or ())):
+        if own is not None and head.count not in (None, len(head.names or ())):
             raise ValueError(
                 f"class_names has {len(head.names or ())} names for {label!r}, which has {head.count} classes"
             )
@@ -97,7 +115,7 @@ def _plain_names(
 def _sums_to_one(model: Any, path: str, end: End, shape: tuple) -> bool:
     """Return whether the numbers of an unrecognized end lie in [0,1] and sum to one, seen on noise."""
     sizes = model.input_shape
-    if sizes is None or end.kind is not None or end.operation in _FREE or len(shape) != 1 or (shape[0] or 0) < 2:
+    if sizes is None or end.kind is not None or end.selection is not None or len(shape) != 1 or (shape[0] or 0) < 2:
         return False
 
     def measure() -> bool:
@@ -106,8 +124,8 @@ def _sums_to_one(model: Any, path: str, end: End, shape: tuple) -> bool:
         def make(size: tuple) -> np.ndarray:
             return rng.random((4, *(side or 32 for side in size)), np.float32)
 
-        noise = {name: make(size) for name, size in sizes.items()} if isinstance(sizes, Mapping) else make(sizes)
         try:
+            noise = {name: make(size) for name, size in sizes.items()} if isinstance(sizes, Mapping) else make(sizes)
             with tf.init_scope():
                 values = model.run(noise, [path])[path].numpy()
         except Exception:  # it wants something else than noise: no guess then
@@ -133,7 +151,10 @@ def _guess_kind(
     count = shape[0] if shape else 1
     quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
     caution = None if end.exact else f"the network ends in {end.how}"
+    if end.selection is not None:
+        return "other", f"behind {end.selection}", "number", _SELECTED.format(end.selection)
     if len(shape) > 1:
+        caution = _JOINED.format(end.joins) if end.joins else caution
         return "dense", f"shape {list(shape)}", quantity if end.kind else "number", caution
     if end.kind == "softmax" and count != 1:
         return "multiclass", end.how, quantity, caution
@@ -142,16 +163,22 @@ def _guess_kind(
     if end.kind is not None:
         return "other", f"{end.how} over one axis", quantity, "the output joins several softmaxes: no single classes"
     trained = None if loss is None else loss.kind(count)
+    if end.joins and not trained:
+        return "regression", f"it joins {end.joins}", "number", _JOINED.format(end.joins)
     if trained == "regression" or (trained is None and count == 1):
-        why, caution = (f"trained with {loss.name}", None) if loss and trained else (_ONE_WHY, _ONE_NUMBER)
+        one = ("one number in [0,1]", _ONE_BOUNDED) if end.bounded else (_ONE_WHY, _ONE_NUMBER)
+        why, caution = (f"trained with {loss.name}", None) if loss and trained else one
         return "regression", why, "number", caution
-    evidence = f"trained with {loss.name}" if loss and trained else f"{count} numbers, taken for logits"
+    numbers = "numbers" if count is None else f"{count} numbers"
+    evidence = f"trained with {loss.name}" if loss and trained else f"{numbers}, taken for logits"
     if sums_to_one:
         evidence = evidence if trained else "outputs sum to one"
         quantity, caution = "probability", _SUM_TO_ONE.format(end.operation)
     elif loss and loss.takes == "probabilities" and end.operation not in _FREE:
         quantity, caution = "probability", _TRAINED_AS_ONE.format(loss.name, end.operation)
     elif end.bounded and not (loss and loss.takes == "logits"):
-        evidence = evidence if trained else f"{count} numbers in [0,1]"
+        evidence = evidence if trained else f"{numbers} in [0,1]"
         quantity, caution = "number", _BOUNDED.format(end.operation)
+    elif end.positive and not trained and end.operation not in _FREE:
+        quantity, caution = "number", _POSITIVE.format(end.operation)
     return trained or "multiclass", evidence, quantity, caution

@@ -28,6 +28,20 @@ class Target:
     function: Callable[[Any], Any] | None = None
     note: str | None = None
 
+    def __sub__(self, other: "Target") -> "Target":
+        """Return the difference of two targets of one output, as a target: "why this and not that"."""
+        if not isinstance(other, Target):
+            return NotImplemented
+        if other.output != self.output:
+            raise ValueError(f"{self.name!r} and {other.name!r} are of two outputs, {self.output} and {other.output}")
+        notes = list(dict.fromkeys(note for note in (self.note, other.note) if note))
+        return Target(
+            self.head,
+            f"{self.name} - {other.name}",
+            function=lambda outputs: self.score(outputs) - other.score(outputs),
+            note="; ".join(notes) or None,
+        )
+
     @property
     def output(self) -> str:
         """Path of the output that it is about."""
@@ -135,12 +149,14 @@ def resolve_target(heads: Mapping[str, Head], main: Head, target: Any, chosen: b
     if isinstance(target, np.ndarray) and target.ndim == 0:
         target = target.item()
     if callable(target):
-        return Target(main, getattr(target, "__name__", "function"), function=target)
+        called = getattr(target, "__name__", "function")
+        note = None if len(heads) == 1 or chosen else _note_first(heads, main, "a function")
+        return Target(main, called, function=target, note=note)
     head, wanted = main, target
     named = False
     if isinstance(target, str) and not any(target in (item.names or ()) for item in heads.values()):
         for item in heads.values():
-            for label in (item.label, item.path, f"output:{item.label}"):
+            for label in (*item.calls, f"output:{item.label}"):
                 if target.startswith(f"{label}:"):
                     head, wanted, named = item, target.removeprefix(f"{label}:"), True
     elif isinstance(target, str) and target not in (main.names or ()):
@@ -155,9 +171,15 @@ def resolve_target(heads: Mapping[str, Head], main: Head, target: Any, chosen: b
     name = head.name(index) if head.names is not None else str(index)
     note = None
     if len(heads) > 1 and not named and not chosen and not isinstance(wanted, str):
-        others = [item.label for item in heads.values() if item.path != main.path]
-        note = (
-            f"the network has {len(heads)} outputs; {target!r} was asked of {main.label!r}, the first. For another, "
-            f"write '{others[0]}:{target}', or open_model(..., output={others[0]!r})"
-        )
+        note = _note_first(heads, main, repr(target), target)
     return Target(head, name if head.path == main.path else f"{head.label}:{name}", index, note=note)
+
+
+def _note_first(heads: Mapping[str, Head], main: Head, asked: str, index: Any = None) -> str:
+    """Return that the first of several outputs was asked, since none was named."""
+    others = [item.label for item in heads.values() if item.path != main.path]
+    written = "" if index is None else f"write '{others[0]}:{index}', or "
+    return (
+        f"the network has {len(heads)} outputs; {asked} was asked of {main.label!r}, the first. For another, "
+        f"{written}open_model(..., output={others[0]!r})"
+    )

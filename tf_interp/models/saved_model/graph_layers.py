@@ -2,13 +2,17 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
 
 _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")  # an inlined function call leaves this in the path
 _COUNTED = re.compile(r"(.+)_(\d+)")
+_CALLED = re.compile(r"@\d+$")
+_ROUNDING = ("Round", "Rint", "Floor", "Ceil", "Sign")
+_VALUES = {"GatherV2": 1, "GatherNd": 1, "ResourceGather": 1, "OneHot": 0}  # how many inputs are not for an index
+_NO_NUMBERS = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # the numbers that come in are no matter
 
 
 class GraphLayer(NamedTuple):
@@ -68,23 +72,195 @@ def find_layers(graph: tf.Graph, inputs: Iterable[tf.Tensor], outputs: Iterable[
     )
 
 
-def weight_sizes(graph: tf.Graph) -> dict[str, int]:
-    """Return name of each operation that reads weights -> how many numbers they are.
+def name_graph_reads(layers: Mapping[str, GraphLayer], inputs: Mapping[str, tf.Tensor]) -> dict[str, str]:
+    """Return path of each of several calls, as `conv@0` -> names of the layers and inputs that it reads.
 
     Args:
-        graph: as in `find_layers`.
+        layers: as `find_layers` returns them.
+        inputs: name -> tensor that is fed.
     """
-    reads = (operation for operation in graph.get_operations() if operation.name.endswith("/ReadVariableOp"))
-    return {operation.name: operation.outputs[0].shape.num_elements() or 0 for operation in reads}
+    known = {id(tensor): [("", name)] for name, tensor in inputs.items()}
+    for name, (tensor, scope) in layers.items():
+        known.setdefault(id(tensor), []).append((scope + "/", name))
+    reads = {}
+    for path, (tensor, scope) in layers.items():
+        if not scope or not _CALLED.search(path):
+            continue
+        inside = [operation for operation in tensor.graph.get_operations() if operation.name.startswith(scope + "/")]
+        stack = [value for operation in inside for value in operation.inputs if value.op not in inside][::-1]
+        found: dict[str, None] = {}
+        seen: set[int] = set()
+        while stack:
+            value = stack.pop()
+            # a layer that this one is a part of is not done yet
+            own = [name for outer, name in known.get(id(value), ()) if not f"{scope}/".startswith(outer or "?")]
+            if own:
+                found[own[-1]] = None
+            elif id(value) not in seen:
+                stack += list(value.op.inputs)[::-1]
+            seen.add(id(value))
+        reads[path] = ", ".join(found)
+    return reads
 
 
-def _depending(inputs: Iterable[tf.Tensor]) -> set[int]:
-    """Return ids of the operations that depend on a tensor of `inputs`."""
+def note_loops(layers: Mapping[str, GraphLayer], graph: tf.Graph) -> list[str]:
+    """Return what a person should know about recurrent layers: which of their results a name stands for.
+
+    Args:
+        layers: as `find_layers` returns them.
+        graph: that they are of.
+    """
+    loops = [operation.name for operation in graph.get_operations() if operation.type in ("While", "StatelessWhile")]
+    found = {
+        max((scope, name) for name, (_, scope) in layers.items() if scope and loop.startswith(f"{scope}/"))[1]
+        for loop in loops
+        if any(scope and loop.startswith(f"{scope}/") for _, scope in layers.values())
+    }
+    if not found:
+        return []
+    return [
+        f"a graph shows the one result of a recurrent layer that is used further, {sorted(found)}: its sequence, its "
+        "last output or a state; compare shapes"
+    ]
+
+
+def note_calls(reads: Mapping[str, str]) -> list[str]:
+    """Return what a person should know about several calls of one name.
+
+    Args:
+        reads: as `name_graph_reads` returns them.
+    """
+    if not reads:
+        return []
+    shown = ", ".join(f"{path} on {on or 'no input'}" for path, on in [*reads.items()][:4])
+    more = ", ..." if len(reads) > 4 else ""
+    return [
+        f"several calls of one name are numbered in the order in which the graph runs them, which of a shared layer "
+        f"need not be the order in which the Keras model called it: {shown}{more} (called_on in Model.inspect). "
+        "Nor does a graph tell which of several tensors that a layer returns a name stands for: compare shapes"
+    ]
+
+
+def note_rounding(
+    layers: Mapping[str, GraphLayer], inputs: Iterable[tf.Tensor], outputs: Iterable[tf.Tensor]
+) -> list[str]:
+    """Return what a person should know about rounding on the way from inputs to outputs.
+
+    Custom gradients are not in the file, so what Keras gives a gradient in spite of that, as int8 layers, has none.
+
+    Args:
+        layers: as `find_layers` returns them.
+        inputs: tensors that are fed.
+        outputs: tensors that the network returns.
+    """
+    live = _depending(inputs, stop=_NO_NUMBERS)
+    operations = {
+        operation for tensor in outputs for operation in _before(tensor, indices=False) if id(operation) in live
+    }
+    found = {operation.name for operation in operations if _rounds(operation)}
+    if not found:
+        return []
+    inner = sorted(layers.items(), key=lambda item: -len(item[1].scope))
+    places = [
+        next((path for path, one in inner if one.scope and name.startswith(f"{one.scope}/")), "") for name in found
+    ]
+    order = [path for path in layers if path in places]
+    shown = f" in {order[:4] + ['...'] * (len(order) > 4)}" if order else ""
+    return [
+        f"numbers are rounded on the way{shown}, and no gradient passes that: it is that of the ways around, or zero. "
+        "Where the Keras model brings a gradient of its own, as int8 layers do, open that, or its .keras file"
+    ]
+
+
+def _rounds(operation: tf.Operation) -> bool:
+    if operation.type != "Cast":
+        return operation.type in _ROUNDING
+    return operation.inputs[0].dtype.is_floating and operation.outputs[0].dtype.is_integer
+
+
+def name_outputs(labels: list[str], outputs: list[tf.Tensor], layers: Mapping[str, GraphLayer]) -> list[str]:
+    """Return what to call the outputs: a list in Keras leaves "output_0", "output_1", then the layers' names are told.
+
+    Args:
+        labels: as the signature has them.
+        outputs: their tensors.
+        layers: as `find_layers` returns them.
+    """
+    if not all(re.fullmatch(r"output_\d+", label) for label in labels):
+        return labels
+    innermost = {layer.tensor.name: path.rsplit("/", 1)[-1] for path, layer in reversed(list(layers.items()))}
+    found = []
+    for label, tensor in zip(labels, outputs, strict=True):
+        while tensor.op.type == "Identity" and tensor.name not in innermost:
+            tensor = tensor.op.inputs[0]
+        found.append(innermost.get(tensor.name, label))
+    return found if len(set(found)) == len(found) else labels
+
+
+def find_augmentation(
+    layers: Iterable[GraphLayer], inputs: Iterable[tf.Tensor], random: Iterable[str], weighted: Iterable[str]
+) -> dict[str, str]:
+    """Return output -> input of the layers that change pictures by chance, as only training should.
+
+    Keras exports RandomFlip and its kin as they are in training. Such a layer stands before the first weights, draws
+    from a state that it changes, and makes of one tensor another of the same shape.
+
+    Args:
+        layers: of the graph.
+        inputs: tensors that are fed.
+        random: names of the operations that change a state.
+        weighted: names of the operations that read weights.
+
+    Returns:
+        Names of tensors.
+    """
+    inputs, weighted = list(inputs), set(weighted)
+    live = _depending(inputs)
+    found: dict[str, str] = {}
+    for tensor, scope in layers:
+        inside = [tensor.op] if scope else []
+        outside: dict[str, tf.Tensor] = {}
+        seen: set[str] = set()
+        while inside:
+            operation = inside.pop()
+            if operation.name in seen:
+                continue
+            seen.add(operation.name)
+            for source in operation.inputs:
+                if source.op.name.startswith(f"{scope}/"):
+                    inside.append(source.op)
+                elif id(source.op) in live or any(source is one for one in inputs):
+                    outside[source.name] = source
+        (before, *more) = outside.values() or [None]
+        draws = any(name.startswith(f"{scope}/") for name in random)
+        if before is None or more or not draws or tensor.dtype != before.dtype or tensor.shape.rank != 4:
+            continue
+        same = tensor.shape[1:].is_compatible_with(before.shape[1:])
+        if same and weighted.isdisjoint(operation.name for operation in _before(before)):
+            found.setdefault(tensor.name, before.name)  # a block comes after the layer that makes its output
+    return found
+
+
+def _before(tensor: tf.Tensor, indices: bool = True) -> set[tf.Operation]:
+    """Return the operations that a tensor depends on; those of which only a row is picked by if `indices`."""
+    seen: set[tf.Operation] = set()
+    stack = [tensor.op]
+    while stack:
+        operation = stack.pop()
+        if operation not in seen:
+            seen.add(operation)
+            values = len(operation.inputs) if indices else _VALUES.get(operation.type, len(operation.inputs))
+            stack += [source.op for source in operation.inputs[:values]]
+    return seen
+
+
+def _depending(inputs: Iterable[tf.Tensor], stop: Collection[str] = ()) -> set[int]:
+    """Return ids of the operations that depend on a tensor of `inputs`; none behind those of the types in `stop`."""
     seen: set[int] = set()
     stack = [user for tensor in inputs for user in tensor.consumers()]
     while stack:
         operation = stack.pop()
-        if id(operation) not in seen:
+        if id(operation) not in seen and operation.type not in stop:
             seen.add(id(operation))
             stack += [user for tensor in operation.outputs for user in tensor.consumers()]
     return seen

@@ -1,8 +1,7 @@
-"""`GraphModel`: a SavedModel, read through its frozen graph; no Python code of the model is needed."""
+"""`GraphModel`: a SavedModel or a frozen graph, read by its operations; no Python code of the model is needed."""
 
 import contextlib
 import copy
-import hashlib
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,31 +10,49 @@ from typing import Any, Self
 import tensorflow as tf
 
 from tf_interp.models.inputs import Preprocess
+from tf_interp.models.layer_names import LayerRow
 from tf_interp.models.layout import find_channels_first
-from tf_interp.models.model import LayerRow, Model, Weights
-from tf_interp.models.outputs.logits import End, describe_end, find_logits, no_way_to_logits
-from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain, list_captures
-from tf_interp.models.saved_model.freezing import choose_signature, freeze
+from tf_interp.models.model import Model, Weights
+from tf_interp.models.outputs.logits import DRAWN, End, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain, tell_loops_of_variables
+from tf_interp.models.saved_model.frozen_graph import read_frozen_graph
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
-from tf_interp.models.saved_model.graph_layers import GraphLayer, find_layers, weight_sizes
-
-_SHARED_FROM = 1024  # a constant of so many numbers is kept once, outside the graphs that use it
+from tf_interp.models.saved_model.graph_layers import (
+    GraphLayer,
+    find_augmentation,
+    find_layers,
+    name_graph_reads,
+    name_outputs,
+    note_calls,
+    note_loops,
+    note_rounding,
+)
+from tf_interp.models.saved_model.inlining import reach, split
+from tf_interp.models.saved_model.reading import PlainGraph, edges_of, placeholder_spec, read_saved_model, survey
+from tf_interp.models.saved_model.running.chance import depends_on_chance
+from tf_interp.models.saved_model.running.closed import call_without_gradient, name_closed
+from tf_interp.models.saved_model.running.grouped_convolutions import spread_groups
+from tf_interp.models.saved_model.running.open_sides import fill_graph_sides
+from tf_interp.models.saved_model.variables import changers, fresh_variable, keep_effects
 
 
 class GraphModel(Model):
-    """A SavedModel as a frozen graph: weights as they were saved, inference only.
+    """A SavedModel or a frozen graph: weights as they were saved, inference only.
 
     Layers are named by their scopes, as far as the graph has some. The name of any operation works too, e.g.
     "StatefulPartitionedCall/net_1/conv_1/Relu", and is listed in `layers` from then on.
 
     Args:
-        path: folder of the SavedModel. Loading it runs code from it, so `open_model` looks through it first.
+        path: folder of the SavedModel, or the `.pb` file of a frozen graph.
         preprocess: from images in [0,1] to what the network wants, or None.
         class_names: names by class index, or None.
         input: name of the tensor to feed, where that is not the input of the signature (e.g. the decoded picture).
+        signature: name of the signature of a SavedModel; None is "serving_default", or the only one.
+        output: of a frozen graph: name of the tensor that comes out; None is the only one at its end.
+        trust: True opens a file that does more than compute (reads files, calls Python).
 
     Raises:
-        ValueError: if there is no signature to choose, the weights exceed 2 GB, or the input is not a number.
+        ValueError: if it is unclear what to read, the file wants trust, or the input is not a number.
     """
 
     def __init__(
@@ -44,47 +61,43 @@ class GraphModel(Model):
         preprocess: Preprocess | None = None,
         class_names: Sequence[str] | None = None,
         input: str | None = None,
+        *,
+        signature: str | None = None,
+        output: str | None = None,
+        trust: bool = False,
     ) -> None:
-        super().__init__(pathlib.Path(path).name, preprocess, class_names)
-        loaded = tf.saved_model.load(str(path))
-        function = choose_signature(loaded, path)
-        graph, graph_def, ends = freeze(function)
-        feeds = _choose_feeds(function, graph, input)
-        self._digest = _digest(graph_def)
-        left = {node.name for node in graph_def.node if node.op == "Placeholder"}
-        captures = list_captures(function)
-        self._resources = {inner.name: outer for outer, inner in captures if inner.op.name in left}
-        self._loaded = loaded if self._resources else None  # lookup tables live as long as it does
-        self._weights = _take_weights(graph_def)
-        self._graph_def = graph_def
-        self._nodes = {node.name: node for node in graph_def.node}
+        path = pathlib.Path(path)
+        super().__init__(path.name.removesuffix(".pb"), preprocess, class_names)
+        if path.is_dir():
+            read = read_saved_model(path, signature, input, trust)
+        else:
+            read = read_frozen_graph(path, input, output, trust)
         self._chains: list[Chain] = []
         self._replaced = threading.local()  # .gradients, while `replacing_gradients` is open
-        self._feeds = {name: tensor.name for name, tensor in feeds.items()}
-        for any_batch in (True, False):
-            self._any_batch = any_batch
-            self._specs = {name: _input_spec(tensor, any_batch) for name, tensor in feeds.items()}
-            specs = dict(zip(self._feeds.values(), self._specs.values(), strict=True))
-            try:
-                self._graph, fed = _survey(graph_def, specs, self._weights)
-            except ValueError:
-                if not any_batch:
-                    raise
-                continue
-            # a graph saved for one batch size often does not depend on it: inferring the shapes again shows that
-            if not any(self._graph.get_tensor_by_name(name).shape[:1].is_fully_defined() for name in ends.values()):
-                break
+        self._weights, self._feeds, ends = read.weights, read.inputs, read.outputs
+        self._ordered = read.ordered
+        fed = self._survey(read)
+        self._passed = self._pass_by_augmentation(fed)
+        if self._passed:
+            fed = self._survey(self._read)
         outputs = [self._graph.get_tensor_by_name(name) for name in ends.values()]
         names = [f"output:{index}" if index else "output" for index in range(len(ends))]
-        self._aliases = {f"output:{label}": name for label, name in zip(ends, names, strict=True)}
-        self._labels = dict(zip(names, ends if len(ends) > 1 else names, strict=True))
-        self._layers = find_layers(self._graph, fed, outputs)
+        self._reads = name_graph_reads(self._layers, dict(zip(self._feeds, fed, strict=True)))
+        self._rounding = note_rounding(self._layers, fed, outputs)
+        labels = name_outputs(list(ends), outputs, self._layers)
+        both = zip((*ends, *labels), (*names, *names), strict=True)
+        self._aliases = {f"output:{label}": name for label, name in both}
+        self._labels = dict(zip(names, labels if len(ends) > 1 else names, strict=True))
+        self._signed = dict(zip(names, ends, strict=True))
         with self._graph.as_default():
             before = len(self._graph.get_operations())
             logits = [find_logits(tensor) for tensor in outputs]
             self._nodes |= {op.name: op.node_def for op in self._graph.get_operations()[before:]}
         self._raw = dict(zip(names, outputs, strict=True))
-        self._how = {name: describe_end(*item) for name, *item in zip(names, outputs, logits, strict=True)}
+        weights = self._read.named_weights
+        self._how = {
+            name: describe_end(end, found, weights) for name, end, found in zip(names, outputs, logits, strict=True)
+        }
         self._outputs = {
             name: output if found is None else found.tensor
             for name, output, found in zip(names, outputs, logits, strict=True)
@@ -95,7 +108,55 @@ class GraphModel(Model):
         if not self._any_batch:
             self._fixed = _fixed_batch((self._specs or {}).values(), self._outputs["output"])
         self._check_fed(self._outputs, self._nodes_for(list(ends.values()), ()))
-        self._scale = _first_scale(fed)
+
+    def _survey(self, read: PlainGraph) -> list[tf.Tensor]:
+        """Find out shapes and layers of a graph, return its inputs."""
+        self._read, self._nodes = read, dict(read.nodes)
+        self._graph_def = tf.compat.v1.GraphDef(library=read.library, node=read.nodes.values(), versions=read.versions)
+        feeds = {name: placeholder_spec(read.nodes[split(tensor)[0]]) for name, tensor in read.inputs.items()}
+        fed: list[tf.Tensor] = []
+        for any_batch in (True, False):
+            self._any_batch = any_batch
+            self._specs = {
+                name: tf.TensorSpec(
+                    [None, *spec.shape[1:]] if any_batch and spec.shape.rank else spec.shape, spec.dtype
+                )
+                for name, spec in feeds.items()
+            }
+            specs = dict(zip(self._feeds.values(), self._specs.values(), strict=True))
+            try:
+                self._graph, fed = survey(read, self._graph_def, specs)
+            except ValueError:
+                if not any_batch:
+                    raise
+                continue
+            # a graph saved for one batch size often does not depend on it: inferring the shapes again shows that
+            outputs = [self._graph.get_tensor_by_name(name) for name in read.outputs.values()]
+            if not any(tensor.shape[:1].is_fully_defined() for tensor in outputs):
+                break
+        if self._any_batch:
+            fill_graph_sides(self._graph, specs, lambda other: survey(read, self._graph_def, other)[0])
+        self._layers = find_layers(self._graph, fed, outputs)
+        return fed
+
+    def _pass_by_augmentation(self, fed: list[tf.Tensor]) -> list[str]:
+        """Let layers that change pictures by chance return what they get, return their names."""
+        read = self._read
+        if not read.states:
+            return []
+        weighted = {one for name, (_, users) in read.readers.items() if f"{name}:0" not in read.states for one in users}
+        places = find_augmentation(self._layers.values(), fed, changers(read.nodes, read.states), weighted)
+        names = {tensor.name: name for tensor, name in zip(fed, self._feeds.values(), strict=True)}
+        for tensor, before in places.items():
+            node = read.nodes[split(tensor)[0]]
+            node.CopyFrom(tf.compat.v1.NodeDef(name=node.name, op="Identity", input=[names.get(before, before)]))
+            node.attr["T"].type = self._graph.get_tensor_by_name(tensor).dtype.as_datatype_enum
+        found = [path for path, layer in self._layers.items() if layer.tensor.name in places]
+        keep_effects(read.nodes, read.outputs.values(), read.states)
+        nodes = reach(read.nodes, read.outputs.values(), read.states)
+        states = {name: value for name, value in read.states.items() if changers(nodes, [name])}
+        self._read = read._replace(nodes=nodes, states=states)
+        return found
 
     @property
     def layers(self) -> dict[str, tuple]:
@@ -113,7 +174,33 @@ class GraphModel(Model):
         """Plain sentences on what a person should know about this network."""
         sizes = {spec.shape[0] for spec in (self._specs or {}).values()} if self._fixed is None else {self._fixed}
         fixed = [] if self._any_batch else [f"saved for a fixed number of images at a time: {sorted(sizes, key=str)}"]
-        return super().notes + fixed
+        closed = name_closed(self._nodes)
+        flow = [f"it holds {closed}: no gradient passes that"] if closed else []
+        begun = sorted(name.split(":")[0] for name in self._read.states)
+        state = [f"it changes variables while it runs, in each run from what was saved: {begun}"] if begun else []
+        passed = [f"pictures are not changed by chance: {self._passed} return what they get"] if self._passed else []
+        return (
+            super().notes
+            + fixed
+            + flow
+            + passed
+            + state
+            + self._rounding
+            + note_calls(self._reads)
+            + note_loops(self._layers, self._graph)
+        )
+
+    def _own_warnings(self) -> list[str]:
+        return [DRAWN] * self.draws
+
+    @property
+    def draws(self) -> bool:
+        """Whether what it returns is drawn at random, see `Model`."""
+        return self.cached("chance", lambda: depends_on_chance(self._read, self._specs or {}, self._run_on))
+
+    def _run_on(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        with tf.init_scope():
+            return self._forward(inputs, list(self._outputs), {}, {})
 
     @property
     def graphs(self) -> Sequence[tf.Graph]:
@@ -130,8 +217,9 @@ class GraphModel(Model):
     def expect(self, head: str | Mapping[str, str] | None, output: str | None) -> Self:
         """Say what outputs are, see `Model`; numbers are taken as they come out."""
         super().expect(head, output)
+        weights = self._read.named_weights
         for name in [name for name in self._outputs if self._keeps_end(name)]:
-            self._outputs[name], self._how[name] = self._raw[name], describe_end(self._raw[name], None)
+            self._outputs[name], self._how[name] = self._raw[name], describe_end(self._raw[name], None, weights)
             self._roots.pop(name, None)
         return self
 
@@ -141,27 +229,33 @@ class GraphModel(Model):
     def _output_labels(self) -> dict[str, str]:
         return self._labels
 
-    def _first_scale(self) -> float:
-        return self._scale
+    def _output_calls(self) -> dict[str, tuple[str, ...]]:
+        return {path: (*calls, self._signed[path]) for path, calls in super()._output_calls().items()}
+
+    def weight_vectors(self) -> Iterator[Any]:
+        """Yield the weights with one axis, see `Model`."""
+        small = (node.attr["value"].tensor for node in self._graph_def.node if node.op == "Const")
+        yield from (tf.make_ndarray(item) for item in small if _is_vector(item))
+        yield from (value.numpy() for value in self._weights.values() if value.shape.rank == 1)
 
     def digest(self) -> str:
         """Return a short hash of graph and weights: 12 hexadecimal characters, to name caches with."""
-        return self._digest
+        return self._read.digest
 
     def inspect(self) -> list[LayerRow]:
         """Return one row per entry of `layers`, in the same order, for a table."""
-        shapes, sizes = self.layers, weight_sizes(self._graph)
+        shapes = self.layers
         rows = [
-            LayerRow(
-                name,
-                tensor.op.type,
-                shapes[name],
-                sum(sizes[read] for read in sizes if scope and read.startswith(scope + "/")),
-            )
+            LayerRow(name, tensor.op.type, shapes[name], self._parameters(scope), self._reads.get(name))
             for name, (tensor, scope) in self._layers.items()
         ]
         ends = [LayerRow(name, "logits" if end.kind else "output", shapes[name], 0) for name, end in self._how.items()]
         return rows + ends
+
+    def _parameters(self, scope: str) -> int:
+        """Return how many numbers the variables hold that the operations of a scope read."""
+        variables = self._read.readers.values() if scope else ()
+        return sum(size for size, readers in variables if any(name.startswith(f"{scope}/") for name in readers))
 
     def _near(self, name: str) -> str | None:
         if name in self._aliases:
@@ -213,7 +307,11 @@ class GraphModel(Model):
         """
         part = self._importer(fetch, given, {})
         specs = [self._open_batch(self._tensor(name)) for name in given]
-        return tf.function(part, autograph=False).get_concrete_function(list((self._specs or {}).values()), specs)
+        fed = list((self._specs or {}).values())
+        why = name_closed(self._nodes_for(*([self._tensor(name).name for name in some] for some in (fetch, given))))
+        if why is not None:
+            return call_without_gradient(part, fed, specs, why)
+        return tf.function(part, autograph=False).get_concrete_function(fed, specs)
 
     def _importer(self, fetch: Sequence[str], given: Sequence[str], gradients: Mapping[str, str]) -> Callable[..., Any]:
         """Return a function (inputs, given values) -> fetched tensors that imports what this needs."""
@@ -229,13 +327,15 @@ class GraphModel(Model):
         needed = tf.compat.v1.GraphDef(
             versions=self._graph_def.versions, library=self._graph_def.library, node=nodes.values()
         )
+        spread_groups(needed, self._graph)
         for node in needed.node:  # not in loops and branches: their functions are shared by name with other graphs
             if node.op in gradients:
                 node.attr[GRADIENT_ATTRIBUTE].s = gradients[node.op].encode()
-        edges = _edges(needed)
+        edges = edges_of(needed)
 
         def part(inputs: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:
-            known = {**self._resources, **self._weights, **dict(zip(self._feeds.values(), inputs, strict=True))}
+            known = {**self._read.resources, **self._weights, **dict(zip(self._feeds.values(), inputs, strict=True))}
+            known |= {name: fresh_variable(value) for name, value in self._read.states.items() if name in edges}
             replaced = dict(zip(fed, values, strict=True))
             known |= replaced
             wanted = [places[name] for name in fetch]
@@ -245,6 +345,7 @@ class GraphModel(Model):
                 return_elements=[tensor for tensor in wanted if tensor not in replaced],
                 name="network",
             )
+            tell_loops_of_variables(tf.compat.v1.get_default_graph())
             rest = iter(imported)
             return [replaced[tensor] if tensor in replaced else next(rest) for tensor in wanted]
 
@@ -260,55 +361,12 @@ class GraphModel(Model):
 
     def _nodes_for(self, tensors: Sequence[str], given: Sequence[str]) -> dict[str, Any]:
         """Return name -> node of all that computes `tensors` from what is fed, given or shared."""
-        stop = {*self._feeds.values(), *self._resources, *self._weights, *given}
+        stop = {*self._feeds.values(), *self._read.resources, *self._read.states, *self._weights, *given}
         nodes = dict(self._nodes)
         for chain in self._chains:
             if chain.inner.isdisjoint([*tensors, *given, *self._feeds.values()]):
                 nodes |= chain.nodes
-        found: dict[str, Any] = {}
-        stack = [name.split(":")[0] for name in tensors if name not in stop]
-        while stack:
-            name = stack.pop()
-            if name not in found:
-                found[name] = nodes[name]
-                edges = [_edge(item) for item in nodes[name].input]
-                stack += [edge.split(":")[0] for edge in edges if edge not in stop]
-        return found
-
-
-def _choose_feeds(function: Any, graph: tf.Graph, input: str | None) -> dict[str, tf.Tensor]:
-    """Return input name -> tensor of the frozen graph that images are fed to."""
-    if input is None:
-        places = {tensor.op.name: tensor.name for tensor in function.inputs}
-        feeds = {
-            name: graph.get_tensor_by_name(places.get(spec.name, f"{name}:0"))
-            for name, spec in sorted(function.structured_input_signature[1].items())
-        }
-    else:
-        try:
-            feeds = {"images": graph.get_tensor_by_name(input if ":" in input else f"{input}:0")}
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"no tensor {input!r} in the graph; {_pictures(graph)}") from error
-    for name, tensor in feeds.items():
-        if not (tensor.dtype.is_floating or tensor.dtype.is_integer):
-            raise ValueError(f"input {name!r} takes {tensor.dtype.name}, not numbers; {_pictures(graph)}")
-    return feeds
-
-
-def _pictures(graph: tf.Graph) -> str:
-    """Return a hint that names tensors which look like decoded pictures."""
-    tensors = (tensor for operation in graph.get_operations() for tensor in operation.outputs)
-    like = [
-        t.name
-        for t in tensors
-        if t.dtype.is_floating and t.shape.rank == 4 and t.shape[-1] in (1, 3) and t.op.type != "Const"
-    ]
-    return f"with input= name the tensor that holds pictures [N,H,W,C], perhaps one of {like[:6]}"
-
-
-def _input_spec(tensor: tf.Tensor, any_batch: bool) -> tf.TensorSpec:
-    shape = [None, *tensor.shape[1:]] if any_batch and tensor.shape.rank else tensor.shape
-    return tf.TensorSpec(shape, tensor.dtype)
+        return reach(nodes, tensors, stop)
 
 
 def _fixed_batch(specs: Iterable[tf.TensorSpec], output: tf.Tensor) -> int | None:
@@ -319,71 +377,5 @@ def _fixed_batch(specs: Iterable[tf.TensorSpec], output: tf.Tensor) -> int | Non
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _survey(
-    graph_def: Any, feeds: dict[str, tf.TensorSpec], weights: dict[str, tf.Tensor]
-) -> tuple[tf.Graph, list[tf.Tensor]]:
-    """Return a graph to look names and shapes up in, and its inputs."""
-    edges = _edges(graph_def)
-    with tf.Graph().as_default() as graph:
-        fed = [tf.compat.v1.placeholder(spec.dtype, spec.shape, "fed") for spec in feeds.values()]
-        shared = {
-            name: tf.compat.v1.placeholder(weight.dtype, weight.shape, "shared") for name, weight in weights.items()
-        }
-        known = {**shared, **dict(zip(feeds, fed, strict=True))}
-        tf.graph_util.import_graph_def(
-            graph_def, input_map={name: tensor for name, tensor in known.items() if name in edges}, name=""
-        )
-    return graph, fed
-
-
-def _take_weights(graph_def: Any) -> dict[str, tf.Tensor]:
-    """Take the large constants out of a graph, return tensor name -> value."""
-    large, rest = {}, []
-    for node in graph_def.node:
-        proto = node.attr["value"].tensor if node.op == "Const" else None
-        if proto is not None and tf.as_dtype(proto.dtype).is_floating:
-            value = tf.make_ndarray(proto)
-            if value.size >= _SHARED_FROM:
-                large[f"{node.name}:0"] = tf.constant(value)
-                continue
-        rest.append(node)
-    rest = copy.deepcopy(rest)  # they live in the list that is emptied now
-    del graph_def.node[:]
-    graph_def.node.extend(rest)
-    return large
-
-
-def _edge(item: str) -> str:
-    """Return "node:0" for the name of an input in a node definition ("node", "node:0" or "^node")."""
-    item = item.removeprefix("^")
-    return item if ":" in item else f"{item}:0"
-
-
-def _edges(graph_def: Any) -> set[str]:
-    return {_edge(item) for node in graph_def.node for item in node.input}
-
-
-def _digest(graph_def: Any) -> str:
-    digest = hashlib.blake2b(digest_size=6)
-    for node in sorted(graph_def.node, key=lambda node: node.name):
-        digest.update(f"{node.op} {node.name} {list(node.input)}".encode())
-        if node.op == "Const":
-            digest.update(node.attr["value"].tensor.SerializeToString(deterministic=True))
-    return digest.hexdigest()
-
-
-def _first_scale(fed: list[tf.Tensor]) -> float:
-    """Return the constant that the network multiplies its input with first, or 1."""
-    tensor = fed[0]
-    while len(fed) == 1 and len(users := tensor.consumers()) == 1:
-        operation = users[0]
-        if operation.type in ("Mul", "RealDiv"):
-            other = next(item for item in operation.inputs if item is not tensor)
-            value = tf.get_static_value(other)
-            if value is None or value.size != 1:
-                return 1.0
-            return abs(float(value)) if operation.type == "Mul" else 1 / abs(float(value))
-        if operation.type not in ("Cast", "Identity"):
-            return 1.0
-        tensor = operation.outputs[0]
-    return 1.0
+def _is_vector(proto: Any) -> bool:
+    return len(proto.tensor_shape.dim) == 1 and tf.as_dtype(proto.dtype).is_floating

@@ -1,94 +1,83 @@
-"""Look through a SavedModel before it is loaded: it is a program, and loading runs parts of it."""
+"""What a graph may do: known operations that only compute pass, everything else asks for trust."""
 
-import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tf_interp.models.private import parse_saved_model
+from tf_interp.models.private import describe_operation
 
-# Operations that reach outside the computation: files, network, Python, native plugins, debuggers.
+# TensorFlow says of each operation whether it only computes ("stateless"). These are stateless by its word and are not
+# let pass: they read files, call Python, plugins or other machines, print, or end the process. Parts of names:
 _OUTSIDE = re.compile(
     r"PyFunc|File(?!name$|spec$)|Dataset|Iterator|Reader|Rpc|Remote|Collective|Send|Recv|Host(?!Cast|Const)|Debug"
     r"|DumpTensor|Summary(?:File|Db)?Writer|^Write|ImportEvent|^Save|Saver?$|Restore|MergeV2Checkpoints|LoadAndRemap"
     r"|RecordInput|VocabRemapping|FixedUnigramCandidateSampler|Skipgram|(?:En|De)codeProto|TRT|Sql|LMDB|TPU"
-    r"|ConfigureDistributed|Session"
+    r"|ConfigureDistributed|Session|ImmutableConst|^Abort$|^Print|CustomCall|^Copy|^Xla|^DTensor|^_(?!Fused)|^Queue|^Stage"
+    r"|^Barrier|Mutex|SymbolicGradient|^Batch$|^BatchFunction$|^Unbatch(?:Grad)?$|RegisterDataset|CopyToMesh|Mlir|Infeed|CustomAggregator|Tpu|^Fact$|^Old$"
 )
-_CHECKPOINT = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"}
+# These have a state or an effect by TensorFlow's word, and it ends with the computation: variables, tables, chance,
+# loops, checks.
+_HARMLESS = frozenset({
+    "VarHandleOp", "ReadVariableOp", "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp",
+    "VarIsInitializedOp", "VariableShape", "VariableV2", "Variable", "DisableCopyOnRead", "ResourceGather",
+    "ResourceGatherNd", "ResourceScatterAdd", "ResourceScatterSub", "ResourceScatterMul", "ResourceScatterDiv",
+    "ResourceScatterMin", "ResourceScatterMax", "ResourceScatterUpdate", "ResourceScatterNdAdd",
+    "ResourceScatterNdSub", "ResourceScatterNdMin", "ResourceScatterNdMax", "ResourceScatterNdUpdate",
+    "ResourceStridedSliceAssign", "ResourceCountUpTo", "TemporaryVariable", "HashTable", "HashTableV2",
+    "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors", "MutableHashTableOfTensorsV2",
+    "MutableDenseHashTable", "MutableDenseHashTableV2", "AnonymousHashTable", "AnonymousMutableHashTable",
+    "AnonymousMutableHashTableOfTensors", "AnonymousMutableDenseHashTable", "LookupTableFindV2",
+    "LookupTableInsertV2", "LookupTableRemoveV2", "LookupTableSizeV2", "LookupTableExportV2", "LookupTableImportV2",
+    "InitializeTableV2", "RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal",
+    "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomPoissonV2", "RandomShuffle",
+    "RandomCrop", "Multinomial", "NonDeterministicInts", "StatefulUniform", "StatefulUniformInt",
+    "StatefulUniformFullInt", "StatefulStandardNormal", "StatefulStandardNormalV2", "StatefulTruncatedNormal",
+    "StatefulRandomBinomial", "StatelessRandomGetAlg", "RngSkip", "RngReadAndSkip", "SampleDistortedBoundingBox",
+    "SampleDistortedBoundingBoxV2", "UniformCandidateSampler", "LogUniformCandidateSampler",
+    "LearnedUnigramCandidateSampler", "AllCandidateSampler", "StatefulPartitionedCall", "If", "While", "Case",
+    "TensorArray", "TensorArrayV2", "TensorArrayV3", "TensorArrayGrad", "TensorArrayGradV2", "TensorArrayGradV3",
+    "TensorArrayGradWithShape", "TensorArrayWriteV3", "TensorArrayReadV3", "TensorArrayGatherV3",
+    "TensorArrayScatterV3", "TensorArrayConcatV3", "TensorArraySplitV3", "TensorArraySizeV3", "TensorArrayCloseV3",
+    "Stack", "StackV2", "StackPushV2", "StackPopV2", "StackCloseV2", "Assert", "CheckNumerics", "CheckNumericsV2",
+    "GuaranteeConst", "Empty", "DeepCopy", "DeviceIndex", "IsTensorFloat32Enabled", "CudnnRNN", "CudnnRNNV2",
+    "CudnnRNNV3",
+})  # fmt: skip
 
 
-def check_saved_model(path: pathlib.Path, trust: bool = False) -> None:
-    """Refuse a SavedModel that would reach outside the computation of its outputs.
+def is_known(operation: str) -> bool:
+    """Return whether an operation only computes, or has no effect that outlives the computation.
 
     Args:
-        path: folder of the SavedModel.
-        trust: True skips the search for such operations; names of assets that leave the folder are refused anyway.
+        operation: its type, e.g. "Conv2D".
 
     Raises:
-        ValueError: if it is not a SavedModel, an asset lies outside its folder, or it holds operations that read or
-            write files, use the network or call Python.
+        ValueError: if TensorFlow has no such operation.
     """
-    file = path / "saved_model.pb"
-    if not file.is_file():
-        found = sorted(item.name for item in path.iterdir())[:8]
-        raise ValueError(f"{path} is not the folder of a SavedModel: no saved_model.pb in it, but {found or 'nothing'}")
-    try:
-        saved = parse_saved_model(file.read_bytes())
-    except ValueError:
-        raise
-    except Exception as error:  # protobuf's own DecodeError, of one of its implementations
-        raise ValueError(f"{file} is damaged: {error}") from error
-    for meta in saved.meta_graphs:
-        for asset in meta.asset_file_def:
-            if pathlib.PurePath(asset.filename).is_absolute() or re.search(
-                r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|:", asset.filename
-            ):
-                raise ValueError(f"{path}: an asset is named {asset.filename!r}, outside the folder")
-    if trust:
-        return
-    others = [name for name in ("saved_model.cpb", "saved_model.pbtxt") if (path / name).exists()]
-    if others:
-        raise ValueError(
-            f"{path} holds {others} beside saved_model.pb, so it is unclear which one is loaded; trust=True accepts it"
-        )
-    bad = sorted({operation for meta in saved.meta_graphs for operation in _outside(meta)})
+    if operation in _HARMLESS:
+        return True
+    return not describe_operation(operation).is_stateful and not _OUTSIDE.search(operation)
+
+
+def check_operations(name: Any, nodes: Iterable[Any], functions: Mapping[str, Any], trust: bool = False) -> None:
+    """Refuse a graph that does more than compute.
+
+    Only what was taken from the file for the outputs is looked at, since nothing else of it is ever loaded.
+
+    Args:
+        name: of the file, for the message.
+        nodes: definitions of its operations.
+        functions: name -> definition of the functions that they call.
+        trust: True lets everything pass.
+
+    Raises:
+        ValueError: if it holds other operations than the known ones that only compute.
+    """
+    every = [*nodes, *(node for function in functions.values() for node in function.node_def)]
+    operations = {node.op for node in every} - set(functions)
+    bad = [] if trust else sorted(operation for operation in operations if not is_known(operation))
     if bad:
         raise ValueError(
-            f"{path} holds operations that reach outside of it (files, network or Python): {bad}. Whoever made it "
-            "could read or change your files. If you trust where it comes from, pass trust=True"
+            f"{name} holds operations that may reach outside of it (files, network, Python, the terminal, code of XLA)"
+            f": {bad}. Whoever made it could read or change your files. If you trust where it comes from, pass "
+            "trust=True"
         )
-
-
-def _outside(meta: Any) -> Iterable[str]:
-    """Yield the operations of one graph and its functions that reach outside."""
-    saver = _saver_functions(meta)
-    for node in meta.graph_def.node:
-        if _reaches_outside(node):
-            yield node.op
-    for function in meta.graph_def.library.function:
-        for node in function.node_def:
-            if _reaches_outside(node) and not (function.signature.name in saver and node.op in _CHECKPOINT):
-                yield node.op
-
-
-def _reaches_outside(node: Any) -> bool:
-    stream = node.attr["output_stream"].s.decode(errors="replace") if "output_stream" in node.attr else "stderr"
-    return bool(_OUTSIDE.search(node.op)) or (node.op == "PrintV2" and stream not in ("stderr", "stdout"))
-
-
-def _saver_functions(meta: Any) -> set[str]:
-    """Return the functions that write and read the checkpoint, if nothing but the saver calls them."""
-    saver = {name.split(":")[0] for name in (meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name)}
-    nodes = list(meta.graph_def.node)
-    inside = [node for function in meta.graph_def.library.function for node in function.node_def]
-    elsewhere = {
-        name for node in (*inside, *(node for node in nodes if node.name not in saver)) for name in _called(node)
-    }
-    elsewhere |= set(meta.object_graph_def.concrete_functions)
-    return {name for node in nodes if node.name in saver for name in _called(node)} - elsewhere
-
-
-def _called(node: Any) -> Iterable[str]:
-    for value in node.attr.values():
-        yield value.func.name
-        yield from (function.name for function in value.list.func)

@@ -53,7 +53,7 @@ export function setGroupStyles(dark) {
  * @param {Drawable} sheet
  * @param {number} index
  */
-function place(sheet, index) {
+export function place(sheet, index) {
   const width = sheet.image.naturalWidth / sheet.columns;
   const height = sheet.image.naturalHeight / sheet.rows;
   return { x: (index % sheet.columns) * width, y: Math.floor(index / sheet.columns) * height, width, height };
@@ -83,7 +83,7 @@ function readPixels(image) {
  * @param {number} index
  * @returns {Cells} the first channel, row by row
  */
-function readCell(sheet, index) {
+export function readCell(sheet, index) {
   const all = readPixels(sheet.image);
   const cell = place(sheet, index);
   const [left, top, width, height] = [cell.x, cell.y, cell.width, cell.height].map(Math.floor);
@@ -91,6 +91,20 @@ function readCell(sheet, index) {
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) values[y * width + x] = all.data[((top + y) * all.width + left + x) * 4];
   return { values, width, height };
+}
+
+/**
+ * @param {LoadedSheet} sheet
+ * @param {number} index
+ * @param {{x: number, y: number}|null} place as shares of the cell's sides; null for its largest value
+ * @returns {number} 0..255
+ */
+export function readLevel(sheet, index, place) {
+  if (!isThere(sheet) || index >= sheet.count) return 0;
+  const { values, width, height } = readCell(sheet, index);
+  if (!place) return values.reduce((most, value) => Math.max(most, value), 0);
+  const [column, row] = [Math.floor(place.x * width), Math.floor(place.y * height)];
+  return values[Math.min(height - 1, Math.max(0, row)) * width + Math.min(width - 1, Math.max(0, column))];
 }
 
 /**
@@ -183,7 +197,7 @@ function signedField(positive, negative, brighter) {
  * A canvas that draws itself whenever what it shows has changed, and keeps its picture while the next one is loading.
  * @param {{size: number, ratio: number, label: string, draw: Draw|null, depends: unknown[], loading: boolean}} props
  */
-function Canvas({ size, ratio, label, draw, depends, loading }) {
+export function Canvas({ size, ratio, label, draw, depends, loading }) {
   const ref = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => {
     if (!draw) return;
@@ -205,20 +219,20 @@ function Canvas({ size, ratio, label, draw, depends, loading }) {
 }
 
 /** @param {LoadedSheet|undefined} sheet @returns {sheet is Drawable} */
-const isThere = (sheet) => Boolean(sheet?.image);
+export const isThere = (sheet) => Boolean(sheet?.image);
 
 /** @param {(LoadedSheet|undefined)[]} sheets @returns {boolean} whether one of them is not there yet, or an old one */
-const isLoading = (...sheets) => sheets.some((sheet) => !sheet || sheet.stale);
+export const isLoading = (...sheets) => sheets.some((sheet) => !sheet || sheet.stale);
 
 /** @param {LoadedSheet|undefined} sheet @param {number} index @returns {number} width / height of a cell */
-function ratioOf(sheet, index) {
+export function ratioOf(sheet, index) {
   if (!isThere(sheet)) return 1;
   const { width, height } = place(sheet, index);
   return width / height || 1;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Drawable} sheet @param {number} index */
-function drawCell(context, sheet, index) {
+export function drawCell(context, sheet, index) {
   const { x, y, width, height } = place(sheet, index);
   const smooth = context.canvas.width / width < 12; // larger blocks stay blocks: a blur would feign detail
   context.imageSmoothingEnabled = smooth;
@@ -233,7 +247,7 @@ function drawCell(context, sheet, index) {
  * @param {number} index
  * @param {number} amount of darkness, 0..1
  */
-function drawFaded(context, sheet, index, amount) {
+export function drawFaded(context, sheet, index, amount) {
   const { width, height } = context.canvas;
   drawCell(context, sheet, index);
   context.globalCompositeOperation = "saturation";
@@ -295,10 +309,11 @@ export function GroupMap({ thumbnails, index, maps, groups, only, size, label })
 
 /**
  * A probe picture with a signed heat map over it.
- * @param {{thumbnails?: LoadedSheet, probe: number, positive: LoadedSheet|undefined, negative: LoadedSheet|undefined,
- *   index: number, size: number, label: string}} props
+ * @param {{thumbnails?: LoadedSheet, shape?: LoadedSheet, probe: number, positive: LoadedSheet|undefined,
+ *   negative: LoadedSheet|undefined, index: number, size: number, label: string}} props a map alone has the shape of
+ *   the pictures in `shape`: that of a series is one pixel high
  */
-export function SignedMap({ thumbnails, probe, positive, negative, index, size, label }) {
+export function SignedMap({ thumbnails, shape, probe, positive, negative, index, size, label }) {
   const under = isThere(thumbnails) && probe < thumbnails.count ? thumbnails : undefined;
   /** @type {Draw|null} */
   const draw =
@@ -309,8 +324,9 @@ export function SignedMap({ thumbnails, probe, positive, negative, index, size, 
           layOver(context, signedField(readCell(positive, index), readCell(negative, index), brighter));
         }
       : null;
-  const depends = [thumbnails?.image, positive?.image, negative?.image, probe, index, size, Boolean(draw)];
-  const ratio = under ? ratioOf(under, probe) : ratioOf(positive, index);
+  const depends = [thumbnails?.image, shape?.image, positive?.image, negative?.image, probe, index, size, Boolean(draw)];
+  const like = under ?? shape;
+  const ratio = like ? ratioOf(like, probe) : ratioOf(positive, index);
   return html`
     <${Canvas}
       size=${size}
@@ -321,4 +337,52 @@ export function SignedMap({ thumbnails, probe, positive, negative, index, size, 
       loading=${isLoading(positive, negative)}
     />
   `;
+}
+
+/**
+ * A picture with what sets one class apart from another over it: signed maps in one sheet, 0 in the middle of the grey.
+ * @param {{picture: LoadedSheet|undefined, index: number, maps: LoadedSheet|undefined, first: number, second: number,
+ *   size: number, label: string}} props `first` and `second` are cells, the second -1 for none
+ */
+export function ContrastMap({ picture, index, maps, first, second, size, label }) {
+  /** @type {Draw|null} */
+  const draw =
+    isThere(maps) && first < maps.count && second < maps.count
+      ? (context) => {
+          if (isThere(picture)) drawFaded(context, picture, index, 0.6);
+          const { positive, negative, peak } = readContrast(maps, first, second);
+          const brighter = Math.min(12, 255 / Math.max(8, peak)); // so that it can be seen at all
+          layOver(context, signedField(positive, negative, brighter));
+        }
+      : null;
+  const depends = [picture?.image, index, maps?.image, first, second, size, Boolean(draw)];
+  return html`
+    <${Canvas}
+      size=${size}
+      ratio=${ratioOf(picture, index)}
+      label=${label}
+      draw=${draw}
+      depends=${depends}
+      loading=${isLoading(maps)}
+    />
+  `;
+}
+
+/**
+ * @param {Drawable} maps
+ * @param {number} first
+ * @param {number} second
+ * @returns {{positive: Cells, negative: Cells, peak: number}} in 0..255; `peak` is nearly the largest of both
+ */
+function readContrast(maps, first, second) {
+  const one = readCell(maps, first);
+  const other = second < 0 ? null : readCell(maps, second);
+  const values = Array.from(one.values, (value, place) => value - (other ? other.values[place] : 127.5));
+  const sizes = values.map(Math.abs).sort((a, b) => a - b);
+  const cell = (/** @type {number} */ sign) => ({
+    width: one.width,
+    height: one.height,
+    values: Uint8Array.from(values, (value) => Math.max(0, Math.min(255, sign * value))),
+  });
+  return { positive: cell(1), negative: cell(-1), peak: sizes[Math.floor(0.98 * (sizes.length - 1))] ?? 0 };
 }

@@ -37,6 +37,22 @@ export function Direction({ name, sheet, picture, size, color, strength, childre
   `;
 }
 
+/**
+ * What a sheet shows, where its cells are no ordinary pictures: "red = band 9, cyan = band 2".
+ * @param {{sheet: import("../records.js").Sheet|null|undefined, of?: string, index?: number}} props `index` is a cell;
+ *   without it only what holds for all cells is said
+ */
+export function Legend({ sheet, of = "", index }) {
+  const { legend } = sheet ?? {};
+  const text = Array.isArray(legend) ? legend[index ?? -1] : legend;
+  return (
+    text &&
+    html`
+      <span class="shows">${of}${text}</span>
+    `
+  );
+}
+
 /** @param {{color: string|undefined}} props the color that stands for a direction, if it has one */
 export function Swatch({ color }) {
   return (

@@ -5,7 +5,7 @@
  * @import { Probe, TabRecord } from "../records.js"
  */
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../vendor/preact-htm.js";
-import { duration, number, percent, plural, whole } from "../format.js";
+import { duration, number, percent, plural, signed, whole } from "../format.js";
 import { LineChart } from "./charts.js";
 import { stepAt, useRecord } from "../model.js";
 
@@ -77,16 +77,23 @@ export function Layers({ ctx, kind, lead, heading, children }) {
 
 /**
  * The record of one layer at the step of the slider, with its heading and what to say while there is none.
- * @param {{ctx: Ctx, series: ShownSeries, heading?: (record: TabRecord<any>) => any,
- *   children: (record: TabRecord<any>) => any}} props
+ * @param {{ctx: Ctx, series: ShownSeries, title?: string, heading?: (record: TabRecord<any>) => any,
+ *   children: (record: TabRecord<any>) => any}} props `title` stands for the layer's name
  */
-export function Layer({ ctx, series, heading, children }) {
+export function Layer({ ctx, series, title, heading, children }) {
   const step = stepAt(series.steps, ctx.step);
   const { record, error, stale } = useRecord(ctx.store, ctx.run, series.tag, step);
   return html`
-    <section class="layer" aria-busy=${stale} aria-label=${`Layer ${series.layer}`}>
+    <section class="layer" aria-busy=${stale} aria-label=${title ?? `Layer ${series.layer}`}>
       <header class="layer-head">
-        <h2><${LayerName} layer=${series.layer} /></h2>
+        <h2>
+          ${
+            title ??
+            html`
+              <${LayerName} layer=${series.layer} />
+            `
+          }
+        </h2>
         ${record && heading?.(record)}
         ${
           step !== null &&
@@ -266,18 +273,51 @@ export function Meter({ value, most, mark, label, color }) {
 export function Effects({ effects, most }) {
   return html`
     <ul class="effects">
-      ${effects.map(([name, value]) => {
-        const part = most > 0 ? (Math.min(1, Math.abs(value) / most) * 50).toFixed(1) : "0";
-        const style = value >= 0 ? { left: "50%", width: `${part}%` } : { right: "50%", width: `${part}%` };
-        return html`
+      ${effects.map(
+        ([name, value]) => html`
           <li title=${`${value >= 0 ? "pushes toward" : "pushes against"} ${name}: ${number(value)}`}>
             <span class="effect-name">${name}</span>
-            <span class="effect-bar"><i class=${value >= 0 ? "plus" : "minus"} style=${style} /></span>
-            <span class="effect-value">${value > 0 ? "+" : ""}${number(value)}</span>
+            <${SignedBar} value=${value} most=${most} />
+            <span class="effect-value">${signed(value)}</span>
           </li>
-        `;
-      })}
+        `,
+      )}
     </ul>
+  `;
+}
+
+/** @param {{value: number, most: number}} props a bar to one side of zero, which is in the middle */
+export function SignedBar({ value, most }) {
+  const part = most > 0 ? 50 * Math.min(1, Math.abs(value) / most) : 0;
+  const [look, side] = value >= 0 ? ["plus", "left"] : ["minus", "right"];
+  return html`
+    <span class="effect-bar"><i class=${look} style=${{ [side]: "50%", width: `${part.toFixed(1)}%` }} /></span>
+  `;
+}
+
+/**
+ * A list to choose from.
+ * @param {{label: string, value: string, options: string[][], groups?: [string, string[][]][],
+ *   onChange: (value: string) => void}} props each option is `[value, text]`; a group without options is left out
+ */
+export function Select({ label, value, options, groups = [], onChange }) {
+  const list = (/** @type {string[][]} */ some) =>
+    some.map(
+      ([key, text]) => html`
+        <option key=${key} value=${key} selected=${key === value}>${text}</option>
+      `,
+    );
+  return html`
+    <select aria-label=${label} onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
+      ${list(options)}
+      ${groups
+        .filter(([, some]) => some.length)
+        .map(
+          ([title, some]) => html`
+            <optgroup key=${title} label=${title}>${list(some)}</optgroup>
+          `,
+        )}
+    </select>
   `;
 }
 

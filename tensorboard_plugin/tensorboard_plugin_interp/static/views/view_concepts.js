@@ -8,6 +8,7 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
 import { CONTRASTS, contrastsOf, interval, number, pValue, percent, plural, together, whole } from "../format.js";
+import { Legend } from "../drawing/direction.js";
 import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { Awaited, Layer, Message, Term } from "../drawing/parts.js";
@@ -365,6 +366,7 @@ function Examples({ title, record, entry }) {
       ${title}${" "}
       <span class="quiet">${entry.examples.count} of ${whole(entry.count)}</span>
     </h3>
+    <${Legend} sheet=${entry.examples} />
     <ul class="thumbs">
       ${Array.from(
         { length: entry.examples.count },

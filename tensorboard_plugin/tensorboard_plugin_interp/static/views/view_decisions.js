@@ -6,8 +6,9 @@
  */
 import { html } from "../vendor/preact-htm.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
-import { className, number, signed, whole } from "../format.js";
+import { className, namePicture, number, quantityOf, signed, whole } from "../format.js";
 import { useSheet } from "../model.js";
+import { Legend } from "../drawing/direction.js";
 import { Cards, Effects, Facts, Layers, Message, Outcome, isRight } from "../drawing/parts.js";
 
 const TOTAL = "The sum of the map: how much of it this layer's activations account for, to first order.";
@@ -45,9 +46,6 @@ const nameTarget = (record, picture) =>
     ? (record.data.target?.name ?? "the target")
     : className(record.data.class_names, picture.target);
 
-/** @param {TabRecord<AttributionData>} record @returns {string} what is attributed: "logit", or what stands for it */
-const quantityOf = (record) => record.data.quantity ?? record.data.output?.quantity ?? "logit";
-
 /** What the two colors mean. */
 export function Key() {
   return html`
@@ -72,7 +70,7 @@ export function Grid({ ctx, tag, record, limit }) {
   const { probe, pictures = [], class_names: names } = record.data;
   const sheets = useSheets(record);
   const cards = pictures.slice(0, limit).map((picture, index) => {
-    const id = probe?.ids?.[picture.probe] ?? `picture ${picture.probe}`;
+    const id = namePicture(record.data, picture.probe);
     const target = nameTarget(record, picture);
     const prediction = probe?.predictions?.[picture.probe];
     return {
@@ -112,6 +110,12 @@ export function Grid({ ctx, tag, record, limit }) {
   });
   const grid = limit ? "grid row maps" : "grid decisions";
   return html`
+    ${
+      !limit &&
+      html`
+        <${Legend} sheet=${probe?.thumbnails} of="Probe: " />
+      `
+    }
     <${Cards} ctx=${ctx} kind="attribution" tag=${tag} look="map" grid=${grid} cards=${cards} />
   `;
 }
@@ -154,7 +158,7 @@ export function DecisionDetail({ name, record }) {
       </figure>
       <figure>
         <${SignedMap}
-          ...${{ ...sheets, thumbnails: undefined }}
+          ...${{ ...sheets, thumbnails: undefined, shape: sheets.thumbnails }}
           probe=${picture.probe}
           index=${Number(name)}
           size=${120}

@@ -6,8 +6,8 @@
  */
 import { html } from "../vendor/preact-htm.js";
 import { Cell } from "../drawing/canvas.js";
-import { Direction } from "../drawing/direction.js";
-import { className, number, plural, signed, whole } from "../format.js";
+import { Direction, Legend } from "../drawing/direction.js";
+import { className, namePicture, number, plural, signed, whole } from "../format.js";
 import { Histogram } from "../drawing/histogram.js";
 import { useSeries, useSheet } from "../model.js";
 import { Cards, Facts, Layers, Message, Term } from "../drawing/parts.js";
@@ -62,7 +62,8 @@ export function Features({ ctx }) {
 
 /** @param {{ctx: Ctx, tag: string, record: TabRecord<FeaturesData>, limit?: number}} props */
 export function Grid({ ctx, tag, record, limit }) {
-  const sheet = useSheet(record, record.data.pictures);
+  const { pictures } = record.data;
+  const sheet = useSheet(record, pictures);
   const units = record.data.units ?? [];
   const most = Math.max(...units.map(gain), 1);
   const cards = units.slice(0, limit).map((unit) => {
@@ -90,10 +91,24 @@ export function Grid({ ctx, tag, record, limit }) {
             `
           }
         <//>
+        ${
+          !limit &&
+          unit.picture !== null &&
+          Array.isArray(pictures?.legend) &&
+          html`
+            <${Legend} sheet=${pictures} index=${unit.picture} />
+          `
+        }
       `,
     };
   });
   return html`
+    ${
+      !limit &&
+      html`
+        <${Legend} sheet=${pictures} of="Pictures: " />
+      `
+    }
     <${Cards} ctx=${ctx} kind="features" tag=${tag} look="unit" grid=${limit ? "grid row" : "grid"} cards=${cards} />
   `;
 }
@@ -119,18 +134,25 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
     ctx.open("features", tag, units[(place + by + units.length) % units.length].name);
   const examples = (unit.examples ?? []).filter((example) => example.probe < (probe?.thumbnails?.count ?? 0));
   const cropped = examples.filter((example) => Number.isInteger(example.crop));
-  const id = (/** @type {number} */ index) => probe?.ids?.[index] ?? String(index);
+  const id = (/** @type {number} */ index) => namePicture(record.data, index);
   return html`
     <div class="panel-nav">
       <button class="button" onClick=${() => neighbor(-1)} aria-label="Previous unit">‹</button>
       <span class="quiet">${place + 1} of ${units.length}</span>
       <button class="button" onClick=${() => neighbor(1)} aria-label="Next unit">›</button>
     </div>
-    <div class=${isOk(unit) ? "hero-picture" : "hero-picture dim"}>
-      <${Cell} sheet=${sheet} index=${unit.picture} size=${368} label=${`What ${unit.name} looks for`} />
-    </div>
+    ${
+      unit.picture !== null &&
+      html`
+        <div class=${isOk(unit) ? "hero-picture" : "hero-picture dim"}>
+          <${Cell} sheet=${sheet} index=${unit.picture} size=${368} label=${`What ${unit.name} looks for`} />
+        </div>
+        <${Legend} sheet=${record.data.pictures} index=${unit.picture} />
+      `
+    }
     ${
       !isOk(unit) &&
+      unit.picture !== null &&
       html`
         <p class="note">This unit ${unit.status}: do not read meaning into its picture.</p>
       `
@@ -156,20 +178,26 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       sheet=${thumbnails}
       cells=${examples.map((example) => ({
         index: example.probe,
-        title: probe?.ids?.[example.probe] ?? "",
-        label: `Probe picture ${id(example.probe)}`,
+        title: id(example.probe),
+        label: id(example.probe),
         caption: html`
           <b>${number(example.activation)}</b>
           ${probe?.labels ? ` ${className(names, probe.labels[example.probe])}` : ""}
         `,
       }))}
     />
+    ${
+      examples.length > 0 &&
+      html`
+        <${Legend} sheet=${probe?.thumbnails} />
+      `
+    }
     <${Thumbnails}
       title="The part of each that does"
       sheet=${crops}
       cells=${cropped.map((example) => ({
         index: example.crop,
-        label: `Part of probe picture ${id(example.probe)}`,
+        label: `Part of ${id(example.probe)}`,
       }))}
     />
     <${Film} ctx=${ctx} entries=${entries} unit=${unit} current=${record.step} />
@@ -205,7 +233,7 @@ function Thumbnails({ title, sheet, cells }) {
 
 /** @param {{ctx: Ctx, entries: Entry<FeaturesData>[], unit: Unit, current: number}} props one unit over all steps */
 function Film({ ctx, entries, unit, current }) {
-  if (entries.length < 2) return null;
+  if (entries.length < 2 || unit.picture === null) return null;
   const shown = thin(entries, FRAMES, (entry) => entry.step === current);
   return html`
     <h3>

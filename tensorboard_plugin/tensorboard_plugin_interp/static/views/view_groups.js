@@ -7,16 +7,18 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { Cell, GroupMap, groupStyle } from "../drawing/canvas.js";
 import { ShareChart } from "../drawing/charts.js";
-import { Direction, Swatch } from "../drawing/direction.js";
-import { className, number, percent, plural, whole } from "../format.js";
+import { Direction, Legend, Swatch } from "../drawing/direction.js";
+import { className, namePicture, number, percent, plural, quantityOf, whole } from "../format.js";
 import { useSeries, useSheet } from "../model.js";
+import { Events, GroupDetail, Name } from "../groups/group_detail.js";
+import { Switches } from "../groups/switches.js";
 import { Cards, Effects, Facts, Layers, Message, Outcome, Term, isRight } from "../drawing/parts.js";
 
 const LEAD =
   "Neurons of one layer that fire together, found by factorizing its activations. The colors on the pictures show " +
   "where each group fires; point at a group to see it alone.";
 const EFFECT =
-  "The gradient of the logit times the group’s activation, summed over positions and averaged over the probe pictures.";
+  "The gradient of the target times the group’s activation, summed over positions and averaged over the probe pictures.";
 
 /** @param {{ctx: Ctx}} props */
 export function Groups({ ctx }) {
@@ -60,6 +62,14 @@ function Body({ ctx, series, record }) {
       <div>
         <${Thumbnails} ctx=${ctx} tag=${series.tag} record=${record} only=${only} />
         ${
+          held !== null &&
+          groups[held] &&
+          html`
+            <${GroupDetail} record=${record} index=${held} />
+          `
+        }
+        <${Switches} ctx=${ctx} record=${record} only=${only} />
+        ${
           entries.length > 1 &&
           html`
             <div class="card chart-card">
@@ -74,6 +84,7 @@ function Body({ ctx, series, record }) {
                 height=${180}
                 points=${entries.map((entry) => ({ x: entry.step, shares: sharesOf(entry, names) }))}
               />
+              <${Events} record=${record} />
             </div>
           `
         }
@@ -81,7 +92,8 @@ function Body({ ctx, series, record }) {
       <ul class="group-list" onPointerLeave=${() => setPointed(null)}>
         <li class="caption">
           Share of the activation, strongest channels,${" "}
-          <${Term} tip=${EFFECT}>mean effect on logits<//>
+          <${Term} tip=${EFFECT}>mean effect (${quantityOf(record)})<//>
+          <${Legend} sheet=${record.data.icons} of="Icons: " />
         </li>
         ${groups.map(
           (group, index) => html`
@@ -97,7 +109,7 @@ function Body({ ctx, series, record }) {
                 onFocus=${() => setPointed(index)}
                 onBlur=${() => setPointed(null)}
                 onClick=${() => setHeld(held === index ? null : index)}
-                title=${held === index ? "Show all groups again" : "Keep showing this group alone"}
+                title=${held === index ? "Show all groups again" : "Show this group alone, and what it is"}
               >
                 <${Direction}
                   name=${group.name}
@@ -112,6 +124,13 @@ function Body({ ctx, series, record }) {
                     label: `${percent(group.share)} of the layer's activation`,
                   }}
                 >
+                  ${
+                    Array.isArray(record.data.icons?.legend) &&
+                    html`
+                      <${Legend} sheet=${record.data.icons} index=${group.icon ?? -1} />
+                    `
+                  }
+                  <${Name} group=${group} />
                   <span class="chips">
                     ${(group.channels ?? []).slice(0, 4).map(
                       (channel) => html`
@@ -165,7 +184,7 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
     limit ?? Infinity,
   );
   const cards = Array.from({ length: count }, (_, index) => {
-    const id = probe.ids?.[index] ?? `picture ${index}`;
+    const id = namePicture(record.data, index);
     return {
       name: String(index),
       title: id,
@@ -196,6 +215,12 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
   });
   const grid = limit ? "grid row maps" : "grid maps";
   return html`
+    ${
+      !limit &&
+      html`
+        <${Legend} sheet=${probe.thumbnails} of="Probe: " />
+      `
+    }
     <${Cards} ctx=${ctx} kind="groups" tag=${tag} look="map" grid=${grid} cards=${cards} />
   `;
 }

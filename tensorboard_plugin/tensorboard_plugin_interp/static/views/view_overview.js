@@ -12,14 +12,17 @@ import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { accuracy, Awaited, Guard, isRight, LayerName, Message } from "../drawing/parts.js";
 import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
+import { Explained } from "../decision/explained.js";
 import { Grid as UnitGrid } from "./view_features.js";
 import { Thumbnails } from "./view_groups.js";
 
 /** @param {{ctx: Ctx}} props */
 export function Overview({ ctx }) {
-  const { features, groups, attribution, concepts } = ctx.series;
+  const { features, groups, decision, attribution, concepts } = ctx.series;
+  const every = [...features, ...groups, ...decision, ...attribution, ...concepts];
   return html`
     <div class="overview">
+      <${ToRead} key=${every.length} ctx=${ctx} every=${every} />
       ${
         concepts.length > 0 &&
         html`
@@ -65,10 +68,20 @@ export function Overview({ ctx }) {
         `
       }
       ${
-        attribution.length > 0 &&
+        decision.length + attribution.length > 0 &&
         html`
           <${Tile} ctx=${ctx} section="decisions" title="Decisions" full>
-            <p class="caption"><${Key} /></p>
+            ${decision.map(
+              (series) => html`
+                <${Explained} key=${series.tag} ctx=${ctx} series=${series} />
+              `,
+            )}
+            ${
+              attribution.length > 0 &&
+              html`
+                <p class="caption whole"><${Key} /></p>
+              `
+            }
             ${attribution.slice(-1).map(
               (series) => html`
                 <${Row} key=${series.tag} ctx=${ctx} series=${series}>
@@ -82,6 +95,27 @@ export function Overview({ ctx }) {
         `
       }
     </div>
+  `;
+}
+
+/** @param {{ctx: Ctx, every: ShownSeries[]}} props what must be read before anything below is believed */
+function ToRead({ ctx, every }) {
+  const records = every.map(
+    (series) => useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step)).record,
+  );
+  const warnings = [...new Set(records.flatMap((record) => record?.data.warnings ?? []).map(String))];
+  if (!warnings.length) return null;
+  return html`
+    <section class="card tile full to-read" aria-label="Read this first">
+      <h2>Read this first</h2>
+      <ul>
+        ${warnings.map(
+          (warning) => html`
+            <li key=${warning}>${warning}</li>
+          `,
+        )}
+      </ul>
+    </section>
   `;
 }
 
@@ -224,12 +258,12 @@ function Examples({ record, sheet, concept }) {
 
 /** @param {{ctx: Ctx}} props what the run is, and what looking at it costs */
 function Facts({ ctx }) {
-  const every = ["features", "groups", "attribution", "concepts"].flatMap((kind) => ctx.series[kind]);
+  const every = Object.values(ctx.series).flat();
   const first = ctx.series.groups[0] ?? ctx.series.attribution[0] ?? ctx.series.features[0] ?? every[0];
   const { record } = useRecord(ctx.store, ctx.run, first.tag, stepAt(first.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, first.tag, first.steps);
-  const epoch = record?.data.epoch;
-  const layers = [...new Set(every.map((series) => series.layer))];
+  const { epoch, restored = false, session = 1 } = record?.data ?? {};
+  const layers = [...new Set(every.filter(({ kind }) => kind !== "decision").map((series) => series.layer))];
   const right = entries
     .map((entry) => ({ x: entry.step, y: shareRight(entry.data.probe) }))
     .filter((point) => point.y !== null);
@@ -241,8 +275,21 @@ function Facts({ ctx }) {
       </div>
       <div>
         <dt>step</dt>
-        <dd>${whole(ctx.step)}${typeof epoch === "number" ? `, epoch ${epoch + 1}` : ""}</dd>
+        <dd>
+          ${whole(ctx.step)}${typeof epoch === "number" ? `, epoch ${epoch + 1}` : ""}${
+            restored ? ", put back when training ended" : ""
+          }
+        </dd>
       </div>
+      ${
+        session > 1 &&
+        html`
+          <div>
+            <dt>session</dt>
+            <dd>${session} in this log directory; choose others above</dd>
+          </div>
+        `
+      }
       <div>
         <dt>layers</dt>
         <dd>${layers.join(", ")}</dd>

@@ -1,0 +1,334 @@
+/**
+ * One decision, explained: the picture, what it was taken for, and the graph from its regions to that.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { DecisionData, TabRecord } from "../records.js"
+ * @import { Asked, Decided, Node } from "../decision/numbers/decision_numbers.js"
+ */
+import { html, useMemo, useState } from "../vendor/preact-htm.js";
+import {
+  chosenClasses,
+  decides,
+  describeOutput,
+  nameNode,
+  pruneDecision,
+  readDecision,
+  sayOutput,
+  scoreDecision,
+  subtract,
+} from "../decision/numbers/decision_numbers.js";
+import { DecisionHead, Strip } from "../decision/decision_head.js";
+import { Graph } from "../decision/graph_drawing.js";
+import { NodeDetail, Strongest } from "../decision/node_detail.js";
+import { ChannelTables } from "../decision/channel_table.js";
+import { keepNames, readNames } from "../decision/node_names.js";
+import { EdgeTable } from "../decision/edge_table.js";
+import { PositionsRow } from "../decision/positions_row.js";
+import { className, namePicture, percent, plural, whole } from "../format.js";
+import { useRecord } from "../model.js";
+import { Layer, Message, Select, Term } from "../drawing/parts.js";
+import { Decisions } from "./view_decisions.js";
+
+const EDGES =
+  "An edge is what its source puts into its target directly, past the layers between. How wide it is says how much of " +
+  "all that goes into the target. Dashed: taking the source out contradicts it.";
+const TRUST =
+  "Followed back from the output to the input along the edges, so much of the way passes through groups that have a " +
+  "name; the others lead through what the groups leave over.";
+
+const EACH = { title: "what each is taken for", second: "the next" }; // two decisions about different classes
+
+/** @param {{ctx: Ctx}} props */
+export function DecisionView({ ctx }) {
+  return html`
+    ${ctx.series.decision.map(
+      (series) => html`
+        <${Layer} key=${series.tag} ctx=${ctx} series=${series} title="One decision">
+          ${(/** @type {TabRecord<DecisionData>} */ record) => html`
+            <${Decision} key=${ctx.run} ctx=${ctx} series=${series} record=${record} />
+          `}
+        <//>
+      `,
+    )}
+    ${
+      ctx.series.attribution.length > 0 &&
+      html`
+        <section class="layer" aria-label="All pictures">
+          ${
+            ctx.series.decision.length > 0 &&
+            html`
+              <header class="layer-head"><h2>All pictures, layer by layer</h2></header>
+            `
+          }
+          <${Decisions} ctx=${ctx} />
+        </section>
+      `
+    }
+  `;
+}
+
+/**
+ * What is chosen, as the address says it.
+ * @param {Ctx} ctx
+ * @param {DecisionData} data
+ * @returns {{rows: number[], chosen: string, asked: Asked, pins: number[], node: number|null, gone: string[]}} `gone`:
+ *   what the address names and the record lacks, such as that of another run, in sentences
+ */
+function readChoice(ctx, data) {
+  const { picture, target, against, node, pins } = ctx.choice;
+  const { pictures = [], nodes = [] } = data;
+  const rows = rowsOf(data, picture);
+  const index = (/** @type {string} */ text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
+  const named = (/** @type {string} */ text) => {
+    const found = nodes.findIndex((one) => nameNode(one) === text);
+    return found < 0 ? null : found;
+  };
+  const alone = against === "alone" || !decides(data); // numbers of a regression have no rank: none is the next
+  const lost = [node, ...(pins ?? "").split("|")].filter((name) => name && named(name) === null);
+  return {
+    rows: rows.length ? rows : pictures.slice(0, 1).map((_, row) => row),
+    chosen: (rows.length && picture) || "0",
+    asked: { target: index(target), against: index(against) ?? (alone ? "alone" : "next") },
+    node: named(node),
+    pins: (pins ?? "").split("|").flatMap((name) => named(name) ?? []),
+    gone: [
+      ...(rows.length ? [] : ["The picture that was chosen is not among those that are explained here: this is the first."]),
+      ...[...new Set(lost)].map((name) => `Node ${name} is not in this graph.`),
+    ],
+  };
+}
+
+/** @param {DecisionData} data @param {string} picture a row, or "class 3" @returns {number[]} the rows that it stands for */
+function rowsOf({ pictures = [] }, picture) {
+  const group = /^class (\d+)$/.exec(picture ?? "");
+  if (group)
+    return pictures.flatMap(({ classes }, row) => (classes && classes[0] === Number(group[1]) ? [row] : []));
+  const row = Number(picture || 0);
+  return pictures[row] ? [row] : [];
+}
+
+/** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<DecisionData>}} props */
+function Decision({ ctx, series, record }) {
+  const { data } = record;
+  const { rows, chosen, asked, node, pins, gone } = readChoice(ctx, data);
+  const [shares, setShares] = useState({ nodes: 0.8, edges: 0.98 });
+  const [what, setWhat] = useState(/** @type {"off"|"doubled"|"like"|null} */ (null));
+  const [names, setNames] = useState(() => readNames(ctx.run));
+  const other = useOther(ctx, series, record, rows, asked);
+  const mine = useMemo(() => readDecision(data, rows, asked), [record, chosen, asked.target, asked.against]);
+  if (!data.pictures?.length || !data.nodes?.length)
+    return html`
+      <${Message}>No graph was recorded: the notes below say why.<//>
+    `;
+  const head = html`
+    <${Strip} ctx=${ctx} record=${record} chosen=${chosen} />
+    ${gone.map(
+      (sentence) => html`
+        <${Message} key=${sentence}>${sentence}<//>
+      `,
+    )}
+  `;
+  if (!mine)
+    return html`
+      ${head}
+      <${DecisionHead} ctx=${ctx} record=${record} rows=${rows} asked=${asked} mine=${null} node=${null} what=${null} />
+      <${Message}>These two classes were not recorded together for this picture: choose others.<//>
+    `;
+  const kept = pruneDecision(mine, shares.nodes, shares.edges);
+  const decided = other ? subtract(mine, other.decided) : mine;
+  const trust = scoreDecision(mine, null);
+  const mark = (/** @type {Node} */ one) => names[nameNode(one)] || one.name;
+  const rename = (/** @type {Node} */ one, /** @type {string} */ name) => {
+    const next = { ...names, [nameNode(one)]: name.trim() };
+    keepNames(ctx.run, next);
+    setNames(next);
+  };
+  const own = describeOutput(data, rows, asked);
+  const output = other && sayOutput(other.output) !== sayOutput(own) ? EACH : own;
+  const select = (/** @type {number|null} */ id) => {
+    setWhat(null);
+    ctx.choose({ node: id === null ? "" : nameNode(mine.nodes[id]) });
+  };
+  const pin = (/** @type {number} */ id) => {
+    const next = pins.includes(id) ? pins.filter((one) => one !== id) : [...pins, id];
+    ctx.choose({ pins: next.map((one) => nameNode(mine.nodes[one])).join("|") });
+  };
+  const edges = kept.edges.flat().filter(Boolean).length;
+  return html`
+    ${head}
+    <${DecisionHead}
+      ctx=${ctx}
+      record=${record}
+      rows=${rows}
+      asked=${asked}
+      mine=${mine}
+      node=${node}
+      what=${what}
+    />
+    <div class="card decision-graph">
+      <div class="graph-tools">
+        <span class="key">
+          <span><i class="swatch plus" /> pushes toward ${output.title}</span>
+          <span><i class="swatch minus" /> pushes against it</span>
+          <span><${Term} tip=${EDGES}>how to read the edges<//></span>
+        </span>
+        <span class="space" />
+        <${Share} label="nodes" value=${shares.nodes} onChange=${(/** @type {number} */ nodes) => setShares({ ...shares, nodes })} />
+        <${Share} label="edges" value=${shares.edges} onChange=${(/** @type {number} */ edges) => setShares({ ...shares, edges })} />
+        <${Beside} ctx=${ctx} series=${series} record=${record} chosen=${chosen} />
+      </div>
+      <${Graph}
+        record=${record}
+        decided=${decided}
+        rows=${rows}
+        kept=${other ? keepAll(decided) : kept}
+        output=${output}
+        difference=${Boolean(other)}
+        selected=${node}
+        pins=${pins}
+        label=${mark}
+        onSelect=${select}
+        onPin=${pin}
+      />
+      <p class="graph-trust quiet">
+        ${
+          other
+            ? `Shown is how the other decision (${sayOutput(other.output)}) differs from this one (${sayOutput(own)}).`
+            : edges === 0
+            ? "No edge carries anything: nothing in these layers changes this output."
+            : html`
+                ${plural(edges, "edge")} of ${whole(mine.edges.length)} shown: ${plural(
+                  kept.nodes.filter(Boolean).length - 1,
+                  "node",
+                )} that carry ${percent(shares.nodes)} of the influence, edges that carry ${percent(shares.edges)} of what
+                is between them.${" "}
+                <${Term} tip=${TRUST}>${percent(trust.replacement)} of the way back to the input has a name<//>; of what
+                goes into a node ${percent(trust.completeness)}.
+              `
+        }
+        ${
+          pins.length > 0 &&
+          html`
+            ${" "}
+            <b>Your ${plural(pins.length, "group")} carry ${percent(scoreDecision(mine, pins).replacement)} of this decision.</b>
+          `
+        }
+        ${
+          mine.missing > 0 &&
+          html`
+            ${" "}${plural(mine.missing, "picture")} left out: these classes were not recorded for them.
+          `
+        }
+      </p>
+    </div>
+    <div class="decision-below">
+      ${
+        node === null
+          ? html`
+              <${Strongest} decided=${decided} label=${mark} onSelect=${select} output=${output} />
+            `
+          : html`
+              <${NodeDetail}
+                record=${record}
+                decided=${mine}
+                node=${mine.nodes[node]}
+                rows=${rows}
+                label=${mark}
+                output=${output}
+                what=${what}
+                onWhat=${setWhat}
+                onSelect=${select}
+                onName=${rename}
+              />
+            `
+      }
+      <${EdgeTable} decided=${decided} label=${mark} output=${output} />
+      ${
+        rows.length === 1 &&
+        html`
+          <${PositionsRow} record=${record} row=${rows[0]} asked=${asked} title=${sayOutput(own)} />
+          <${ChannelTables} record=${record} row=${rows[0]} asked=${asked} output=${own} />
+        `
+      }
+    </div>
+  `;
+}
+
+/** @param {Decided} decided @returns {{nodes: boolean[], edges: boolean[][]}} */
+function keepAll({ nodes }) {
+  const all = [...nodes.map(() => true), true];
+  return { nodes: all, edges: all.map(() => all) };
+}
+
+/** @param {{label: string, value: number, onChange: (value: number) => void}} props */
+function Share({ label, value, onChange }) {
+  return html`
+    <label class="share-choice quiet">
+      ${label}
+      <input
+        type="range"
+        min="0.3"
+        max="1"
+        step="0.01"
+        value=${value}
+        aria-label=${`Share that the shown ${label} carry`}
+        aria-valuetext=${percent(value)}
+        onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.stopPropagation()}
+        onInput=${(/** @type {any} */ event) => onChange(Number(event.target.value))}
+      />
+      <span>${percent(value)}</span>
+    </label>
+  `;
+}
+
+/**
+ * The decision that is laid over this one, if another one is, and what it is about.
+ * @param {Ctx} ctx
+ * @param {ShownSeries} series
+ * @param {TabRecord<DecisionData>} shown
+ * @param {number[]} mine rows of it
+ * @param {Asked} asked
+ * @returns {{decided: Decided, output: {title: string, second: string}}|null}
+ */
+function useOther(ctx, series, shown, mine, asked) {
+  const { beside, picture } = ctx.choice;
+  const found = /^(picture|class|step) (\d+)$/.exec(beside ?? "");
+  const step = found?.[1] === "step" ? Number(found[2]) : shown.step;
+  const known = found && series.steps.includes(step);
+  const { record } = useRecord(ctx.store, ctx.run, series.tag, known ? step : null);
+  if (!known || record?.step !== step) return null;
+  const data = /** @type {DecisionData} */ (record.data);
+  const names = (/** @type {DecisionData} */ { nodes = [] }) => nodes.map(nameNode).join("|");
+  const rows = found[1] === "picture" ? [Number(found[2])] : rowsOf(data, found[1] === "class" ? beside : picture);
+  if (names(data) !== names(shown.data) || (step === shown.step && rows.join() === mine.join())) return null;
+  const decided = rows.length ? readDecision(data, rows, asked) : null;
+  return decided && { decided, output: describeOutput(data, rows, asked) };
+}
+
+/**
+ * @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<DecisionData>, chosen: string}} props what to lay over the
+ *   graph: anything but what is shown
+ */
+function Beside({ ctx, series, record, chosen }) {
+  const { pictures = [], class_names: names } = record.data;
+  const classes = chosenClasses(record.data);
+  /** @type {[string, string[][]][]} */
+  const groups = [
+    ["another picture", pictures.map((_, row) => [`picture ${row}`, namePicture(record.data, row)])],
+    ["the mean of a class", classes.length > 1 ? classes.map((index) => [`class ${index}`, className(names, index)]) : []],
+    ["another step", series.steps.map((step) => [`step ${step}`, `step ${whole(step)}`])],
+  ];
+  const own = [`picture ${chosen}`, chosen, `step ${record.step}`];
+  return html`
+    <label class="choice">
+      <span>compare with</span>
+      <${Select}
+        label="Compare with"
+        value=${ctx.choice.beside}
+        options=${[["", "nothing"]]}
+        groups=${groups.map(([title, some]) => [title, some.filter(([value]) => !own.includes(value))])}
+        onChange=${(/** @type {string} */ beside) => ctx.choose({ beside })}
+      />
+    </label>
+  `;
+}

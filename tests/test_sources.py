@@ -1,0 +1,55 @@
+"""What a command is given as files: pictures in every form, class names in every form, functions by name."""
+
+import types
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_interp.cli.sources import find_preprocess, read_probe
+
+MODEL = types.SimpleNamespace(input_shape=(8, 8, 3))
+
+
+def test_pictures_by_pattern_and_one_by_one(tmp_path):
+    for name in ("a.png", "b.png", "c.txt"):
+        Image.new("RGB", (10, 10), "red").save(tmp_path / name, "PNG")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    probe = read_probe(str(tmp_path / "*.png"), MODEL, None)
+    assert [name.rsplit("/")[-1] for name in probe.ids] == ["a.png", "b.png"]
+    assert "broken.png" in probe.skipped[0]
+    assert probe.images.shape == (2, 8, 8, 3)
+    assert len(read_probe(str(tmp_path / "a.png"), MODEL, None)) == 1
+    with pytest.raises(ValueError, match="0 readable pictures among 0 files"):
+        read_probe(str(tmp_path / "*.jpg"), MODEL, None)
+    with pytest.raises(ValueError, match="expected a folder"):
+        read_probe(str(tmp_path / "nothing"), MODEL, None)
+    with pytest.raises(ValueError, match="which pictures"):
+        read_probe(None, MODEL, None)
+
+
+def test_arrays_of_pixels_and_of_floats(tmp_path):
+    pixels = np.full((3, 8, 8, 3), 255, np.uint8)
+    np.savez(tmp_path / "a.npz", x=pixels, y=[0, 1, 1], class_names=["cat", "dog"])
+    probe = read_probe(str(tmp_path / "a.npz"), MODEL, None)
+    assert (probe.images.max(), probe.labels.tolist(), probe.class_names) == (1.0, [0, 1, 1], ("cat", "dog"))
+    np.savez(tmp_path / "b.npz", images=np.ones((3, 8, 8, 3)) / 2)
+    assert read_probe(str(tmp_path / "b.npz"), MODEL, None).images.max() == 0.5
+    np.savez(tmp_path / "c.npz", pictures=pixels)
+    with pytest.raises(ValueError, match=r"'images' or 'x', it holds \['pictures'\]"):
+        read_probe(str(tmp_path / "c.npz"), MODEL, None)
+    np.savez(tmp_path / "d.npz", x=np.array([{}], object))
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_probe(str(tmp_path / "d.npz"), MODEL, None)
+
+
+def test_functions_by_name(tmp_path, monkeypatch):
+    (tmp_path / "scaling_of_mine.py").write_text("def twice(x):\n    return 2 * x\nvalue = 3\n")
+    monkeypatch.chdir(tmp_path)
+    assert find_preprocess("scaling_of_mine:twice", None)(4) == 8
+    assert find_preprocess(None, (-1, 1))(np.array([0, 1])).tolist() == [-1, 1]
+    assert find_preprocess("caffe", None) == "caffe", "names are what open_model knows"
+    for name, message in (("scaling_of_mine:thrice", "no attribute"), ("no_such_module:f", "No module"),
+                          ("scaling_of_mine:value", "no function")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            find_preprocess(name, None)

@@ -1,0 +1,150 @@
+"""`Features`: what single channels detect, drawn, beside the probe pictures that excite them most."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_interp.analysis.drawing import Drawing
+from tf_interp.analysis.part import Album, Draft, Part, View
+from tf_interp.capture import read_activations
+from tf_interp.directions import Directions, to_positions
+from tf_interp.features import Objective
+
+
+class Features(Part):
+    """Feature visualization of channels of each layer.
+
+    The same units are drawn at every step, each from its last picture on, so that a unit's pictures can be compared.
+
+    Args:
+        units: how many channels (those that differ most between the probe pictures at the first step), or which.
+        steps: optimization steps for the first picture.
+        warm_steps: steps for each later one; None takes an eighth of `steps`.
+        at: "channel" excites it everywhere (a texture); "neuron" at the central position only (one receptive field).
+        penalty: objective to subtract, such as `0.01 * l1()` for networks trained on a black ground.
+        size: side of the pictures in pixels; None takes the network's own.
+        examples: how many probe pictures to name beside each unit.
+        seed: of the initial pictures and the transforms.
+
+    Raises:
+        ValueError: if a number is below 1.
+
+    Example:
+        >>> Features(units=[0, 3], steps=64).units
+        [0, 3]
+    """
+
+    kind = "features"
+    by_layer = True
+    drawing: Drawing
+
+    def __init__(
+        self,
+        units: int | Sequence[int] = 8,
+        steps: int = 256,
+        *,
+        warm_steps: int | None = None,
+        at: str = "channel",
+        penalty: Objective | None = None,
+        size: int | None = None,
+        examples: int = 4,
+        seed: int = 0,
+    ) -> None:
+        self.units = int(units) if isinstance(units, int | np.integer) else [int(unit) for unit in units]
+        if not self.units or (isinstance(self.units, int) and self.units < 1):
+            raise ValueError(f"Features needs at least one unit, got units={units!r}")
+        self.examples = examples
+        self.drawing = Drawing(steps, warm_steps, at, penalty, size, seed)
+
+    def check(self, view: View) -> None:
+        """Raise if a listed channel does not exist in a layer."""
+        for layer in view.layers:
+            if not isinstance(self.units, int):
+                Directions.from_channels(layer, self.units, view.model.layers[layer][-1])
+
+    def directions(self, view: View, layer: str) -> Directions | None:
+        """Return as many channels as will be drawn."""
+        count = view.model.layers[layer][-1]
+        if count is None:
+            return None
+        units = range(min(self.units, count)) if isinstance(self.units, int) else self.units
+        return Directions.from_channels(layer, list(units), count)
+
+    def make(self, view: View) -> Iterator[Draft]:
+        """Yield one draft per layer."""
+        for layer in view.layers:
+            activations = to_positions(read_activations(view.model, view.probe.images, [layer])[layer])  # [N,h,w,C]
+            levels = activations.mean((1, 2)) if self.drawing.at == "channel" else activations.max((1, 2))  # [N,C]
+            memory = view.memory.setdefault(layer, {})
+            if "units" not in memory:
+                memory["units"] = self._choose(levels)
+            units, last = memory["units"], memory.get("rendering")
+            directions = Directions.from_channels(layer, units, levels.shape[1])
+            drawing, notes = view.prepare(self.drawing)
+            rendering = None
+            if drawing is not None:
+                rendering = drawing.draw(view.model, directions, last, view.workspace, f"{self.kind}/{layer}")
+            pictures = None
+            album = Album()
+            entry = view.describe_probe(album)
+            shown = levels[: entry["thumbnails"]["count"]]
+            best = [np.argsort(-shown[:, unit], kind="stable")[: self.examples] for unit in units]
+            places = view.arrange(activations, layer)
+            ranks = [(int(row), unit) for unit, indices in zip(units, best, strict=True) for row in indices]
+            notes += places.notes
+            crops = view.show_crops(places.values, *zip(*ranks, strict=True)) if ranks else None
+            if drawing is not None and rendering is not None:
+                limits = drawing.options.get("limits", (0.0, 1.0))
+                pictures = album.add_shown(view.show(rendering.images, limits), None)
+                view.vocabulary.keep(directions, rendering.images, limits)
+            rows = [
+                {
+                    "channel": unit,
+                    "name": directions.names[row],
+                    "picture": None if rendering is None else row,
+                    "activation": None if rendering is None else rendering.activations[row],
+                    "probe_mean": levels[:, unit].mean(),
+                    "probe_max": levels[:, unit].max(),
+                    "status": "was not drawn" if rendering is None else rendering.status[row],
+                    "examples": [
+                        {
+                            "probe": index,
+                            "activation": shown[index, unit],
+                            "crop": row * len(best[row]) + rank if crops else None,
+                        }
+                        for rank, index in enumerate(best[row])
+                    ],
+                    "histogram": _count(levels[:, unit]),
+                }
+                for row, unit in enumerate(units)
+            ]
+            data = {
+                "units": rows,
+                "pictures": pictures,
+                "crops": None if crops is None else album.add_shown(crops),
+                "probe": entry,
+                "curve": None if rendering is None else rendering.losses.mean(1),
+            }
+            settings = {
+                "steps": self.drawing.count_steps(last is not None),
+                "warm": last is not None,
+                "at": self.drawing.at,
+                "seed": self.drawing.seed,
+            }
+            memory["rendering"] = rendering  # now that all is there
+            yield Draft(self.kind, layer, f"What {len(units)} channels of {layer} detect", data, album, settings, notes)
+
+    def _choose(self, levels: np.ndarray) -> list[int]:
+        if not isinstance(self.units, int):
+            return self.units
+        return sorted(int(unit) for unit in np.argsort(-levels.std(0), kind="stable")[: self.units])
+
+
+def _count(values: np.ndarray, bins: int = 24) -> dict[str, Any]:
+    """Return the distribution of finite values as `{"low", "high", "counts"}`."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not len(finite):
+        return {"low": None, "high": None, "counts": []}
+    counts, edges = np.histogram(finite, bins)
+    return {"low": edges[0], "high": edges[-1], "counts": counts}

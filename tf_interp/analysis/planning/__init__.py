@@ -1,0 +1,1 @@
+"""What to look at, and what it will cost, before anything is computed."""

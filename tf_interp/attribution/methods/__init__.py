@@ -1,0 +1,1 @@
+"""A file a method; `method.py` says what all of them promise."""

@@ -1,0 +1,1 @@
+"""Layer-wise relevance propagation: the method, and the rule of each operation."""

@@ -1,0 +1,53 @@
+"""`Steps`: at which step a training is, whatever it counts with."""
+
+from typing import Any
+
+import keras
+
+
+class Steps:
+    """Follows the optimizer's iterations, or counts batches where those stand still.
+
+    They do where a `train_step` of the model's own uses other optimizers, or none.
+    """
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self._began = self._start = 0
+        self._batches = self._seen = 0  # of the epochs that have ended, and of the one that has not
+
+    def begin(self, model: Any, batches: int) -> None:
+        """Begin to follow a `fit`.
+
+        Args:
+            model: what is trained.
+            batches: those of the epochs before the first of this `fit`, for a training that counts nothing itself.
+        """
+        self._model, self._began = model, read_iterations(model)
+        self._start = self._began or batches
+        self._batches = self._seen = 0
+
+    def advance_to(self, step: int) -> None:
+        """Be at this step, unless we are behind it: an optimizer that was compiled anew counts from 0."""
+        self._start += max(0, step - self.now())
+
+    def see_batch(self, index: int) -> None:
+        """Note that a batch of the running epoch is done; several may be done together, and be told in any order."""
+        self._seen = max(self._seen, index + 1)
+
+    def end_epoch(self) -> None:
+        """Note that an epoch is done."""
+        self._batches, self._seen = self._batches + self._seen, 0
+
+    def now(self) -> int:
+        """Return the step."""
+        moved = read_iterations(self._model) - self._began
+        return self._start + (moved if moved > 0 else self._batches + self._seen)
+
+
+def read_iterations(model: Any) -> int:
+    """Return the iterations of a model's optimizer, 0 without one."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return 0
+    return int(keras.ops.convert_to_numpy(optimizer.iterations))  # a MirroredVariable is no number

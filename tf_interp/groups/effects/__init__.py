@@ -1,0 +1,1 @@
+"""What groups do: each switched off, all subsets, and how much of a decision they carry."""

@@ -1,0 +1,69 @@
+"""`Groups`: directions that know where they are present."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_interp.directions import Directions
+from tf_interp.groups.methods.factorizer import Factorizer
+from tf_interp.groups.nmf import solve_weights
+from tf_interp.images import digest_images
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Groups(Directions):
+    """Groups of neurons that fire together: directions that know where they are present.
+
+    `weights @ vectors` is close to the layer's activations. `groups[[0, 2]]` is some of the groups.
+
+    Args:
+        weights: float32 [N,h,w,K]: how strongly each group fires at each position, in units of the layer; non-negative,
+            unless a `reducer` with signs found them.
+        error: norm of the activation that the groups leave over, divided by the norm of the activation; 0..1.
+        shares: float32 [K]: part of the activation's squared norm that each group explains; all together 1 - error^2.
+        ids: content hash of each of the N images.
+        notes: sentences on what a person should know, such as that negative activations were left out.
+        method: how they were found; None where only their weights were.
+        offset: float32 [C] that is there everywhere and belongs to no group, such as the mean that PCA takes away;
+            None is nothing. `error` and `shares` are of the activation without it.
+    """
+
+    weights: np.ndarray
+    error: float
+    shares: np.ndarray
+    ids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    method: Factorizer | None = None
+    offset: np.ndarray | None = None
+
+    def weights_for(self, images: Any) -> np.ndarray | None:
+        """Return the groups' weights [N,h,w,K] on images that they were found on, else None."""
+        rows = {name: row for row, name in enumerate(self.ids)}
+        found = [rows.get(name) for name in digest_images(images)]
+        return None if None in found else self.weights[np.asarray(found, np.int64)]
+
+    def weigh(self, activations: np.ndarray) -> np.ndarray:
+        """Return the groups' weights [N,h,w,K] on activations [N,h,w,C] of any images: those that come closest.
+
+        None is below 0, unless the groups themselves have weights with signs.
+        """
+        rest = (activations if self.offset is None else activations - self.offset).reshape(-1, activations.shape[-1])
+        if self.method is not None:
+            weights = self.method.weigh(rest, self.vectors)
+        elif (self.weights < 0).any():
+            weights = rest @ np.linalg.pinv(self.vectors.astype(np.float64))
+        else:
+            weights = solve_weights(rest, self.vectors)
+        return weights.astype(np.float32).reshape(*activations.shape[:-1], -1)
+
+    def __getitem__(self, index: int | slice | Sequence[int]) -> "Groups":
+        rows = np.atleast_1d(np.arange(len(self))[index])
+        return dataclasses.replace(
+            self,
+            vectors=self.vectors[rows],
+            names=[self.names[row] for row in rows],
+            weights=self.weights[..., rows],
+            shares=self.shares[rows],
+        )

@@ -1,0 +1,1 @@
+"""The same groups through time."""

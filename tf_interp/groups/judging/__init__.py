@@ -1,0 +1,1 @@
+"""How good a grouping is: one card a grouping, methods beside each other, and how many groups."""

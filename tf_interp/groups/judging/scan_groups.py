@@ -1,0 +1,152 @@
+"""`scan_groups`: how many groups a layer has."""
+
+import dataclasses
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_interp.groups.find import check_count, read_layer
+from tf_interp.groups.judging.halves import RESAMPLES, THRESHOLD, agreement, draw_halves, suggest
+from tf_interp.groups.matching import cosines
+from tf_interp.groups.methods.choice import choose
+from tf_interp.groups.methods.factorizer import fit_rows
+from tf_interp.models import Model
+from tf_interp.models.batches import take_inputs
+from tf_interp.probe import Probe
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GroupScan:
+    """What becomes of a layer's groups when their number grows: M numbers, R resamples.
+
+    Args:
+        layer: path of the layer.
+        ks: int [M], numbers of groups, smallest first.
+        error: float32 [M]: part of the activation's norm that the groups leave over.
+        stability: float32 [M,R]: median over the groups of the cosine of what two disjoint halves of the pictures make
+            of each.
+        redundancy: float32 [M]: mean over the groups of the largest cosine with another one.
+        threshold: the stability that must hold.
+        suggested: the largest number of groups whose median stability holds; None where none does.
+        reason: why, in a sentence.
+    """
+
+    layer: str
+    ks: np.ndarray
+    error: np.ndarray
+    stability: np.ndarray
+    redundancy: np.ndarray
+    threshold: float
+    suggested: int | None
+    reason: str
+
+    def to_dataframe(self) -> Any:
+        """Return a table: a row per number of groups.
+
+        Returns:
+            pandas `DataFrame` with the columns "k", "error", "stability" (median of the resamples), "redundancy" and
+            "suggested" (bool).
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        import pandas as pd
+
+        columns = {"error": self.error, "stability": np.median(self.stability, 1), "redundancy": self.redundancy}
+        return pd.DataFrame({"k": self.ks, **columns, "suggested": self.ks == self.suggested})
+
+    def explain(self) -> str:
+        """Return a line per number of groups, and the suggestion with its reason."""
+        rows = zip(self.ks, self.error, np.median(self.stability, 1), self.redundancy, strict=True)
+        lines = [
+            f"{k} groups leave {error:.0%} of the activation, stability {stable:.2f}, redundancy {alike:.2f}"
+            for k, error, stable, alike in rows
+        ]
+        return "\n".join([*lines, self.reason])
+
+    def __repr__(self) -> str:
+        return f"GroupScan({self.layer!r}, ks {self.ks.tolist()}, suggested {self.suggested})"
+
+
+def scan_groups(
+    model: Model,
+    images: Probe | np.ndarray | Mapping[str, np.ndarray],
+    layer: str,
+    ks: Sequence[int],
+    *,
+    method: str | tuple[str, Mapping[str, Any]] = "auto",
+    reducer: Any = None,
+    resamples: int = RESAMPLES,
+    threshold: float = THRESHOLD,
+    seed: int = 0,
+    iterations: int = 200,
+    batch_size: int = 64,
+) -> GroupScan:
+    """Find out how many groups a layer has: the most that two halves of the pictures still agree on.
+
+    Args:
+        model: the network.
+        images: as in `find_groups`; twice the positions of the largest k or more.
+        layer: name of the layer.
+        ks: numbers of groups to try.
+        method: as in `find_groups`.
+        reducer: as in `find_groups`.
+        resamples: random divisions of the pictures into halves, at least 1.
+        threshold: median stability, -1..1, from which a number of groups holds.
+        seed: of the starts and the divisions.
+        iterations: the most that a fit may take.
+        batch_size: images per forward pass.
+
+    Returns:
+        The scan, with the suggested number and its reason.
+
+    Raises:
+        TypeError: if the model was not opened, or `ks` is no list.
+        ValueError: if the layer does not exist, a number does not fit it, or there are too few pictures for halves.
+
+    Example:
+        >>> ti.scan_groups(model, photos[:8], "conv", [2, 3], resamples=1).ks.tolist()
+        [2, 3]
+
+    Source:
+        Wu et al., Stability-driven nonnegative matrix factorization, 2016.
+    """
+    if not isinstance(ks, Sequence | np.ndarray) or isinstance(ks, str) or not len(ks):
+        raise TypeError(f"ks must be a list of numbers of groups, such as [2, 4, 8], got {ks!r}")
+    if not isinstance(resamples, numbers.Integral) or resamples < 1:
+        raise ValueError(f"resamples must be 1 or more, got {resamples!r}")
+    chosen = choose(method, reducer)
+    array = take_inputs(model, images, "scan_groups")
+    paths = [check_count(model, layer, k, chosen) for k in ks]
+    path = paths[0]
+    counts = sorted({int(k) for k in ks})
+    activations = read_layer(model, array, path, counts[-1], batch_size)
+    smaller = len(activations) // 2 * (activations.size // activations.shape[-1] // len(activations))
+    if smaller < counts[-1]:
+        raise ValueError(
+            f"half of these {len(activations)} pictures has {smaller} positions in {path!r}, too few for {counts[-1]} "
+            "groups: give more pictures"
+        )
+    rows = activations.reshape(-1, activations.shape[-1])
+    chosen = chosen.settle(rows)  # one method for all numbers and halves
+    orders = draw_halves(len(activations), resamples, seed)
+    errors, stable, alike = [], [], []
+    for k in counts:
+        found = fit_rows(chosen, rows, k, seed=seed, iterations=iterations)
+        errors.append(found.error)
+        alike.append(_redundancy(found.vectors))
+        stable.append([agreement(chosen, activations, order, k, seed, iterations) for order in orders])
+    stability = np.array(stable, np.float32)
+    suggested, reason = suggest(counts, np.median(stability, 1), threshold)
+    error, redundancy = np.array(errors, np.float32), np.array(alike, np.float32)
+    return GroupScan(path, np.array(counts), error, stability, redundancy, threshold, suggested, reason)
+
+
+def _redundancy(vectors: np.ndarray) -> float:
+    if len(vectors) == 1:
+        return 0.0
+    cosine = cosines(vectors, vectors)
+    np.fill_diagonal(cosine, -1)
+    return float(cosine.max(1).mean())

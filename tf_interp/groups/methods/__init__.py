@@ -1,0 +1,1 @@
+"""Ways to divide the activations of a layer into groups, a file each."""

@@ -1,0 +1,1 @@
+"""Pictures that run together: how many a network takes, and whether each is computed for itself."""

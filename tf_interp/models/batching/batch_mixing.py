@@ -1,0 +1,264 @@
+"""Is each picture computed for itself? Measured, since no list of operations that mix a batch is complete.
+
+A few pictures run together, then the first and the last among copies of itself, and one alone. What it gives must be
+the same. The number of pictures stays, so that the same kernels run, which round alike. Of a large network outputs are
+compared only, and its layers where these move.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.models.value_range.range_guess import make_noise
+
+_TOGETHER = (3, 5)  # a layer that has other rows than pictures may have as many of them by chance, but not both times
+_VALUES = 2**22  # of one picture, that are compared at a time
+_SMALL = 2**20  # a network of no more is compared whole at once
+_ROUNDING = {"float16": 0.02, "bfloat16": 0.1}  # of the largest number of a layer
+_EXACT = 1e-5  # in float32
+_OTHER_COUNT = 100  # so much more do numbers differ where other kernels run, for another number of pictures
+_MIXED = (
+    "what it returns for one picture depends on {} (from {!r} on, where numbers move by {:.2g} of the largest; as a "
+    "batch normalization in training does, or a mean or a reshape over the batch): effects on one picture are mixed "
+    "with those on others. Export or call the network as in inference, or give one picture at a time"
+)
+_OPEN = (
+    "whether what it returns for one picture depends on the others of its batch was not measured ({}): it is with the "
+    "first two pictures or more that it is given"
+)
+
+
+class Mixing(NamedTuple):
+    """Where pictures of a batch begin to influence one another.
+
+    Args:
+        layer: the first layer, or output, that shows it.
+        amount: how far its numbers move, in parts of its largest one.
+        by_number: whether only the number of pictures matters, not what they show.
+    """
+
+    layer: str
+    amount: float
+    by_number: bool
+
+
+class Batching:
+    """The part of `Model` that is about the pictures of a batch: how many, and whether each is for itself."""
+
+    layers: Any
+    outputs: Any
+    input_specs: Any
+    cached: Callable[..., Any]
+    run: Callable[..., dict[str, tf.Tensor]]
+    _any_batch: bool
+    _fixed: int | None
+
+    @property
+    def takes_any_batch(self) -> bool:
+        """Whether one compiled function can serve any number of images, given as a `TensorSpec` of [None,H,W,C].
+
+        Nearly all do. If not, compile for the number at hand; see `fixed_batch` too.
+        """
+        _ = self.layers  # that is found out with them
+        return self._any_batch
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only number of images that the network takes, or None; `run` takes any other known one in pieces."""
+        _ = self.layers  # likewise
+        return self._fixed
+
+    def remember(self, images: Any) -> None:
+        """Keep a few of the first pictures that are given, to measure with what no noise can stand for.
+
+        Args:
+            images: as `run` takes them; nothing is kept of a single picture, or inside a `tf.function`.
+        """
+        leaves = tf.nest.flatten(images)
+        kept = self.cached("pictures that were given", dict)
+        if kept or self.cached("mixing", dict).get("busy"):
+            return
+        if any(tf.is_symbolic_tensor(item) or not np.ndim(item) or len(item) < 2 for item in leaves):
+            return
+        kept["images"] = tf.nest.map_structure(lambda item: np.array(item[: max(_TOGETHER)]), images)
+
+    def batch_mixing(self) -> Mixing | None:
+        """Return where pictures of a batch begin to influence one another, None if they do not, or nothing is known.
+
+        It is measured once, with noise in place of pictures; and with pictures that were given, where noise told
+        nothing.
+
+        Example:
+            >>> import keras
+            >>> from tf_interp.models import open_model
+            >>> x = keras.Input((4,))
+            >>> open_model(keras.Model(x, x - keras.ops.mean(x, 0))).batch_mixing().layer
+            'subtract'
+        """
+        return self._measure_mixing()["mixing"]
+
+    def _measure_mixing(self) -> Mapping[str, Any]:
+        """Return "mixing", "why" nothing is known, or None, and whether what was measured is "settled"."""
+        kept, given = self.cached("mixing", dict), self.cached("pictures that were given", dict)
+        if not kept or (given and not kept["settled"]):
+            kept.update({"mixing": None, "why": None, "settled": bool(given), "busy": True})
+            try:
+                with tf.init_scope():
+                    kept["mixing"] = _measure(self, given.get("images"))
+                    whole = any(not spec.dtype.is_floating for spec in (self.input_specs or {}).values())
+                    kept["settled"] = kept["settled"] or kept["mixing"] is not None or not whole
+            except Exception as error:  # what a user's layer or preprocess raises on such pictures
+                kept["why"] = str(error)
+            finally:
+                kept["busy"] = False
+        return kept
+
+    def _mixed(self) -> list[str]:
+        """Return what must be read where pictures of a batch have a part in each other's outputs."""
+        found = self.batch_mixing()
+        what = "how many others are in its batch" if found and found.by_number else "the other pictures of its batch"
+        return [] if found is None else [_MIXED.format(what, found.layer, found.amount)]
+
+    def _open_questions(self) -> list[str]:
+        """Return what a person should know of what was not measured."""
+        kept = self._measure_mixing()
+        return [] if kept["why"] is None else [_OPEN.format(" ".join(kept["why"].split())[:200])]
+
+    @property
+    def draws(self) -> bool:
+        """Whether what it returns is drawn at random, and so one of many things that it may return."""
+        raise NotImplementedError
+
+
+def _measure(model: Any, given: Any) -> Mixing | None:
+    if model.fixed_batch == 1:
+        return None
+    outputs = list(model.outputs)
+    sizes = {path: int(np.prod([side or 1 for side in shape])) for path, shape in model.layers.items()}
+    first = _find_first(model, given, [*sizes] if sum(sizes.values()) <= _SMALL else outputs)
+    if first is None:
+        return None
+    for paths in _pack(sizes):  # what lies before it may have been too large
+        found = _find_first(model, given, paths)
+        if found is not None:
+            return found
+    return first
+
+
+def _pack(sizes: Mapping[str, int]) -> Iterable[list[str]]:
+    """Yield the layers in order, so many at a time that they fit into memory."""
+    paths: list[str] = []
+    total = 0
+    for path, size in sizes.items():
+        if paths and total + size > _VALUES:
+            yield paths
+            paths, total = [], 0
+        paths.append(path)
+        total += size
+    yield paths
+
+
+def _find_first(model: Any, given: Any, paths: list[str]) -> Mixing | None:
+    """Return the first of some layers that mixes a batch."""
+    found: dict[str, Mixing] = {}
+    for count in _TOGETHER if model.fixed_batch is None else [model.fixed_batch]:
+        batch = _make_batch(model, given, count)
+        if batch is None:
+            break  # fewer were given: the first look has to do
+        found = _compare(model, batch, count, paths)
+        paths = [path for path in paths if path in found]
+        if not paths:
+            return None
+    return found[paths[0]] if found else None
+
+
+def _make_batch(model: Any, given: Any, count: int) -> Any:
+    """Return `count` different pictures, [count,...]; None if fewer were given and they are not to be counted."""
+    if given is not None:
+        rows = len(tf.nest.flatten(given)[0])
+        if model.fixed_batch is None and rows < count:
+            return None if count > min(_TOGETHER) else given
+        return _pick(given, np.arange(count) % rows)
+    batch = make_batch(model.input_specs, count)
+    return batch if len(batch) > 1 else next(iter(batch.values()))
+
+
+def make_batch(specs: Mapping[str, tf.TensorSpec] | None, count: int) -> dict[str, np.ndarray]:
+    """Return input name -> noise that a network can take, [count,...], no two rows alike.
+
+    Args:
+        specs: input name -> what the network takes; None if not known yet.
+        count: how many.
+
+    Raises:
+        ValueError: if sizes are open, or something else than numbers is taken.
+    """
+    if specs is None:
+        raise ValueError("it was never called")
+    return {name: _make_noise(name, spec, count, place) for place, (name, spec) in enumerate(specs.items())}
+
+
+def _make_noise(name: str, spec: tf.TensorSpec, count: int, seed: int) -> np.ndarray:
+    sides = None if spec.shape.rank is None else tuple(spec.shape[1:])
+    if sides is None or None in sides:
+        raise ValueError(f"{name!r} takes any size")
+    if not (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool):
+        raise ValueError(f"{name!r} takes {spec.dtype.name}")
+    if spec.dtype.is_floating and len(sides) == 3:
+        return make_noise(count + seed, sides)[seed:]
+    rng = np.random.default_rng(seed)
+    if spec.dtype.is_floating:
+        return rng.random((count, *sides), np.float32)
+    return rng.integers(0, 2, (count, *sides)).astype(spec.dtype.as_numpy_dtype)  # numbers that any vocabulary has
+
+
+def _pick(batch: Any, rows: Any) -> Any:
+    return tf.nest.map_structure(lambda item: item[rows], batch)
+
+
+def _compare(model: Any, batch: Any, count: int, paths: Sequence[str]) -> dict[str, Mixing]:
+    """Return layer -> how its numbers for one picture move with the others."""
+    count = len(tf.nest.flatten(batch)[0])
+
+    def run(rows: Any) -> dict[str, np.ndarray]:
+        got = model.run(_pick(batch, np.asarray(rows)), list(paths))
+        types.update(value.dtype.name for value in got.values())
+        return {path: np.asarray(tf.cast(got[path], tf.float64)) for path in paths if _is_number(got[path])}
+
+    types: set[str] = set()
+    together = run([*range(count)])
+    tolerance = max(_ROUNDING.get(name, _EXACT) for name in types)
+    compared = [path for path, value in together.items() if value.ndim and len(value) == count]
+    scales = {path: np.max(np.abs(together[path][np.isfinite(together[path])]), initial=0.0) for path in compared}
+    moved = dict.fromkeys(compared, 0.0)
+    for row in (0, count - 1):
+        copies = run([row] * count)
+        for path in compared:
+            moved[path] = max(moved[path], _move(together[path][row], copies[path][row]))
+    moved = {path: distance for path, distance in moved.items() if distance > tolerance * scales[path]}
+    if moved:  # what is drawn anew each time tells nothing
+        again = run([*range(count)])
+        moved = {path: moved[path] for path in moved if moved[path] > 2 * _move(together[path], again[path])}
+    found = {path: Mixing(path, float(distance / (scales[path] or 1.0)), False) for path, distance in moved.items()}
+    if found or model.fixed_batch is not None or model.draws:
+        return found
+    alone = run([count - 1])  # `copies` is of this picture
+    apart = {path: _move(alone[path][0], copies[path][0]) for path in compared if len(alone[path]) == 1}
+    return {
+        path: Mixing(path, float(distance / (scales[path] or 1.0)), True)
+        for path, distance in apart.items()
+        if distance > _OTHER_COUNT * tolerance * scales[path]
+    }
+
+
+def _is_number(value: tf.Tensor) -> bool:
+    return value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool
+
+
+def _move(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest difference; infinity where one is not a number and the other is, or shapes differ."""
+    if first.shape != second.shape or not np.array_equal(np.isfinite(first), np.isfinite(second)):
+        return float("inf")
+    return float(np.max(np.abs(np.where(np.isfinite(first), first - second, 0.0)), initial=0.0))

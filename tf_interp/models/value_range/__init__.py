@@ -1,0 +1,1 @@
+"""Which values a network takes: measured, and by name."""
