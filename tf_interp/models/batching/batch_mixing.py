@@ -5,7 +5,8 @@ the same. The number of pictures stays, so that the same kernels run, which roun
 compared only, and its layers where these move.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from tf_interp.models.value_range.range_guess import make_noise
 
+_SIDE = 32  # of noise, where a network takes any size
 _TOGETHER = (3, 5)  # a layer that has other rows than pictures may have as many of them by chance, but not both times
 _VALUES = 2**22  # of one picture, that are compared at a time
 _SMALL = 2**20  # a network of no more is compared whole at once
@@ -78,11 +80,21 @@ class Batching:
         """
         leaves = tf.nest.flatten(images)
         kept = self.cached("pictures that were given", dict)
-        if kept or self.cached("mixing", dict).get("busy"):
+        if kept or self.cached("noise of ours", dict).get("runs"):
             return
         if any(tf.is_symbolic_tensor(item) or not np.ndim(item) or len(item) < 2 for item in leaves):
             return
         kept["images"] = tf.nest.map_structure(lambda item: np.array(item[: max(_TOGETHER)]), images)
+
+    @contextlib.contextmanager
+    def with_noise(self) -> Iterator[None]:
+        """What is run inside is noise of ours and no picture that was given: nothing of it is remembered."""
+        state = self.cached("noise of ours", dict)
+        before, state["runs"] = state.get("runs", False), True
+        try:
+            yield
+        finally:
+            state["runs"] = before
 
     def batch_mixing(self) -> Mixing | None:
         """Return where pictures of a batch begin to influence one another, None if they do not, or nothing is known.
@@ -103,16 +115,14 @@ class Batching:
         """Return "mixing", "why" nothing is known, or None, and whether what was measured is "settled"."""
         kept, given = self.cached("mixing", dict), self.cached("pictures that were given", dict)
         if not kept or (given and not kept["settled"]):
-            kept.update({"mixing": None, "why": None, "settled": bool(given), "busy": True})
+            kept.update({"mixing": None, "why": None, "settled": bool(given)})
             try:
-                with tf.init_scope():
+                with tf.init_scope(), self.with_noise():
                     kept["mixing"] = _measure(self, given.get("images"))
                     whole = any(not spec.dtype.is_floating for spec in (self.input_specs or {}).values())
                     kept["settled"] = kept["settled"] or kept["mixing"] is not None or not whole
             except Exception as error:  # what a user's layer or preprocess raises on such pictures
                 kept["why"] = str(error)
-            finally:
-                kept["busy"] = False
         return kept
 
     def _mixed(self) -> list[str]:
@@ -189,11 +199,11 @@ def make_batch(specs: Mapping[str, tf.TensorSpec] | None, count: int) -> dict[st
     """Return input name -> noise that a network can take, [count,...], no two rows alike.
 
     Args:
-        specs: input name -> what the network takes; None if not known yet.
+        specs: input name -> what the network takes (open sides are filled in); None if not known yet.
         count: how many.
 
     Raises:
-        ValueError: if sizes are open, or something else than numbers is taken.
+        ValueError: if not even the number of axes is known, or something else than numbers is taken.
     """
     if specs is None:
         raise ValueError("it was never called")
@@ -201,9 +211,9 @@ def make_batch(specs: Mapping[str, tf.TensorSpec] | None, count: int) -> dict[st
 
 
 def _make_noise(name: str, spec: tf.TensorSpec, count: int, seed: int) -> np.ndarray:
-    sides = None if spec.shape.rank is None else tuple(spec.shape[1:])
-    if sides is None or None in sides:
-        raise ValueError(f"{name!r} takes any size")
+    if spec.shape.rank is None:
+        raise ValueError(f"{name!r} takes any number of axes")
+    sides = tuple(side or _SIDE for side in spec.shape[1:])
     if not (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool):
         raise ValueError(f"{name!r} takes {spec.dtype.name}")
     if spec.dtype.is_floating and len(sides) == 3:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.batching.batch_mixing import make_batch
 from tf_interp.models.outputs.heads import KINDS, Head
 from tf_interp.models.outputs.logits import End
 from tf_interp.models.outputs.losses import Loss
@@ -114,20 +115,14 @@ def _plain_names(
 
 def _sums_to_one(model: Any, path: str, end: End, shape: tuple) -> bool:
     """Return whether the numbers of an unrecognized end lie in [0,1] and sum to one, seen on noise."""
-    sizes = model.input_shape
-    if sizes is None or end.kind is not None or end.selection is not None or len(shape) != 1 or (shape[0] or 0) < 2:
+    if end.kind is not None or end.selection is not None or len(shape) != 1 or (shape[0] or 0) < 2:
         return False
 
     def measure() -> bool:
-        rng = np.random.default_rng(0)
-
-        def make(size: tuple) -> np.ndarray:
-            return rng.random((4, *(side or 32 for side in size)), np.float32)
-
         try:
-            noise = {name: make(size) for name, size in sizes.items()} if isinstance(sizes, Mapping) else make(sizes)
-            with tf.init_scope():
-                values = model.run(noise, [path])[path].numpy()
+            noise = make_batch(model.input_specs, 4)
+            with tf.init_scope(), model.with_noise():
+                values = model.run(noise if len(noise) > 1 else next(iter(noise.values())), [path])[path].numpy()
         except Exception:  # it wants something else than noise: no guess then
             return False
         if not np.isfinite(values).all() or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: any sum is chance

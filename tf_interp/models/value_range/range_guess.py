@@ -206,7 +206,8 @@ def _guess_by_logits(
     path = model.head().path
     spreads, relative, outputs = [], [], []
     for factor in (1.0, 255.0, 1 / 255.0):
-        logits = np.asarray(model.run(pictures * np.float32(factor), [path])[path], np.float64)
+        with model.with_noise():  # nor are pictures in the wrong range what it was given
+            logits = np.asarray(model.run(pictures * np.float32(factor), [path])[path], np.float64)
         logits = logits.reshape(len(pictures), -1)
         logits = logits - logits.mean(1, keepdims=True) if logits.shape[1] > 1 else logits  # as softmax sees them
         spreads.append(float(np.sqrt(logits.var(0).mean())))
