@@ -12,3 +12,4 @@ from tf_interp.concepts.store import load_directions as load_directions
 from tf_interp.concepts.store import save_directions as save_directions
 from tf_interp.concepts.tcav.tcav import add_concepts as add_concepts
 from tf_interp.concepts.tcav.tcav import tcav as tcav
+from tf_interp.concepts.watching.concept_watch import ConceptWatch as ConceptWatch

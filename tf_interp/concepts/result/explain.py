@@ -63,6 +63,20 @@ def is_significant(row: Mapping[str, Any], alpha: float) -> bool:
     return row["p_holm"] is not None and row["p_holm"] <= alpha and not forbidden
 
 
+def bears_out(row: Mapping[str, Any]) -> bool:
+    """Return whether a row's own numbers bear a claim out, if chance is ruled out otherwise, as by an alarm.
+
+    Args:
+        row: one of `ConceptTest.rows`.
+
+    Returns:
+        True if no flag forbids a claim, the interval leaves 0 out, and the effect is not negligible.
+    """
+    if row["displacement"] is None or any(TABLE[flag].forbids_claim for flag in row["flags"]):
+        return False
+    return not row["ci_low"] <= 0 <= row["ci_high"] and not _is_negligible(row)
+
+
 def explain_rows(
     rows: Sequence[Mapping[str, Any]], family: int, alpha: float = 0.05, permutations: int | None = None
 ) -> tuple[list[Finding], list[str]]:
@@ -189,9 +203,7 @@ def _judge(row: Mapping[str, Any], family: int, alpha: float, permutations: int 
             f"Take it as a hint, not as a finding: chance alone is unlikely ({exactly}), but the interval includes 0"
         )
     claim, but = "finding" if row["specificity"] is None or row["specificity"] >= SPECIFIC else "not specific", ""
-    # The odds are those of a class; the size of another number means nothing by itself.
-    odds_told = row["predicted"] is not None and row.get("quantity", "logit") in ("logit", "log-odds")
-    if odds_told and max(abs(row["ci_low"]), abs(row["ci_high"])) < _NEGLIGIBLE:
+    if _is_negligible(row):
         odds = f"even the far end of the interval changes the odds by no more than {100 * _NEGLIGIBLE:.0f} %"
         claim, but = "negligible", f", but it is negligible: {odds}"
     if permutations and row["p"] <= 1.001 / (1 + permutations):
@@ -202,6 +214,12 @@ def _judge(row: Mapping[str, Any], family: int, alpha: float, permutations: int 
         just = f"{exactly}, is just below the level of {alpha:g}"
         return claim, f"It is {what} to confirm with more images: {just}{but}"
     return claim, f"Chance alone hardly explains that ({exactly}){but}"
+
+
+def _is_negligible(row: Mapping[str, Any]) -> bool:
+    """Return whether the odds of a class hardly change; the size of another number means nothing by itself."""
+    odds_told = row["predicted"] is not None and row.get("quantity", "logit") in ("logit", "log-odds")
+    return odds_told and max(abs(row["ci_low"]), abs(row["ci_high"])) < _NEGLIGIBLE
 
 
 def _compare(row: Mapping[str, Any]) -> str:

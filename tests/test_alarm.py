@@ -1,0 +1,125 @@
+"""The alarm: how often it rings over all looks if any of the labelings were the true one, counted, not drawn."""
+
+import numpy as np
+import pytest
+
+from tf_interp.concepts.watching.alarm import Alarm, standardize
+from tf_interp.concepts.watching.spending import SPENDINGS, get_spending, guess_share
+
+LABELINGS, LOOKS = 400, 20
+
+
+def walk(seed, tests=3, correlation=0.9):
+    """Return statistics [looks, labelings, tests] that go from look to look as those of a training do."""
+    rng = np.random.default_rng(seed)
+    found = [rng.normal(size=(LABELINGS, tests))]
+    for _ in range(LOOKS - 1):
+        fresh = rng.normal(size=(LABELINGS, tests))
+        found.append(correlation * found[-1] + (1 - correlation**2) ** 0.5 * fresh)
+    return np.stack(found)
+
+
+def looks_until_it_rings(looks, true, alpha, spending="linear"):
+    """Return at which look the alarm rings if a labeling is the true one, None if it never does."""
+    order = np.r_[true, np.delete(np.arange(looks.shape[1]), true)]
+    alarm = Alarm(alpha, get_spending(spending))
+    for number, statistics in enumerate(looks):
+        if alarm.look((number + 1) / len(looks), statistics[order]).beyond.any():
+            return number
+    return None
+
+
+@pytest.mark.parametrize("spending", SPENDINGS)
+@pytest.mark.parametrize("correlation", [0.0, 0.98])
+def test_of_all_labelings_as_many_ring_as_alpha_says(spending, correlation):
+    looks = walk(1, correlation=correlation)
+    rung = [looks_until_it_rings(looks, true, 0.05, spending) is not None for true in range(LABELINGS)]
+    assert sum(rung) == 0.05 * LABELINGS
+
+
+def test_who_reads_each_look_by_itself_is_wrong_far_more_often():
+    looks = np.abs(walk(1, tests=1, correlation=0.5))[..., 0]
+    p = 1 - looks.argsort(1).argsort(1) / LABELINGS
+    assert (p <= 0.05).any(0).mean() > 0.3
+
+
+def test_an_effect_rings_at_the_look_at_which_it_appears():
+    looks = walk(2)
+    looks[10:, 0, 1] += 8
+    alarm = Alarm(0.05, get_spending("linear"))
+    readings = [alarm.look((number + 1) / LOOKS, statistics) for number, statistics in enumerate(looks)]
+    assert next(number for number, reading in enumerate(readings) if reading.beyond[1]) == 10
+    assert not any(reading.beyond[[0, 2]].any() for reading in readings)
+    assert readings[10].strength[1] > 1 > readings[10].strength[0]
+
+
+def test_another_test_of_the_family_may_ring_later():
+    looks = walk(3)
+    looks[5:, 0, 0] += 9
+    looks[12:, 0, 2] += 9
+    alarm = Alarm(0.05, get_spending("linear"))
+    readings = [alarm.look((number + 1) / LOOKS, statistics) for number, statistics in enumerate(looks)]
+    assert [np.flatnonzero([r.beyond[test] for r in readings])[:1].tolist() for test in (0, 1, 2)] == [[5], [], [12]]
+
+
+def test_ties_never_ring():
+    alarm = Alarm(0.05, get_spending("linear"))
+    assert not any(alarm.look(share, np.ones((LABELINGS, 2))).beyond.any() for share in (0.2, 0.6, 1.0))
+    assert not any(alarm.look(share, np.zeros((LABELINGS, 2))).beyond.any() for share in (1.0, 1.0))
+    mirrored = np.arange(1.0, 201).repeat(2)[::-1, None] * np.tile([1, -1], 200)[:, None]
+    one = Alarm(1 / 400, get_spending("linear"))  # a single labeling may cross, but two are as large
+    assert not one.look(1.0, mirrored).beyond.any()
+    assert Alarm(2 / 400, get_spending("linear")).look(1.0, mirrored).beyond.all()
+
+
+def test_before_the_training_nothing_rings_and_a_test_without_numbers_takes_no_part():
+    statistics = np.abs(walk(4))[0]
+    statistics[0] = 50
+    alarm = Alarm(0.05, get_spending("linear"))
+    reading = alarm.look(0.0, statistics)
+    assert not reading.beyond.any()
+    assert np.isnan(reading.strength).all()
+    statistics[7, 1] = np.nan
+    assert alarm.look(1.0, statistics).beyond.tolist() == [True, False, True]
+
+
+def test_who_goes_on_spends_no_more_than_was_left():
+    looks = walk(5, tests=1)
+    rung = 0
+    for true in range(LABELINGS):
+        order = np.r_[true, np.delete(np.arange(LABELINGS), true)]
+        alarm, found = Alarm(0.1, get_spending("linear"), start=0.4), False
+        for number in range(8, LOOKS):
+            found |= bool(alarm.look((number + 1) / LOOKS, looks[number][order]).beyond.any())
+        rung += found
+    assert rung == 0.06 * LABELINGS
+
+
+def test_it_remembers_one_bit_a_labeling():
+    alarm = Alarm(0.05, get_spending("linear"))
+    alarm.look(1.0, walk(6)[0])
+    assert alarm._crossed is not None
+    assert alarm._crossed.nbytes == LABELINGS / 8
+    assert alarm.smallest == 1 / LABELINGS
+
+
+def test_each_test_counts_in_units_of_its_own_spread():
+    size = standardize(np.array([[3.0, 300.0], [-4.0, -400.0], [np.nan, 0.0]])[:2])
+    np.testing.assert_allclose(size[:, 0], size[:, 1])
+    np.testing.assert_allclose((size**2).mean(0), 1)
+
+
+def test_spending_functions():
+    assert [get_spending(name)(0) for name in SPENDINGS] == [0, 0, 0]
+    assert [get_spending(name)(1) for name in SPENDINGS] == pytest.approx([1, 1, 1])
+    assert get_spending(lambda share: share**2)(0.5) == 0.25
+    with pytest.raises(ValueError, match=r"one of .*'linear'"):
+        get_spending("quick")
+    with pytest.raises(ValueError, match="rises"):
+        get_spending(lambda share: 1 - share)
+    with pytest.raises(TypeError, match="a function, got 3"):
+        get_spending(3)
+    shares = [guess_share(looks) for looks in range(1000)]
+    assert shares == sorted(shares)
+    assert 0.98 < shares[-1] < 1
+    assert shares[0] == 0

@@ -1,0 +1,1 @@
+"""Concept tests that are read at many steps of a training, with one error rate for all of them."""

@@ -1,0 +1,101 @@
+"""An alarm that may ring at any look: tests that share their relabelings, read again and again, with one error rate."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_interp.concepts.watching.spending import Spending
+
+_ROUNDING = 1e-6  # numbers that differ by no more are ties: nobody is beyond them
+
+
+class Reading(NamedTuple):
+    """What an alarm says at one look.
+
+    Args:
+        beyond: bool [R], which tests are beyond what chance is allowed at this look.
+        strength: float64 [R], how large each is, in units of the threshold; 1 and more is beyond. NaN without one.
+    """
+
+    beyond: np.ndarray
+    strength: np.ndarray
+
+
+class Alarm:
+    """A group-sequential permutation test of a family of tests that share their relabelings.
+
+    At each look the true labels and all relabelings are ranked by the largest of their statistics, each in units of
+    its own spread over all labelings. Those at the top cross, as many as the share of alpha that may be spent by then
+    allows, and keep having crossed. The alarm rings when the true labels are among them: under the null hypothesis
+    they are no likelier there than any other, whatever the looks have to do with each other, as long as it does not
+    depend on the labels which looks are made.
+
+    Args:
+        alpha: probability that it ever rings though nothing is there, over all looks and tests.
+        spending: share of the training that is over -> share of alpha that may be spent.
+        start: the share of the training where it begins; what would have been spent until then stays unspent.
+
+    Source: the maximum over looks and tests is that of Westfall and Young, Resampling-Based Multiple Testing, 1993,
+    ch. 2; spending alpha over looks that of Lan and DeMets, Discrete Sequential Boundaries for Clinical Trials, 1983.
+
+    Example:
+        >>> alarm = Alarm(0.25, lambda over: over)
+        >>> statistics = np.array([[9.0], [1.0], [-2.0], [0.5]])  # of the true labels and of three relabelings
+        >>> [bool(alarm.look(share, statistics).beyond[0]) for share in (0.5, 1.0)]
+        [False, True]
+    """
+
+    def __init__(self, alpha: float, spending: Spending, start: float = 0.0) -> None:
+        self.alpha, self.spending, self.start = alpha, spending, start
+        self._crossed: np.ndarray | None = None  # a bit a labeling, the true one first
+        self._labelings = 0
+
+    @property
+    def smallest(self) -> float:
+        """The smallest error rate that so many labelings can tell from 0; infinity before the first look."""
+        return 1 / self._labelings if self._labelings else float("inf")
+
+    def spent(self, share: float) -> float:
+        """Return how much of alpha may be spent when a share 0..1 of the training is over."""
+        return self.alpha * max(0.0, self.spending(share) - self.spending(self.start))
+
+    def look(self, share: float, statistics: np.ndarray) -> Reading:
+        """Read the tests once more.
+
+        Args:
+            share: of the training that is over, 0..1, never less than at the look before.
+            statistics: float [1+B,R], of the true labels and of the same B relabelings at each look, for R tests; NaN
+                where a test cannot be made.
+
+        Returns:
+            What is beyond chance.
+        """
+        size = standardize(statistics)
+        largest = size.max(1)
+        crossed = np.zeros(len(size), bool) if self._crossed is None else np.unpackbits(self._crossed, count=len(size))
+        crossed = crossed.astype(bool)
+        self._labelings = len(size)
+        slots = int(np.floor(self.spent(share) * len(size) + 1e-9)) - int(crossed.sum())
+        others = largest[~crossed]
+        if slots <= 0 or not len(others):
+            return Reading(np.zeros(size.shape[1], bool), np.full(size.shape[1], np.nan))
+        # the first that is not allowed across: who is tied with it stays too
+        bound = np.partition(others, -slots - 1)[-slots - 1] if slots < len(others) else 0.0
+        bound = bound * (1 + _ROUNDING) + np.finfo(float).tiny
+        self._crossed = np.packbits(crossed | (largest > bound))
+        return Reading(size[0] > bound, size[0] / bound)
+
+
+def standardize(statistics: np.ndarray) -> np.ndarray:
+    """Return the size of statistics in units of their root mean square over all labelings; what is not finite is 0.
+
+    Args:
+        statistics: float [1+B,R].
+
+    Returns:
+        float64 array [1+B,R].
+    """
+    size = np.abs(np.asarray(statistics, np.float64))
+    size = np.where(np.isfinite(size).all(0), size, 0.0)
+    spread = np.sqrt((size**2).mean(0))
+    return np.divide(size, spread, where=spread > 0, out=np.zeros_like(size))

@@ -1,0 +1,149 @@
+"""`ConceptWatch`: the same concept tests look after look, and an alarm when a decision begins to depend on one."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tf_interp.concepts.result.explain import bears_out
+from tf_interp.concepts.result.result import ConceptTest
+from tf_interp.concepts.watching.alarm import Alarm
+from tf_interp.concepts.watching.spending import Spending, get_spending, guess_share
+
+
+@dataclasses.dataclass(frozen=True)
+class Ring:
+    """A test for which the alarm rang.
+
+    Args:
+        number: of the test's row.
+        row: the row, one of `ConceptTest.rows`.
+        strength: how large the displacement is, in units of what chance is allowed at this look.
+    """
+
+    number: int
+    row: dict[str, Any]
+    strength: float
+
+
+class ConceptWatch:
+    """An alarm for concept tests that are made at many steps of one training, valid over all tests and looks.
+
+    The probability that it ever rings for something that is not there is `alpha` at most: over all looks, layers and
+    targets of a comparison by the maximum over them, whose relabelings are the same; over different comparisons, whose
+    pictures are others, by parts of alpha. Exact for random, relative, paired and continuous contrasts, also with
+    sources, since the relabelings are those of the test itself. Where a training stops early, less was spent.
+
+    Args:
+        alpha: probability of a false alarm in a whole training.
+        spending: how alpha is spread over it, see `get_spending`.
+        looks: how many there will be, where `look` is told no share; None where nobody knows: the alarm then never
+            has spent all of alpha.
+        start: share of the training that was over when it begins, and for which others have spent their part of alpha:
+            a training that was interrupted and goes on.
+
+    Raises:
+        ValueError: if alpha is not between 0 and 1, or no such spending function is known.
+
+    Source: see `Alarm`, which it has one of for each comparison.
+
+    Example:
+        >>> watch, rings = ConceptWatch(looks=2), []
+        >>> for step in range(2):
+        ...     test = tcav(model, {"striped": stripes}, photos, {"zebra": zebras}, "conv3", permutations=200)
+        ...     rings += [(step, ring.row["concept"], ring.row["contrast"]) for ring in watch.look(test)]
+        >>> len({ring[1:] for ring in rings}) == len(rings)  # never twice for the same test
+        True
+    """
+
+    def __init__(
+        self, alpha: float = 0.05, *, spending: str | Spending = "linear", looks: int | None = None, start: float = 0.0
+    ) -> None:
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha must be a probability between 0 and 1, got {alpha!r}")
+        if not 0 <= start <= 1:
+            raise ValueError(f"start must be a share of the training, 0..1, got {start!r}")
+        if looks is not None and (isinstance(looks, bool) or not isinstance(looks, int | np.integer) or looks < 1):
+            raise ValueError(f"looks must be a number of looks of at least 1, or None, got {looks!r}")
+        self.alpha, self.looks, self.start = alpha, looks, start
+        self.share = start  # of the training that was over at the last look
+        self.made = 0  # looks
+        self._spending = get_spending(spending)
+        self._alarms: dict[tuple[str, str], Alarm] = {}
+        self._beyond: set[int] = set()  # rows, which have the same number at each look
+        self._rung: set[int] = set()
+
+    @property
+    def spent(self) -> float:
+        """How much of alpha may have been spent by now."""
+        return self.alpha * max(0.0, self._spending(self.share) - self._spending(self.start))
+
+    def is_behind(self, share: float | None) -> bool:
+        """Return whether a share of a training that is over says that another training has begun."""
+        return share is not None and self.made > 0 and share < self.share
+
+    def look(self, test: ConceptTest, share: float | None = None) -> list[Ring]:
+        """Read a test once more.
+
+        Args:
+            test: what `tcav` returned, with the same concepts, targets, layers and settings at each look.
+            share: of the training that is over, 0..1, never less than before; None counts looks.
+
+        Returns:
+            The tests for which the alarm rings now and did not before, strongest first. It rings only where the row
+            itself bears it out: no flag forbids a claim, the interval leaves 0 out, and the effect is not negligible.
+
+        Raises:
+            ValueError: if the share goes back, or the test has no relabelings (method "kim2018").
+        """
+        if not test.designs:
+            raise ValueError(
+                'an alarm needs tests with relabelings: use tcav with method="displacement", not '
+                f"{test.settings['method']!r}"
+            )
+        if share is None:
+            share = guess_share(self.made) if self.looks is None else (self.made + 1) / self.looks
+        share = min(1.0, float(share))
+        if self.is_behind(share):
+            raise ValueError(
+                f"the share of the training that is over went back from {self.share:.3g} to {share:.3g}: another "
+                "training needs a ConceptWatch of its own"
+            )
+        self.share, self.made = share, self.made + 1
+        rings = []
+        for number, strength in self._read(test):
+            if strength >= 1:
+                self._beyond.add(number)
+            if number in self._beyond - self._rung and bears_out(test.rows[number]):
+                self._rung.add(number)
+                rings.append(Ring(number, test.rows[number], strength))
+        return sorted(rings, key=lambda ring: -np.nan_to_num(ring.strength))
+
+    def _read(self, test: ConceptTest) -> list[tuple[int, float]]:
+        """Return number and strength of each test, those of a comparison by an alarm of their own."""
+        layers = test.settings["layers"]
+        found = []
+        for order, ((concept, contrast), design) in enumerate(test.designs.items()):
+            alarm = self._alarms.get((concept, contrast))
+            if alarm is None:
+                part = self.alpha / len(test.designs)
+                alarm = self._alarms[concept, contrast] = Alarm(part, self._spending, self.start)
+            projections = np.concatenate([test.projections[layer, concept, contrast] for layer in layers], 1)
+            known = np.isfinite(projections).all(0)  # of a layer that holds NaN nothing can be said
+            true, null = design.test(
+                np.where(known, projections, 0.0).astype(np.float32),
+                test.settings["permutations"],
+                test.settings["seed"],
+            )
+            reading = alarm.look(self.share, np.where(known, np.concatenate([true[None], null]), np.nan))
+            for place, strength in enumerate(reading.strength):  # rows: by layer, then target, then comparison
+                found.append((place * len(test.designs) + order, float(strength)))
+        return found
+
+    @property
+    def too_coarse(self) -> float | None:
+        """The smallest alpha at which it could ring at all with so few relabelings; None where alpha is enough."""
+        if not self._alarms:
+            return None
+        least = max(alarm.smallest for alarm in self._alarms.values()) * len(self._alarms)
+        return least if least > self.alpha else None
