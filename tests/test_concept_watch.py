@@ -23,7 +23,7 @@ def run(head, relative="union", sources=False, **options):
 
 
 NOTHING = [[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]]  # blue alone decides
-RED = [[6.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
+RED = [[30.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,18 @@ def test_what_a_flag_forbids_does_not_ring_until_it_may(tests):
     forbidden = [{**row, "flags": [*row["flags"], "GRAD_ZERO"]} for row in tests["red"].rows]
     assert rung(watch, dataclasses.replace(tests["red"], rows=forbidden), 0.5) == set()
     assert ("red", "paired") in rung(watch, tests["red"], 1.0)
+
+
+def test_a_trace_of_an_effect_is_not_reliance(tests):
+    weak = [
+        {**row, **{name: row[name] / 4 for name in ("displacement", "ci_low", "ci_high")}} for row in tests["red"].rows
+    ]
+    traces = dataclasses.replace(tests["red"], rows=weak)
+    assert rung(ConceptWatch(), traces, 1.0) == set(), "three quarters of a logit"
+    watch = ConceptWatch()
+    assert ("red", "paired") in {(r.row["concept"], r.row["contrast"]) for r in watch.look(traces, 1.0, {"first": 0.5})}
+    numbers = [{**row, "quantity": "number"} for row in weak]
+    assert ("red", "paired") in rung(ConceptWatch(), dataclasses.replace(traces, rows=numbers), 1.0)
 
 
 def test_a_layer_that_holds_nan_is_left_out(tests):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tf_interp.capture import read_activations as read_activations
     from tf_interp.concepts import Concept as Concept
     from tf_interp.concepts import ConceptTest as ConceptTest
+    from tf_interp.concepts import ConceptWatch as ConceptWatch
     from tf_interp.concepts import ablate_concepts as ablate_concepts
     from tf_interp.concepts import add_concepts as add_concepts
     from tf_interp.concepts import concept_maps as concept_maps
@@ -92,6 +93,8 @@ if TYPE_CHECKING:
     from tf_interp.features import tensor_direction as tensor_direction
     from tf_interp.features import total_variation as total_variation
     from tf_interp.features import transfer_style as transfer_style
+    from tf_interp.findings import RunFinding as RunFinding
+    from tf_interp.findings import read_findings as read_findings
     from tf_interp.graph import AttributionGraph as AttributionGraph
     from tf_interp.graph import attribution_graph as attribution_graph
     from tf_interp.groups import GroupAblation as GroupAblation
@@ -157,7 +160,7 @@ _HOMES = {
     "tf_interp.callback": ("InterpCallback",),
     "tf_interp.capture": ("read_activations",),
     "tf_interp.concepts": (
-        "Concept", "ConceptTest", "ablate_concepts", "add_concepts", "concept_maps",
+        "Concept", "ConceptTest", "ConceptWatch", "ablate_concepts", "add_concepts", "concept_maps",
         "concept_scores", "load_directions", "save_directions", "sort_by_concept", "tcav",
     ),
     "tf_interp.directions": ("Directions",),
@@ -171,6 +174,7 @@ _HOMES = {
         "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after", "positive_negative", "render",
         "render_many", "saturation", "spritemap", "tensor_direction", "total_variation", "transfer_style",
     ),
+    "tf_interp.findings": ("RunFinding", "read_findings"),
     "tf_interp.graph": ("AttributionGraph", "attribution_graph"),
     "tf_interp.groups": (
         "GroupAblation", "GroupClarity", "GroupFactorization", "GroupHistory", "GroupMatch", "GroupNames",
@@ -189,6 +193,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _NEEDS_TENSORFLOW = frozenset(_HOMES) - {
     "tf_interp.directions",
+    "tf_interp.findings",
     "tf_interp.probe",
     "tf_interp.records",
     "tf_interp.show",

@@ -80,6 +80,13 @@ class Analysis:
         order = [self._order] if self._order else []
         return [*self.model.warnings, *order, *self._cautions, *_list_skipped(self._given.skipped)]
 
+    def recall(self, records: Iterable[Record]) -> None:
+        """Go on with a training that was interrupted, from the last records of its parts."""
+        for record in records:
+            for part in self.parts:
+                if part.kind == record.kind:
+                    part.recall(record, self._memory[part.kind])
+
     def count_from(self, written: Mapping[str, int]) -> None:
         """Go on where others stopped: the next record of a tag is the one with this number, from 0."""
         self._written = collections.Counter(written)
@@ -92,6 +99,7 @@ class Analysis:
         *,
         weights: str | None = None,
         about: Mapping[str, Any] | None = None,
+        progress: float | None = None,
         workspace: Workspace | None = None,
         written: Collection[str] = (),
     ) -> Iterator[Record]:
@@ -103,6 +111,7 @@ class Analysis:
             parts: some of the parts; None runs all.
             weights: what `Model.digest` says now, if that is known.
             about: further entries for the data of each record; `notes` and `warnings` are added to those there are.
+            progress: share of the training that is over, 0..1; None where nobody knows.
             workspace: where finished pieces are kept and found, of a network that is looked at once.
             written: tags (`kind/layer`) of the records that there are already at this step: they are left out.
 
@@ -133,7 +142,7 @@ class Analysis:
         _, vocabulary = self._vocabulary
         parts = self.parts if parts is None else sorted(parts, key=lambda part: part.joins)
         wanted = any(part.joins and self.missing(part, written) for part in parts)  # who shows what others drew
-        shared: dict[str, Any] = {"known": outputs, "vocabulary": vocabulary, "step": step}
+        shared: dict[str, Any] = {"known": outputs, "vocabulary": vocabulary, "step": step, "progress": progress}
         finished: list[str] = []  # groups of pieces that nobody needs any more
         for part in parts:
             missing = self.missing(part, written)

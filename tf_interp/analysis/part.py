@@ -21,6 +21,7 @@ from tf_interp.models import Head, Model, Target
 from tf_interp.models.layout import DRAWN, find_kinds, main_input
 from tf_interp.models.outputs.targets import resolve_target
 from tf_interp.probe import Probe, pick_rows
+from tf_interp.records import Record
 from tf_interp.records.sheets import Shown, show_inputs
 
 SHOWN = 64  # most probe pictures that a record carries as thumbnails
@@ -42,6 +43,7 @@ class View:
         workspace: where finished pieces of a long analysis are kept, or None.
         vocabulary: what the parts share at this step.
         step: of the training; 0 of a finished model.
+        progress: share of the training that is over, 0..1; None where nobody knows.
     """
 
     model: Model
@@ -54,6 +56,7 @@ class View:
     workspace: Workspace | None = None
     vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
     step: int = 0
+    progress: float | None = None
 
     @functools.cached_property
     def outputs(self) -> np.ndarray:
@@ -273,6 +276,14 @@ class Part(abc.ABC):
 
     def check(self, view: View) -> None:  # noqa: B027  a part without settings has nothing to check
         """Raise a ValueError or TypeError on a mistake in the settings, before any costly work."""
+
+    def recall(self, record: Record, memory: dict[Any, Any]) -> None:  # noqa: B027  most have nothing to go on with
+        """Take up what was left off, where a training that was interrupted goes on.
+
+        Args:
+            record: the last that the part wrote.
+            memory: as in `View`, to be filled.
+        """
 
     def record_layers(self, layers: Sequence[str], head: Head) -> list[str]:
         """Return the layers that its records are filed under, those of the analysis unless a part says otherwise.

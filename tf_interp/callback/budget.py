@@ -20,6 +20,12 @@ class Budget:
         training = time.perf_counter() - self.began - self.spent
         return self.share is None or self.spent + self.last <= self.share * training or self.last == 0
 
+    def explain(self) -> str:
+        """Return why looks are skipped, and what to do about it."""
+        return (
+            f"a look takes {self.last:.1f} s; some are skipped to keep within max_overhead={self.share} (None lifts it)"
+        )
+
     def charge(self, seconds: float) -> None:
         """Note what a look took."""
         self.spent, self.last = self.spent + seconds, seconds

@@ -40,14 +40,21 @@ class Failures:
 
     def report(self, part: Part, error: Exception) -> None:
         """Count a failure; log the first traceback of each cause; say so when a part is switched off."""
+        self._count(type(part).__name__, error)
+        self._strikes[part.kind] += 1
+        if self._strikes[part.kind] == self._most:
+            _LOG.warning("InterpCallback: %s is switched off; training and the other parts go on", type(part).__name__)
+
+    def report_function(self, error: Exception) -> None:
+        """Count an error of the user's `on_finding`; log the first traceback of each cause."""
+        self._count("on_finding", error)
+
+    def _count(self, name: str, error: Exception) -> None:
         if self._on_error == "raise" or os.environ.get(RAISE_VARIABLE):
             raise error
         self.count += 1
-        self._strikes[part.kind] += 1
-        name, cause = type(part).__name__, f"{type(error).__name__}: {error}"
+        cause = f"{type(error).__name__}: {error}"
         if cause not in self._told:
             self._told.add(cause)
             text = "".join(traceback.format_exception(error))
             _LOG.warning("InterpCallback: %s failed, training goes on.\n%s", name, text)
-        if self._strikes[part.kind] == self._most:
-            _LOG.warning("InterpCallback: %s is switched off; training and the other parts go on", name)

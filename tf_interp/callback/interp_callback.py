@@ -13,8 +13,11 @@ from tf_interp.callback.budget import Budget
 from tf_interp.callback.failures import Failures
 from tf_interp.callback.last_word import WeightLog, call_last
 from tf_interp.callback.networks import Of, pick_network
+from tf_interp.callback.news import News
 from tf_interp.callback.session import Session, begin_session
-from tf_interp.callback.steps import Steps
+from tf_interp.callback.steps import Steps, share_over
+from tf_interp.callback.valid_settings import check_settings
+from tf_interp.findings import RunFinding
 from tf_interp.models import check_keras, open_model
 from tf_interp.probe import Probe
 
@@ -54,10 +57,11 @@ class InterpCallback(keras.callbacks.Callback):
         output: label of the output that labels and targets are about, of a model with several; None is the first.
         of: the network to look at, if not the model that trains itself: a path in it ("generator", "vae.encoder"), a
             Keras model, or a function from the model to one.
+        on_finding: called with each `RunFinding` as it is found: to stop the training, to keep a checkpoint, to post.
 
     Raises:
         ValueError: for an unknown `on_error`, or `every` or `max_overhead` out of range.
-        TypeError: if `probe` is not a `Probe`, or `every` not a whole number.
+        TypeError: if `probe` is not a `Probe`, `every` not a whole number, or `on_finding` cannot be called.
 
     Example:
         >>> watch = InterpCallback("logs/run1", probe, layers=["conv"], parts=[NeuronGroups(2, icons=False)])
@@ -96,22 +100,10 @@ class InterpCallback(keras.callbacks.Callback):
         head: str | Mapping[str, str] | None = None,
         output: str | None = None,
         of: Of = None,
+        on_finding: Callable[[RunFinding], Any] | None = None,
     ) -> None:
         super().__init__()
-        if on_error not in ("warn", "raise", "disable"):
-            raise ValueError(f'on_error must be "warn", "raise" or "disable", got {on_error!r}')
-        if not isinstance(every, int) or isinstance(every, bool):
-            raise TypeError(f"every must be a whole number of epochs, got {every!r}")
-        if every < 1:
-            raise ValueError(f"every must be a number of epochs of at least 1, got {every!r}")
-        if max_overhead is not None and not max_overhead > 0:
-            raise ValueError(
-                f"max_overhead must be a share above 0 (0.05 is 5 %) or None for no limit, got {max_overhead!r}"
-            )
-        if not isinstance(probe, Probe):
-            raise TypeError(
-                f"probe must be a Probe, got {type(probe).__name__}: use Probe.from_arrays, from_folder or from_dataset"
-            )
+        check_settings(probe, every, on_error, max_overhead, on_finding)
         self.log_dir, self.probe, self.layers = log_dir, probe, layers
         self.parts = [Features(), NeuronGroups(6), Attributions(), Decisions()] if parts is None else list(parts)
         self.every, self.on_error, self.max_overhead = int(every), on_error, max_overhead
@@ -120,6 +112,7 @@ class InterpCallback(keras.callbacks.Callback):
         self.looks = 0
         self._skipped_steps: set[int] = set()
         self._failures = Failures(on_error)
+        self._news = News(on_finding)
         self._epoch: int | None = None
         self._steps = Steps()
         self._picked: tuple[Any, Any] | None = None  # the model that trains, and the network that is looked at
@@ -150,6 +143,7 @@ class InterpCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Open the log and look once before the first step."""
+        self._news.tell(self._quiet)
         if self._weights is None and self._epoch is None:
             self._steps.begin(self.model, epoch * (self._param("steps") or 0))
             if self._is_built():
@@ -167,17 +161,15 @@ class InterpCallback(keras.callbacks.Callback):
         started = time.perf_counter()
         weights.add(self._digest(), epoch)
         self._budget.spent += time.perf_counter() - started
+        self._news.see_loss((logs or {}).get("loss"), self._steps.now(), epoch)
         if (epoch + 1) % self.every:
             return
         if self._budget.allows():
             self._look(self._steps.now(), epoch)
             return
         if not self._skipped_steps:
-            _LOG.warning(
-                "InterpCallback: a look takes %.1f s; some are skipped to keep within max_overhead=%s (None lifts it)",
-                self._budget.last,
-                self.max_overhead,
-            )
+            _LOG.warning("InterpCallback: %s", self._budget.explain())
+            self._news.note("looks-skipped", "looks are left out from here on.", self._steps.now(), epoch)
         self._skipped_steps.add(self._steps.now())
 
     def on_train_end(self, logs: dict | None = None) -> None:
@@ -267,14 +259,10 @@ class InterpCallback(keras.callbacks.Callback):
         if session is None or session.writer is None:
             return
         session.close()
-        line = f"{session.looks} looks written to {session.folder}"
-        if session.began is not None:
-            line += f", steps {session.began} to {session.last}"
-        if self.skipped or self.failures:
-            line += f"; {self.skipped} skipped to keep max_overhead={self.max_overhead}; {self.failures} failures"
-        if session.ending:
-            line += f"; at the end {session.ending}"
-        quiet = self._param("verbose") == 0 and not (self.skipped or self.failures)
+        amiss = self.skipped or self.failures
+        more = f"{self.skipped} skipped to keep max_overhead={self.max_overhead}; {self.failures} failures"
+        line, quiet = session.summarize(more if amiss else ""), self._quiet and not amiss
+        self._news.tell(self._quiet)
         _LOG.log(logging.INFO if quiet else logging.WARNING, "InterpCallback: %s", line)
 
     @property
@@ -287,7 +275,16 @@ class InterpCallback(keras.callbacks.Callback):
         """How many errors of parts were logged instead of raised."""
         return self._failures.count
 
+    @property
+    def findings(self) -> list[RunFinding]:
+        """What was found in this training so far, in the order in which it was."""
+        return self._news.findings
+
     # --- both
+
+    @property
+    def _quiet(self) -> bool:
+        return self._param("verbose") == 0
 
     def _get_ready(self) -> None:
         """Find the network, and check all that can be checked of it now."""
@@ -329,6 +326,9 @@ class InterpCallback(keras.callbacks.Callback):
             ours = self.log_dir, self._network, step, weights, self.params
             session = begin_session(*ours, before=session, new=anew)
             analysis.count_from(session.written)
+            last = session.read_last([part.kind for part in self.parts])
+            analysis.recall(last.values())
+            self._news.begin(last.get("finding"))
             if session.words:
                 _LOG.warning("InterpCallback: %s: %s", self.log_dir, session.words)
         elif weights != session.weights:
@@ -365,21 +365,26 @@ class InterpCallback(keras.callbacks.Callback):
         session = self._session
         if session is None or session.writer is None or self._analysis is None or step <= session.last:
             return False
-        started = time.perf_counter()
-        written = 0
-        weights = self._digest()
+        started, written = time.perf_counter(), 0
+        weights, share = self._digest(), share_over(self.params, epoch)
         for part in self._analysis.parts:
             if self._failures.is_off(part):
                 continue
             try:
-                for record in self._analysis.run(step, epoch, [part], weights=weights, about=session.describe()):
-                    session.writer.add(record)
+                for record in self._analysis.run(
+                    step, epoch, [part], weights=weights, about=session.describe(), progress=share
+                ):
+                    session.writer.add(self._news.see(record))
                     written += 1
                 self._failures.forgive(part)
             except Exception as error:
                 if first and isinstance(error, ValueError | TypeError):  # a mistake in what was asked for
                     raise
                 self._failures.report(part, error)
+                self._news.note("part-failed", f"{type(part).__name__} failed: {error}", step, epoch, part=part.kind)
+        self._news.end_look(step, session.writer.add, self._failures.report_function)
+        if self._param("epochs") is None:  # no progress bar to be torn
+            self._news.tell(False)
         self.looks += written > 0
         session.note_look(step, weights, written)
         self._skipped_steps.discard(step)

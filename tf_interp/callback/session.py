@@ -7,7 +7,7 @@ import weakref
 from typing import Any
 
 from tensorboard_plugin_interp import metadata
-from tf_interp.records import Look, Writer, list_sessions, read_look
+from tf_interp.records import Look, Record, Writer, list_sessions, read_last, read_look
 
 _OPEN: "weakref.WeakValueDictionary[tuple[int, str], Session]" = weakref.WeakValueDictionary()  # (pid, folder)
 
@@ -53,12 +53,23 @@ class Session:
             lines[told] = [*lines.get(told, []), self.words]
         return {"session": self.number, "restored": bool(self.ending), **lines}
 
+    def read_last(self, kinds: list[str]) -> dict[str, Record]:
+        """Return the last record of each kind that the session holds, and that of findings; none of a new one."""
+        return {} if self.last < 0 else read_last(self.log_dir, self.number, [*kinds, "finding"])
+
     def note_look(self, step: int, weights: str, written: int) -> None:
         """Note that a step was looked at."""
         self.last, self.weights = step, weights
         if written:
             self.looks += 1
             self.began = step if self.began is None else self.began
+
+    def summarize(self, more: str) -> str:
+        """Return in a line what was written, and where, and what more there is to say."""
+        line = f"{self.looks} looks written to {self.folder}"
+        if self.began is not None:
+            line += f", steps {self.began} to {self.last}"
+        return line + (f"; {more}" if more else "") + (f"; at the end {self.ending}" if self.ending else "")
 
     def close(self) -> None:
         """Close the log."""

@@ -51,3 +51,14 @@ def read_iterations(model: Any) -> int:
     if optimizer is None:
         return 0
     return int(keras.ops.convert_to_numpy(optimizer.iterations))  # a MirroredVariable is no number
+
+
+def share_over(params: dict[str, Any] | None, epoch: int | None) -> float | None:
+    """Return which share of a `fit` is over after an epoch; None where nobody knows how long it is.
+
+    Args:
+        params: what Keras tells callbacks of the `fit`, or None without one.
+        epoch: from 0, or None before the first.
+    """
+    epochs = (params or {}).get("epochs")
+    return None if not epochs else 0.0 if epoch is None else min(1.0, (epoch + 1) / epochs)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "analyze": ("analyze_model", "analyze_command", True),
     "render": ("render_units", "render_command", True),
     "tcav": ("judge_concepts", "tcav_command", True),
+    "findings": ("list_findings", "findings_command", False),
     "evolution": ("run_demo", "save_evolution_command", False),
     "completion": ("completion", "completion_command", False),
 }  # name -> module, function, whether it needs TensorFlow
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words after the program's name; None takes them from the process.
 
     Returns:
-        Exit status: 0 fine, 2 a mistake in what was asked for, 130 interrupted.
+        Exit status: 0 fine, 1 a finding of --fail-on, 2 a mistake in what was asked for, 130 interrupted.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = make_parser()
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = settle(find_command(parser, given.name), given)
         if needs_tensorflow:
             _import_tensorflow()
-        getattr(importlib.import_module(f"tf_interp.cli.commands.{module}"), function)(options)
+        status = getattr(importlib.import_module(f"tf_interp.cli.commands.{module}"), function)(options)
     except (ValueError, TypeError, OSError, ImportError, SystemError, subprocess.CalledProcessError) as error:
         if interrupted:  # inside of TensorFlow, which makes another error of it
             return _say_interrupted(given.name)
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)
-    return 0
+    return status or 0
 
 
 def _say_interrupted(command: str) -> int:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import tf_interp
+from tf_interp.findings.run_finding import KINDS
 
 EXIT_CODES = """exit status:
   0    done
+  1    findings: there is one that --fail-on names
   2    a mistake in what was asked for, or a file that cannot be read or written
   130  interrupted (Ctrl-C); what analyze wrote so far can be read, and the same
        command goes on where it was"""
@@ -70,6 +72,7 @@ def make_parser() -> Parser:
     _add_analyze(commands)
     _add_render(commands)
     _add_tcav(commands)
+    _add_findings(commands)
     _add_evolution(commands)
     completion = _add_command(commands, "completion", "print a script that completes commands in your shell", (
         "bash:  eval \"$(tf-interp completion bash)\"    in ~/.bashrc\n"
@@ -184,6 +187,27 @@ def _add_tcav(commands: Any) -> None:
     tcav.add_argument("--seed", type=int, help="same seed, same numbers (default: 0)")
     _add_configuration(tcav)
     _add_manners(tcav)
+
+
+def _add_findings(commands: Any) -> None:
+    kinds = "\n".join(f"  {name:<19}{kind.words}" for name, kind in KINDS.items())
+    findings = _add_command(commands, "findings", "list what runs have found", (
+        f"kinds, those of most consequence first:\n{kinds}\n\n"
+        "fields of --json, one object a line: run, kind, about, sentence, step, epoch, subject,\n"
+        "rate, evidence, numbers; fields may be added, others keep name and meaning\n\n"
+        "in continuous integration:  tf-interp findings logs/ --fail-on relies:watermark\n"
+        "new since the last release: tf-interp findings logs/new --against logs/released"
+    ))  # fmt: skip
+    findings.add_argument("logdir", type=pathlib.Path, help="TensorBoard log directory; all runs below it are read")
+    findings.add_argument("--json", action="store_true", help="print a JSON object a line")
+    findings.add_argument("--since", type=int, metavar="STEP", help="those found at this step or later")
+    findings.add_argument("--kind", action="append", metavar="KIND", help="those of this kind; repeatable")
+    findings.add_argument("--against", type=pathlib.Path, metavar="DIR", help="those that no run below this log "
+                          "directory has")  # fmt: skip
+    findings.add_argument("--fail-on", action="append", metavar="KIND[:NAME]", help="end with status 1 if one of "
+                          "those listed is of this kind, and about this concept, class, layer or group; "
+                          "repeatable")  # fmt: skip
+    findings.add_argument("-q", "--quiet", action="store_true", help="print findings only")
 
 
 def _add_evolution(commands: Any) -> None:

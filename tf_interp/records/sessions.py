@@ -3,11 +3,12 @@
 import itertools
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tensorboard_plugin_interp import metadata
 from tf_interp.records.event_file import read_event, read_steps
+from tf_interp.records.record import Record
 from tf_interp.records.summary import records_in
 
 _VERSION = 12  # where the first event of a file stands, its version
@@ -56,16 +57,52 @@ def read_look(logdir: str | os.PathLike, session: int = 1, step: int | None = No
     Returns:
         The look, or None if there are no records of it.
     """
-    folder = pathlib.Path(logdir) / metadata.name_session(session)
-    files = sorted(folder.glob("*tfevents*")) if folder.is_dir() else []
-    found = [(number, path, start, length) for path in files for number, start, length in read_steps(path)]
-    wanted = sorted((place for place in found if step in (None, place[0])), reverse=True)
-    for number, places in itertools.groupby(wanted, key=lambda place: place[0]):
-        events = [read_event(*place[1:]) for place in places]
-        values = [value for event in events if event is not None for value in records_in(event)]
+    found = _find_steps(logdir, session)
+    for number, values in _read_back(place for place in found if step in (None, place[0])):
         if values:
             return _summarize(number, min(place[0] for place in found if place[2] != _VERSION), values)
     return None
+
+
+def read_last(logdir: str | os.PathLike, session: int, kinds: Iterable[str]) -> dict[str, Record]:
+    """Return the last record of each kind that a session holds, without its pictures.
+
+    Args:
+        logdir: TensorBoard's log directory of one run.
+        session: number of the session.
+        kinds: of records.
+
+    Returns:
+        Kind -> record, of any of its layers; kinds that are not there are left out.
+    """
+    found: dict[str, Record] = {}
+    wanted = set(kinds)
+    for _, values in _read_back(_find_steps(logdir, session)):
+        for value in values:
+            kind = value.tag.partition("/")[0]
+            if kind in wanted - set(found):
+                try:
+                    header, _ = metadata.unpack(list(value.tensor.string_val[:1]))
+                    found[kind] = Record(**{key: header[key] for key in metadata.HEADER_KEYS})
+                except (ValueError, KeyError, TypeError, RecursionError):  # of a newer version, or none of ours
+                    continue
+        if wanted == set(found):
+            break
+    return found
+
+
+def _find_steps(logdir: str | os.PathLike, session: int) -> list[tuple[int, pathlib.Path, int, int]]:
+    """Return `(step, file, first byte, length)` of each event."""
+    folder = pathlib.Path(logdir) / metadata.name_session(session)
+    files = sorted(folder.glob("*tfevents*")) if folder.is_dir() else []
+    return [(number, path, start, length) for path in files for number, start, length in read_steps(path)]
+
+
+def _read_back(places: Iterable[tuple[int, pathlib.Path, int, int]]) -> Iterator[tuple[int, list[Any]]]:
+    """Yield steps with the values of our events, the highest step first."""
+    for number, own in itertools.groupby(sorted(places, reverse=True), key=lambda place: place[0]):
+        events = [read_event(*place[1:]) for place in own]
+        yield number, [value for event in events if event is not None for value in records_in(event)]
 
 
 def last_step(logdir: str | os.PathLike) -> int | None:

@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
@@ -252,11 +252,12 @@ def written_tags(logdir: str | os.PathLike, step: int) -> set[str]:
     return {value.tag for event in events for value in records_in(event)}
 
 
-def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:
+def read_runs(logdir: str | os.PathLike, kinds: Collection[str] | None = None) -> dict[str, Iterator[Record]]:
     """Return the records below a log directory by run, each as `read` would.
 
     Args:
         logdir: a log directory.
+        kinds: only records of these kinds, and runs that have some; None for all.
 
     Returns:
         Name of the run, as TensorBoard has it without the last part `interp` ("." for `logdir` itself) -> iterator.
@@ -273,6 +274,10 @@ def read_runs(logdir: str | os.PathLike) -> dict[str, Iterator[Record]]:
         run = folder.parent if folder.name == metadata.SUBRUN and folder != top else folder
         files.setdefault(run.relative_to(top).as_posix(), []).extend(paths)
     places = {run: _find_records(paths) for run, paths in files.items()}
+    if kinds is not None:
+        places = {
+            run: [place for place in found if place[0].partition("/")[0] in kinds] for run, found in places.items()
+        }
     return {run: _load(found) for run, found in places.items() if found}
 
 

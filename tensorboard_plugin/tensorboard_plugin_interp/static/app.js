@@ -30,8 +30,8 @@ const SECTIONS = [
 ];
 /** What the side panel shows, by kind. @type {Record<string, any>} */
 const DETAILS = { features: UnitDetail, groups: PictureDetail, attribution: DecisionDetail, concepts: ConceptDetail };
-const KINDS = SECTIONS.flatMap((section) => section.kinds);
-const OF_NO_LAYER = ["decision"]; // kinds whose records are about the output: the choice of a layer is not theirs
+const KINDS = [...SECTIONS.flatMap((section) => section.kinds), "finding"];
+const OF_NO_LAYER = ["decision", "finding"]; // kinds whose records are of no layer: the choice of one is not theirs
 
 /** @param {boolean} dark */
 function setTheme(dark) {

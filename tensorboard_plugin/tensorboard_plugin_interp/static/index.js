@@ -9,6 +9,7 @@ const STYLES = [
   "groups/groups.css",
   "decision/decision.css",
   "dictionary/dictionary.css",
+  "findings/findings.css",
 ];
 
 /**

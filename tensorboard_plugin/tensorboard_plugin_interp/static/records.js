@@ -164,9 +164,20 @@
  * @property {string} [claim]
  * @property {string} [quantity] what is moved
  * @property {string[]} [cautions]
+ * @property {number|null} [alarm] step at which the alarm of the training rang for it
+ * @typedef {{alpha: number, spent: number, share: number, looks: number, tests: number, comparisons: number}} Watch
  * @typedef {{count: number, examples: Sheet}} Examples
- * @typedef {Common & {tests?: ConceptTest[], family?: number, alpha?: number, exploratory?: boolean,
+ * @typedef {Common & {tests?: ConceptTest[], family?: number, alpha?: number, exploratory?: boolean, watch?: Watch|null,
  *   cautions?: string[], headline?: any, concepts?: Record<string, Examples>, pool?: Examples|null}} ConceptsData
+ *
+ * @typedef {object} RunFinding one thing that a person would want to be told of a run
+ * @property {string} kind
+ * @property {string} sentence
+ * @property {number} step at which it was found
+ * @property {Record<string, string|number>} subject
+ * @property {string} [rate] how often such a thing is said though it is not so
+ * @property {{kind: string, layer: string, step: number}|null} [evidence]
+ * @typedef {Common & {findings?: RunFinding[]}} FindingsData
  *
  * @typedef {Common & Record<string, any>} AnyData of a kind that is not known where it is used
  */

@@ -8,18 +8,29 @@ from typing import Any
 import numpy as np
 
 from tf_interp.analysis.part import Album, Draft, Part, View
-from tf_interp.concepts import ConceptTest, tcav
+from tf_interp.concepts import ConceptTest, ConceptWatch, tcav
 from tf_interp.concepts.examples.concept import Concept, as_concept
 from tf_interp.concepts.examples.sets import gather_sets
 from tf_interp.concepts.result.explain import describe_correction
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.tcav.arguments import Request, check_options
 from tf_interp.concepts.tcav.comparisons import RELATIVE, declare_contrasts
+from tf_interp.concepts.watching.concept_watch import least_of
+from tf_interp.concepts.watching.spending import Spending, get_spending
 from tf_interp.models.batches import count_rows
 from tf_interp.probe import pick_rows
+from tf_interp.records import Record
 
 EXAMPLES = 12  # pictures of each concept that a record carries
+_MEDIUM = 0.5  # standard deviations of the target's score over the probe: what is called an effect of medium size
 _EXPLORATORY = "tested at many steps without correction over steps: read the curves as exploratory"
+_ANEW = (
+    "another training began, and with it another watch: its alarm may ring falsely as often as that of the one before"
+)
+_COARSE = (
+    "with so few relabelings for {} comparisons the alarm cannot ring at alpha = {:g}, only from {:.2g} on: ask for "
+    "more permutations, give more images or sources, or test less"
+)
 
 
 class ConceptTests(Part):
@@ -33,8 +44,8 @@ class ConceptTests(Part):
             labels); or a mapping to images or to (class index, images), as `tcav` takes it.
         paired: name -> the same pictures as in `concepts` without the concept, in the same order.
         relative: whether concepts are also tested against each other: "union", "pairs" or "none", as in `tcav`.
-        steps: at how many steps this will be tested, to correct p for all of them; None corrects within one step only,
-            and the record calls its curves exploratory.
+        steps: at how many steps this will be tested, to correct p for all of them too; None corrects p within each
+            step. The alarm of a training (`ConceptWatch`) holds over all its steps either way.
         permutations: label permutations of each test.
         seed: of permutations and bootstrap.
         groups: name or "random" -> the source of each picture, as in `tcav`.
@@ -43,7 +54,8 @@ class ConceptTests(Part):
         cav: kind of the concept vector, as in `tcav`.
         pooling: "mean" over positions or "flat", as in `tcav`.
         bootstraps: resamples for the intervals.
-        alpha: level of the claims.
+        alpha: level of the claims, and of the alarm over a whole training.
+        spending: how the alarm spreads alpha over the training, as in `ConceptWatch`.
         fixed: what other inputs get wherever images are one array, as in `tcav`.
 
     Raises:
@@ -74,6 +86,7 @@ class ConceptTests(Part):
         pooling: str = "mean",
         bootstraps: int = 1000,
         alpha: float = 0.05,
+        spending: str | Spending = "linear",
         fixed: Mapping[str, Any] | None = None,
     ) -> None:
         for argument, value in (("concepts", concepts), ("paired", paired or {})):
@@ -99,6 +112,7 @@ class ConceptTests(Part):
             raise ValueError(f"steps must be the number of steps that are tested, or None, got {steps}")
         self.targets, self.relative, self.steps = targets, relative, steps
         self.permutations, self.seed = permutations, seed
+        self.spending = get_spending(spending)
         self._options: dict[str, Any] = {
             "paired": self.paired or None,
             "relative": relative,
@@ -149,18 +163,24 @@ class ConceptTests(Part):
         if self.steps is not None:
             result = result.correct(result.family * self.steps)
         view.memory["looks"] = view.memory.get("looks", 0) + 1
-        exploratory = view.repeated if self.steps is None else view.memory["looks"] > self.steps
-        notes = [*result.notes, *([_EXPLORATORY] if exploratory else [])]
+        watched, notes = self._watch(view, result)
+        late = self.steps is not None and view.memory["looks"] > self.steps
+        exploratory = late or (self.steps is None and view.repeated and watched is None)
+        notes = [*result.notes, *notes, *([_EXPLORATORY] if exploratory else [])]
         headline = _make_headline(result)
         for layer in view.layers:
             album = Album()
-            rows = result.find(layer=layer)
+            places = [number for number, row in enumerate(result.rows) if row["layer"] == layer]
+            rows = [result.rows[number] for number in places]
             findings, cautions = result.findings(rows)
             data = {
                 "tests": [
-                    {key: value for key, value in row.items() if key != "layer"} | dataclasses.asdict(finding)
-                    for row, finding in zip(rows, findings, strict=True)
+                    {key: value for key, value in row.items() if key != "layer"}
+                    | dataclasses.asdict(finding)
+                    | {"alarm": view.memory["rung"].get(number) if watched else None}
+                    for number, row, finding in zip(places, rows, findings, strict=True)
                 ],
+                "watch": watched,
                 "cautions": cautions,
                 "headline": headline,
                 "family": result.family,
@@ -190,6 +210,37 @@ class ConceptTests(Part):
             settings = {"permutations": self.permutations, "seed": self.seed, **result.settings}
             yield Draft(self.kind, layer, f"Concepts in {layer}", data, album, settings, list(notes), scalars)
 
+    def recall(self, record: Record, memory: dict[Any, Any]) -> None:
+        """Go on with the watch of a training that was interrupted: what it had spent is not spent again."""
+        before = record.data.get("watch")
+        if before is not None:
+            memory["start"] = before["share"]
+
+    def _watch(self, view: View, result: ConceptTest) -> tuple[dict[str, Any] | None, list[str]]:
+        """Read the test for the alarm of this training; return what the record says of it, and what is to be noted."""
+        if not view.repeated or not result.designs:
+            return None, []
+        memory, notes = view.memory, []
+        watch = memory.get("watch")
+        if watch is not None and watch.is_behind(view.progress):
+            watch, notes = None, [_ANEW]
+            memory["start"] = 0.0
+        if watch is None:
+            start = memory.pop("start", 0.0)
+            if start and view.progress is not None and view.progress < start:  # it was planned longer this time
+                start = 0.0
+                notes = [_ANEW]
+            watch = memory["watch"] = ConceptWatch(
+                result.alpha, spending=self.spending, looks=self.steps, start=start if view.progress is not None else 0
+            )
+            memory["rung"] = {}
+        least = _find_least(view, result)
+        memory["rung"] |= dict.fromkeys((ring.number for ring in watch.look(result, view.progress, least)), view.step)
+        if watch.too_coarse is not None:
+            notes.append(_COARSE.format(len(result.designs), watch.alpha, watch.too_coarse))
+        said = {"alpha": watch.alpha, "spent": watch.spent, "share": watch.share, "looks": watch.made}
+        return said | {"tests": len(result.rows), "comparisons": len(result.designs)}, notes
+
     def _targets(self, view: View) -> dict[Any, Any]:
         if isinstance(self.targets, Mapping):
             return dict(self.targets)
@@ -208,6 +259,17 @@ class ConceptTests(Part):
                 )
             found[target.name] = (target, Concept(images))
         return found
+
+
+def _find_least(view: View, result: ConceptTest) -> dict[str, float]:
+    """Return target -> the smallest displacement that counts: it must matter beside what pictures differ by anyway."""
+    classes = {name: index for name, index in result.settings["classes"].items() if index is not None}
+    own = {row["target"]: row["quantity"] for row in result.rows}
+    found = {}
+    for name, index in classes.items() if view.head.decides else ():
+        spread = float(np.std(view.target(index).score(view.outputs)))
+        found[name] = max(_MEDIUM * spread, least_of(own[name]))
+    return found
 
 
 def _make_headline(result: ConceptTest) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from tf_interp.capture import read_activations
 from tf_interp.directions import Directions, to_positions
 from tf_interp.features import Objective
 
+_END = 0.01  # of the range of a layer, within which a number is at its end
+_NEARLY_ALWAYS = 0.95  # of the positions
+
 
 class Features(Part):
     """Feature visualization of channels of each layer.
@@ -125,6 +128,7 @@ class Features(Part):
                 "crops": None if crops is None else album.add_shown(crops),
                 "probe": entry,
                 "curve": None if rendering is None else rendering.losses.mean(1),
+                "channels": _count_idle(activations),
             }
             settings = {
                 "steps": self.drawing.count_steps(last is not None),
@@ -139,6 +143,23 @@ class Features(Part):
         if not isinstance(self.units, int):
             return self.units
         return sorted(int(unit) for unit in np.argsort(-levels.std(0), kind="stable")[: self.units])
+
+
+def _count_idle(activations: np.ndarray) -> dict[str, int]:
+    """Return how many channels of activations [N,h,w,C] never change, and how many are nearly always at their ends."""
+    flat = activations.reshape(-1, activations.shape[-1])
+    low, high = flat.min(0), flat.max(0)
+    constant = high <= low
+    least, most = float(low.min(initial=np.inf)), float(high.max(initial=-np.inf))
+    margin = _END * (most - least)
+    reaches = ((low <= least + margin) & (high >= most - margin)) | (low >= most - margin)
+    ends = ((flat <= least + margin) | (flat >= most - margin)).mean(0) > _NEARLY_ALWAYS
+    return {
+        "count": flat.shape[1],
+        "pictures": len(activations),
+        "constant": int(constant.sum()),
+        "saturated": int((~constant & reaches & ends).sum()),
+    }
 
 
 def _count(values: np.ndarray, bins: int = 24) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tf_interp.cli.resume import Session, identify
 from tf_interp.cli.sources import check_concepts, open_both, read_concepts, tell_warnings
 from tf_interp.cli.terminal import Terminal, format_count, format_seconds
 from tf_interp.concepts import Finding
+from tf_interp.findings import Finder
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.records import Record, read_runs, write
@@ -70,8 +71,7 @@ def analyze_command(options: argparse.Namespace) -> None:
     workspace = Workspace(session.folder)
     with session.open(workspace) as written:
         _run(terminal, analysis, session, workspace, written)
-    if "concepts" in words:
-        _print_headlines(terminal, session)
+        _find(terminal, session, written)
     terminal.tell_how_to_see(session.logdir)
 
 
@@ -114,13 +114,26 @@ def _preview(terminal: Terminal, analysis: Analysis, cost: Cost) -> None:
         terminal.say(f"to draw: {pictures}, about {format_seconds(cost.seconds)}{memory}")
 
 
-def _print_headlines(terminal: Terminal, session: Session) -> None:
-    headlines = dict[str, None]()  # the layers of one test have the same
+def _find(terminal: Terminal, session: Session, written: set[str]) -> None:
+    """Say what was found, and write it, if it was not."""
+    finder, headlines = Finder(), dict[str, None]()
+    common: Mapping[str, Any] = {}
     for record in read_runs(session.logdir).get(".", ()):  # other runs may lie below
-        if record.kind == "concepts" and record.step == session.step:
+        if record.step != session.step:
+            continue
+        finder.see(record)
+        common = record.data
+        if record.kind == "concepts":  # the layers of one test have the same
             headlines[Finding(**record.data["headline"]["finding"]).text] = None
+    found = finder.finish()
+    record = finder.to_record(session.step, found, common)
+    if found and record.tag not in written:
+        write([record], session.logdir)
     for text in headlines:
         terminal.result(f"{text}\n")
+    for finding in found:
+        if finding.kind != "relies" or not headlines:  # of concepts the headline says more
+            terminal.result(f"{finding.sentence}\n")
 
 
 def explain_parts(options: argparse.Namespace, terminal: Terminal) -> bool:

@@ -1,6 +1,7 @@
 """`ConceptWatch`: the same concept tests look after look, and an alarm when a decision begins to depend on one."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from tf_interp.concepts.result.explain import bears_out
 from tf_interp.concepts.result.result import ConceptTest
 from tf_interp.concepts.watching.alarm import Alarm
 from tf_interp.concepts.watching.spending import Spending, get_spending, guess_share
+
+_LEAST = 1.0  # logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +85,21 @@ class ConceptWatch:
         """Return whether a share of a training that is over says that another training has begun."""
         return share is not None and self.made > 0 and share < self.share
 
-    def look(self, test: ConceptTest, share: float | None = None) -> list[Ring]:
+    def look(
+        self, test: ConceptTest, share: float | None = None, least: Mapping[str, float] | None = None
+    ) -> list[Ring]:
         """Read a test once more.
 
         Args:
             test: what `tcav` returned, with the same concepts, targets, layers and settings at each look.
             share: of the training that is over, 0..1, never less than before; None counts looks.
+            least: target -> the smallest displacement that counts, in the units of the target; of others, and for
+                None, 1 where these are logits (the odds change by a factor of 2.7), else 0.
 
         Returns:
             The tests for which the alarm rings now and did not before, strongest first. It rings only where the row
-            itself bears it out: no flag forbids a claim, the interval leaves 0 out, and the effect is not negligible.
+            itself bears it out: no flag forbids a claim, and all of the interval is beyond the smallest displacement
+            that counts. Chance alone is ruled out soon for any trace of an effect; to rely on something is more.
 
         Raises:
             ValueError: if the share goes back, or the test has no relabelings (method "kim2018").
@@ -114,9 +122,10 @@ class ConceptWatch:
         for number, strength in self._read(test):
             if strength >= 1:
                 self._beyond.add(number)
-            if number in self._beyond - self._rung and bears_out(test.rows[number]):
+            row = test.rows[number]
+            if number in self._beyond - self._rung and bears_out(row) and _counts(row, least or {}):
                 self._rung.add(number)
-                rings.append(Ring(number, test.rows[number], strength))
+                rings.append(Ring(number, row, strength))
         return sorted(rings, key=lambda ring: -np.nan_to_num(ring.strength))
 
     def _read(self, test: ConceptTest) -> list[tuple[int, float]]:
@@ -147,3 +156,14 @@ class ConceptWatch:
             return None
         least = max(alarm.smallest for alarm in self._alarms.values()) * len(self._alarms)
         return least if least > self.alpha else None
+
+
+def least_of(quantity: str) -> float:
+    """Return the smallest displacement that counts where nothing else is known: a logit, or any of other numbers."""
+    return _LEAST if quantity in ("logit", "log-odds", "log-probability") else 0.0
+
+
+def _counts(row: Mapping[str, Any], least: Mapping[str, float]) -> bool:
+    """Return whether all of a row's interval is beyond the smallest displacement that counts."""
+    usual = least_of(row.get("quantity", "logit"))
+    return min(abs(row["ci_low"]), abs(row["ci_high"])) >= least.get(row["target"], usual)

@@ -27,12 +27,25 @@ const TIPS = {
     "this concept. A diamond marks a finding for which that was tested.",
   accuracy: "Accuracy of a linear classifier that tells concept from contrast pictures in this layer.",
   pictures: "Concept, contrast and target pictures.",
+  alarm:
+    "An alarm that may ring at any step of a training: over all of its steps and tests together it rings for something " +
+    "that is not there with this probability at most. p-values are corrected within their step only.",
   exploratory:
     "The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.",
 };
 
 /** @param {ConceptTest} row @returns {string} */
 export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contrast]);
+
+/**
+ * @param {TabRecord<ConceptsData>} record with a watch
+ * @returns {string} for which tests of the layer the alarm has rung, and when
+ */
+function describeAlarm(record) {
+  const rung = (record.data.tests ?? []).filter((row) => typeof row.alarm === "number");
+  const told = rung.map((row) => `${row.concept} → ${row.target} (${row.contrast}) at step ${whole(row.alarm)}`);
+  return `${percent(record.data.watch?.alpha)} alarm over the training: ${told.length ? told.join(", ") : "silent so far"}`;
+}
 
 /**
  * @param {TabRecord<ConceptsData>} record
@@ -108,7 +121,12 @@ export function Concepts({ ctx }) {
                       ${" · "}
                       <${Term} tip=${TIPS.exploratory}>exploratory over steps<//>
                     `
-                  : ""
+                  : record.data.watch
+                    ? html`
+                        ${" · "}
+                        <${Term} tip=${TIPS.alarm}>${describeAlarm(record)}<//>
+                      `
+                    : ""
               }
             </span>
           `}

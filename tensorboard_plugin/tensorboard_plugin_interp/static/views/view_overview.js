@@ -13,6 +13,7 @@ import { accuracy, Awaited, Guard, isRight, LayerName, Message } from "../drawin
 import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Explained } from "../decision/explained.js";
+import { FindingList } from "../findings/finding_list.js";
 import { Grid as UnitGrid } from "./view_features.js";
 import { Thumbnails } from "./view_groups.js";
 
@@ -23,6 +24,7 @@ export function Overview({ ctx }) {
   return html`
     <div class="overview">
       <${ToRead} key=${every.length} ctx=${ctx} every=${every} />
+      ${ctx.series.finding.length > 0 && html`<${FindingList} ctx=${ctx} />`}
       ${
         concepts.length > 0 &&
         html`
@@ -263,7 +265,7 @@ function Facts({ ctx }) {
   const { record } = useRecord(ctx.store, ctx.run, first.tag, stepAt(first.steps, ctx.step));
   const entries = useSeries(ctx.store, ctx.run, first.tag, first.steps);
   const { epoch, restored = false, session = 1 } = record?.data ?? {};
-  const layers = [...new Set(every.filter(({ kind }) => kind !== "decision").map((series) => series.layer))];
+  const layers = [...new Set(every.filter(({ kind }) => !["decision", "finding"].includes(kind)).map((series) => series.layer))];
   const right = entries
     .map((entry) => ({ x: entry.step, y: shareRight(entry.data.probe) }))
     .filter((point) => point.y !== null);
