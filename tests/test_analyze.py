@@ -162,7 +162,7 @@ def test_concept_rows_are_those_of_tcav(model, probe):
     assert record.data["scalars"]["TCAV score/conv/bright to a (random)"] == rows[0]["score"]
 
 
-def test_correction_over_steps_or_the_word_exploratory(model, probe, monkeypatch):
+def test_p_is_corrected_over_steps_only_where_they_are_counted_and_the_alarm_holds_over_all(model, probe, monkeypatch):
     bright = np.random.default_rng(3).random((8, 12, 12, 1)) ** 0.3
 
     def run(steps):
@@ -177,7 +177,8 @@ def test_correction_over_steps_or_the_word_exploratory(model, probe, monkeypatch
     assert [data["family"] for data in corrected] == [2, 2, 2]
     assert [data["exploratory"] for data in corrected] == [False, False, True]
     assert [data["family"] for data in free] == [1, 1, 1]
-    assert [data["exploratory"] for data in free] == [True, True, True]
+    assert [data["exploratory"] for data in free] == [False, False, False]
+    assert [data["watch"]["looks"] for data in free] == [1, 2, 3]
     assert corrected[0]["tests"][0]["p_holm"] == pytest.approx(min(1, 2 * free[0]["tests"][0]["p_holm"]))
 
 

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tf_interp.analysis import Attributions, ConceptTests, Decisions, Features, NeuronGroups
 from tf_interp.callback import InterpCallback
 from tf_interp.features import l1, saturation
+from tf_interp.findings import RunFinding
 from tf_interp.probe import Probe
 from tf_interp.records import Record, read
 
@@ -45,6 +46,7 @@ class DemoResult:
         group: name of the group that sits on the tag.
         group_focus: share of that group's activation on tagged pictures that lies in the tag's corner.
         group_area: share of the map that this corner is.
+        findings: what the callback told of while the network trained.
     """
 
     log_dir: pathlib.Path
@@ -59,6 +61,7 @@ class DemoResult:
     group: str
     group_focus: float
     group_area: float
+    findings: tuple[RunFinding, ...] = ()
 
     @property
     def found_shortcut(self) -> bool:
@@ -85,7 +88,15 @@ class DemoResult:
             f"training that was {before['displacement']:+.3f}: {before['claim']}. And the control: {_quote(mark)} "
             f"{group} And the test on behavior: with the tag on, "
             f"{self.fooled:.0%} of the other digits are taken for a {TARGET}; with the mark on, "
-            f"{self.fooled_by_mark:.0%}."
+            f"{self.fooled_by_mark:.0%}. {self._tell_alarm()}"
+        )
+
+    def _tell_alarm(self) -> str:
+        """Return when the alarm rang for the tag, and whether for the mark."""
+        rang = {f.subject["concept"]: f.sentence for f in self.findings if f.kind == "relies"}
+        silent = [f"for the {name} it was silent" for name in ("tag", "mark") if name not in rang]
+        return " ".join(["While it trained, the alarm said:", *rang.values()] if rang else ["The alarm:"]) + (
+            f" {'; '.join(silent).capitalize()}." if silent else ""
         )
 
 
@@ -254,6 +265,7 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
         ],
         max_overhead=None,
         on_error="raise",
+        on_finding=None if console is None else lambda finding: console.print(finding.sentence, highlight=False),
     )
     behavior = _Behavior(x_val, y_val)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
@@ -281,6 +293,7 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
         group,
         focus,
         area,
+        tuple(watch.findings),
     )
 
 

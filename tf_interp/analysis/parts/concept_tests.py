@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tf_interp.analysis.part import Album, Draft, Part, View
 from tf_interp.concepts import ConceptTest, ConceptWatch, tcav
@@ -267,7 +268,7 @@ def _find_least(view: View, result: ConceptTest) -> dict[str, float]:
     own = {row["target"]: row["quantity"] for row in result.rows}
     found = {}
     for name, index in classes.items() if view.head.decides else ():
-        spread = float(np.std(view.target(index).score(view.outputs)))
+        spread = float(np.std(view.target(index).score(tf.constant(view.outputs))))
         found[name] = max(_MEDIUM * spread, least_of(own[name]))
     return found
 

@@ -44,7 +44,8 @@ export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contr
 function describeAlarm(record) {
   const rung = (record.data.tests ?? []).filter((row) => typeof row.alarm === "number");
   const told = rung.map((row) => `${row.concept} → ${row.target} (${row.contrast}) at step ${whole(row.alarm)}`);
-  return `${percent(record.data.watch?.alpha)} alarm over the training: ${told.length ? told.join(", ") : "silent so far"}`;
+  const level = number(100 * (record.data.watch?.alpha ?? 0));
+  return `alarm over the training, at ${level} %: ${told.length ? told.join(", ") : "silent so far"}`;
 }
 
 /**
