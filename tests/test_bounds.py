@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_interp.models.outputs import bounds
-from tf_interp.models.outputs.bounds import find_bounds
+from tf_interp.models.outputs.ends import bounds
+from tf_interp.models.outputs.ends.bounds import find_bounds
 
 X = np.random.default_rng(3).normal(size=(50, 3)).astype(np.float32) * 30
 INFINITE = math.inf
@@ -24,7 +24,8 @@ ENDS = {
     "product": (lambda x: tf.tanh(x) * tf.tanh(x / 2), (-1, 1)),
     "product of a free one": (lambda x: x * tf.sigmoid(x), (-INFINITE, INFINITE)),
     "logistic by hand": (lambda x: 1 / (1 + tf.exp(-x / 30)), (0, 1)),
-    "divided by what may be zero": (lambda x: 1 / tf.nn.relu(x), (-INFINITE, INFINITE)),
+    "divided by what may be zero": (lambda x: 1 / tf.nn.relu(x), (0, INFINITE)),
+    "divided by what may have any sign": (lambda x: 1 / tf.tanh(x), (-INFINITE, INFINITE)),
     "relu": (lambda x: tf.nn.relu(x), (0, INFINITE)),
     "relu of a negative one": (lambda x: tf.nn.relu(-tf.sigmoid(x)), (0, 0)),
     "clipped": (lambda x: tf.clip_by_value(x, -1, 2), (-1, 2)),
@@ -62,7 +63,33 @@ ENDS = {
     "even powers": (lambda x: tf.pow(x, 2.0) + tf.pow(tf.tanh(x), 4.0), (0, INFINITE)),
     "odd power": (lambda x: tf.pow(x, 3.0), (-INFINITE, INFINITE)),
     "sum of negative ones": (lambda x: tf.reduce_sum(-tf.abs(x), -1), (-INFINITE, 0)),
-    "unknown": (lambda x: tf.cumsum(tf.sigmoid(x)), (-INFINITE, INFINITE)),
+    "sums on the way": (lambda x: tf.cumsum(tf.sigmoid(x), -1), (0, 3)),
+    "sums on the way, without the last": (lambda x: tf.cumsum(tf.tanh(x) - 2, -1, exclusive=True), (-6, 0)),
+    "sums of unknown many": (lambda x: tf.cumsum(tf.sigmoid(x), 0), (0, INFINITE)),
+    "sum of three": (lambda x: tf.reduce_sum(tf.sigmoid(x), -1), (0, 3)),
+    "at most class k": (lambda x: 1 - tf.cumsum(tf.nn.softmax(x), -1), (0, 1)),
+    "sum of shares": (lambda x: tf.reduce_sum(tf.nn.softmax(x), -1), (1, 1)),
+    "parts of the largest": (lambda x: tf.sigmoid(x) / tf.reduce_max(tf.sigmoid(x), -1, keepdims=True), (0, 1)),
+    "parts of the sum": (lambda x: tf.abs(x) / (tf.reduce_sum(tf.abs(x), -1, keepdims=True) + 1e-7), (0, 1)),
+    "parts of another sum": (lambda x: tf.abs(x) / tf.reduce_sum(x * x, -1, keepdims=True), (0, INFINITE)),
+    "from least to largest": (
+        lambda x: (x - tf.reduce_min(x, -1, True)) / (tf.reduce_max(x, -1, True) - tf.reduce_min(x, -1, True)),
+        (0, 1),
+    ),
+    "above the least": (lambda x: x - tf.reduce_min(x, -1, keepdims=True), (0, INFINITE)),
+    "of length one": (lambda x: tf.nn.l2_normalize(x, -1), (-1, 1)),
+    "of length one, by hand": (lambda x: x / tf.norm(x, axis=-1, keepdims=True), (-1, 1)),
+    "cosines": (
+        lambda x: 2 * tf.matmul(tf.nn.l2_normalize(x, -1), tf.nn.l2_normalize(x, -1), transpose_b=True),
+        (-2, 2),
+    ),
+    "no cosines": (lambda x: tf.matmul(tf.nn.l2_normalize(x, -1), x, transpose_b=True), (-INFINITE, INFINITE)),
+    "cosines of a matrix": (lambda x: tf.matmul(tf.nn.l2_normalize(x, -1), [[3.0], [0.0], [4.0]]), (-5, 5)),
+    "averages": (lambda x: tf.matmul(tf.nn.softmax(x), [[1.0], [2.0], [5.0]]), (1, 5)),
+    "whole numbers": (lambda x: tf.round(2.2 * tf.sigmoid(x)) + tf.cast(x > 0, tf.float32), (0, 3)),
+    "one hot": (lambda x: tf.one_hot(tf.argmax(x, -1), 3), (0, 1)),
+    "exponential below": (lambda x: tf.nn.elu(x) + 1, (0, INFINITE)),
+    "unknown": (lambda x: tf.math.lgamma(x), (-INFINITE, INFINITE)),
 }
 
 

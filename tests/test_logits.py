@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_interp.models.outputs.logits import describe_end, find_logits
+from tf_interp.models.outputs.ends.logits import describe_end, find_logits
 
 X = np.random.default_rng(0).normal(0, 2, (5, 3)).astype(np.float32)
 FOUND = {

@@ -31,7 +31,7 @@ from tf_interp.models.keras_model.training_mode import Told, tell_training
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
 from tf_interp.models.layer_names import LayerRow
 from tf_interp.models.model import Model, Weights
-from tf_interp.models.outputs.logits import DRAWN, End, check_end, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.outputs.ends.logits import DRAWN, End, check_end, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.outputs.losses import Loss, read_losses
 
 

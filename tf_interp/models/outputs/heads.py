@@ -38,6 +38,8 @@ class Head:
         bounded: whether its numbers lie in [0,1] whatever the weights are.
         source: who says what it is: "network" (how it ends), "loss" or "user".
         also: further names that it answers to, such as that of a signature.
+        ordered: whether its numbers rise or fall from one to the next, whatever the weights are: steps, no classes.
+        decides_at: from what number on a single number is for its class, where the loss says it; None is by `quantity`.
     """
 
     path: str
@@ -51,6 +53,8 @@ class Head:
     bounded: bool = False
     source: str = "network"
     also: tuple[str, ...] = ()
+    ordered: bool = False
+    decides_at: float | None = None
 
     @property
     def calls(self) -> tuple[str, ...]:
@@ -73,7 +77,9 @@ class Head:
 
     @property
     def threshold(self) -> float:
-        """From what number on a single sigmoid is for its class: a probability of one half, a logit of 0."""
+        """From what number on a single number is for its class: a probability of one half, a logit of 0."""
+        if self.decides_at is not None:
+            return self.decides_at
         return 0.5 if self.quantity == "probability" else 0.0
 
     def describe(self) -> str:
@@ -93,7 +99,7 @@ class Head:
         """
         width = self.shape[-1] if self.shape else 1
         names_numbers = self.source == "user" or (self.source == "loss" and not (indices and width != 1))
-        if self.kind != "regression" or names_numbers or count != (2 if width == 1 else width):
+        if self.kind != "regression" or names_numbers or self.ordered or count != (2 if width == 1 else width):
             return self
         evidence = f"{'one number' if width == 1 else f'{width} numbers'} and {count} class names"
         return self._of_classes("binary" if width == 1 else "multiclass", evidence)
@@ -111,7 +117,10 @@ class Head:
         else:
             keeps = kind in _DECIDING and self.quantity != "logit"
             said = dataclasses.replace(self, caution=self.caution if keeps else None)
-        return dataclasses.replace(said, kind=kind, evidence="as given by head=", source="user")
+        ordered = self.ordered and kind == "multilabel"
+        return dataclasses.replace(
+            said, kind=kind, evidence="as given by head=", source="user", ordered=ordered, decides_at=None
+        )
 
     def _of_classes(self, kind: str, evidence: str) -> "Head":
         """Return the same with its numbers read as what speaks for classes."""
@@ -282,6 +291,11 @@ class Head:
             raise ValueError(
                 f"labels hold several classes per picture (or none), but the network has {self.describe()}: give one "
                 f"class index each, or one-hot rows [N,{self.count}], or say head='multilabel'"
+            )
+        if self.ordered and labels.ndim == 1:
+            raise ValueError(
+                f"labels name one class per picture, but the network has {self.describe()}, and these are the steps of "
+                f"an order: give labels [N,{self.count}] that say for each step whether it is reached, 0 or 1"
             )
         if labels.ndim == 2 and labels.shape[1] != self.count:
             raise ValueError(f"labels are for {labels.shape[1]} classes, but the network has {self.count}")

@@ -9,6 +9,7 @@ _NUMBERS = (
     "logcosh", "poisson", "mse", "mae", "mape", "msle",
 )  # fmt: skip
 _DIVERGENCES = ("kldivergence", "kld")
+_OVERLAPS = ("dice", "tversky")  # of sets, for one class or several
 _CLASSES = (
     "categoricalcrossentropy", "sparsecategoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge",
     *_DIVERGENCES,
@@ -26,6 +27,18 @@ class Loss(NamedTuple):
 
     name: str
     takes: str | None
+
+    @property
+    def has_logits(self) -> bool:
+        """Whether it can take logits, by from_logits=True."""
+        return self.takes is not None and self.name not in (*_DIVERGENCES, *_OVERLAPS)
+
+    @property
+    def undoes(self) -> str | None:
+        """Type of the operation whose input Keras takes for logits, where the output comes right from it."""
+        if not self.has_logits:
+            return None
+        return "Sigmoid" if self.name in _SIGMOIDS else "Softmax"
 
     def kind(self, count: int | None) -> str | None:
         """Return the kind of head that it is for, None if unknown.
@@ -77,7 +90,7 @@ def parse_loss(saved: Any) -> Any:
 def _read(loss: Any) -> Loss:
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     name = name.replace("_", "").lower()
-    if name in _DIVERGENCES:
+    if name in (*_DIVERGENCES, *_OVERLAPS):
         return Loss(name, "probabilities")
     if name not in (*_CLASSES, *_SIGMOIDS) or name.endswith("hinge"):
         return Loss(name, None)

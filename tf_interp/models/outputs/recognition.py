@@ -1,14 +1,16 @@
 """What each output of a network is: from how it ends, from its loss, and from what the user says."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.batching.batch_mixing import make_batch
+from tf_interp.models.outputs import cautions
+from tf_interp.models.outputs.cautions import Seen
+from tf_interp.models.outputs.ends.logits import End
 from tf_interp.models.outputs.heads import KINDS, Head
-from tf_interp.models.outputs.logits import End
 from tf_interp.models.outputs.losses import Loss
 
 _ONE_NUMBER = (
@@ -18,37 +20,26 @@ _ONE_BOUNDED = (
     "one number in [0,1], whatever the weights are, was taken for a regression; if it is the probability of the second "
     "of two classes, say head='binary'"
 )
-_SUM_TO_ONE = (
-    "on noise the outputs lie in [0,1] and sum to one, so they are probabilities, but how {} makes them is not "
-    "recognized: effects are in probabilities, which saturate, not in logits. Let the network return its logits, where "
-    "that is possible"
-)
-_BOUNDED = (
-    "all outputs lie in [0,1], whatever the weights are; if they are probabilities, effects are in probabilities, not "
-    "in logits: how {} makes them is not recognized"
-)
-_POSITIVE = (
-    "none of its numbers is ever negative, whatever the weights are: they were taken for what speaks for classes, but "
-    "{} makes no logits. Lengths (of capsules), distances and rates are something else, and effects are in them"
-)
-_JOINED = (
-    "it joins {}: effects are in the numbers as they are returned, in probabilities for some of them, and cannot be "
-    "compared between columns. Give its parts as outputs of their own, or head="
-)
-_TRAINED_AS_ONE = (
-    "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "
-    "saturate, not in logits. Let the network return its logits, where that is possible"
-)
-_SELECTED = (
-    "it holds the boxes that {} selected: they have no fixed meaning from picture to picture, and no gradient leads to "
-    "their choice. Ask about the layers before it, which hold the raw scores and boxes"
-)
 _ONE_WHY = "one number without a sigmoid"
-# operations that end in any number: what comes out of them is no probability
-_FREE = (
-    "BiasAdd", "MatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
-    "FusedBatchNormV3", "Relu", "LeakyRelu", "Elu", "Selu", "Softplus", "Tanh",
-)  # fmt: skip
+_ORDINARY = ("BiasAdd", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedBatchNormV3", "Relu")  # ends of a map
+
+
+class Guess(NamedTuple):
+    """What an output seems to be.
+
+    Args:
+        kind: one of `KINDS`.
+        evidence: from what that is concluded.
+        quantity: what its numbers are.
+        caution: a sentence that a person should read, or None.
+        decides_at: as of `Head`.
+    """
+
+    kind: str
+    evidence: str
+    quantity: str
+    caution: str | None
+    decides_at: float | None = None
 
 
 def list_heads(model: Any) -> dict[str, Head]:
@@ -72,9 +63,23 @@ def list_heads(model: Any) -> dict[str, Head]:
         own = next((names for call, names in model._names.items() if call in calls[path]), None)
         names = own or _plain_names(model, path, shapes, labels)
         loss = losses.get(path)
-        kind, evidence, quantity, caution = _guess_kind(end, shape, loss, _sums_to_one(model, path, end, shape))
-        source = "network" if loss is None or loss.kind(shape[0] if shape else 1) is None else "loss"
-        head = Head(path, label, kind, evidence, shape, names, quantity, caution, end.bounded, source, calls[path][2:])
+        guess = _guess_kind(end, shape, loss, _look_at_noise(model, path, end, shape, loss))
+        source = "network" if loss is None or loss.kind(shape[-1] if shape else 1) is None else "loss"
+        head = Head(
+            path,
+            label,
+            guess.kind,
+            guess.evidence,
+            shape,
+            names,
+            guess.quantity,
+            guess.caution,
+            end.bounded,
+            source,
+            calls[path][2:],
+            bool(end.order),
+            guess.decides_at,
+        )
         wanted = next((kind for call, kind in said.items() if call in calls[path]), None)
         if wanted is not None:
             _check_kind(wanted, label, shape)
@@ -113,67 +118,81 @@ def _plain_names(
     return names if path == owner else None
 
 
-def _sums_to_one(model: Any, path: str, end: End, shape: tuple) -> bool:
-    """Return whether the numbers of an unrecognized end lie in [0,1] and sum to one, seen on noise."""
-    if end.kind is not None or end.selection is not None or len(shape) != 1 or (shape[0] or 0) < 2:
-        return False
+def _look_at_noise(model: Any, path: str, end: End, shape: tuple, loss: Loss | None) -> Seen:
+    """Return what the numbers of an unrecognized end look like on noise."""
+    ordinary = len(shape) > 1 and end.operation in _ORDINARY and loss is None
+    if end.kind is not None or end.selection or end.flat or not shape or ordinary:
+        return Seen()
 
-    def measure() -> bool:
+    def measure() -> Seen:
         try:
             noise = make_batch(model.input_specs, 4)
             with tf.init_scope(), model.with_noise():
                 values = model.run(noise if len(noise) > 1 else next(iter(noise.values())), [path])[path].numpy()
         except Exception:  # it wants something else than noise: no guess then
-            return False
-        if not np.isfinite(values).all() or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: any sum is chance
-            return False
-        return bool(values.min() >= 0 and values.max() <= 1 and np.allclose(values.sum(-1), 1, atol=1e-3))
+            return Seen()
+        if not np.isfinite(values).all():
+            return Seen()
+        outside = bool(values.min() < 0 or values.max() > 1)
+        if (shape[-1] or 0) < 2 or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: any sum is chance
+            return Seen(outside=outside)
+        logs = values.max() <= 1e-6 and np.allclose(np.exp(values).sum(-1), 1, atol=1e-3)
+        return Seen(not outside and np.allclose(values.sum(-1), 1, atol=1e-3), bool(logs), outside)
 
-    return model.cached(("sums to one", path), measure)
+    return model.cached(("seen on noise", path), measure)
 
 
-def _guess_kind(
-    end: End, shape: tuple[int | None, ...], loss: Loss | None, sums_to_one: bool
-) -> tuple[str, str, str, str | None]:
-    """Return what an output is, from what that is concluded, what its numbers are, and a caution or None.
+def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen: Seen) -> Guess:
+    """Return what an output is.
 
     Args:
         end: how the network ends there.
         shape: of the output without the batch axis.
         loss: that it was trained with, if known.
-        sums_to_one: whether its numbers were seen to be in [0,1] and to sum to one.
+        seen: what noise shows of its numbers.
     """
-    count = shape[0] if shape else 1
-    quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
-    caution = None if end.exact else f"the network ends in {end.how}"
     if end.selection is not None:
-        return "other", f"behind {end.selection}", "number", _SELECTED.format(end.selection)
-    if len(shape) > 1:
-        caution = _JOINED.format(end.joins) if end.joins else caution
-        return "dense", f"shape {list(shape)}", quantity if end.kind else "number", caution
-    if end.kind == "softmax" and count != 1:
-        return "multiclass", end.how, quantity, caution
-    if end.kind == "sigmoid":
-        return ("binary" if count == 1 else "multilabel"), end.how, quantity, caution
-    if end.kind is not None:
-        return "other", f"{end.how} over one axis", quantity, "the output joins several softmaxes: no single classes"
+        return Guess("other", f"behind {end.selection}", "number", cautions.SELECTED.format(end.selection))
+    if end.flat is not None:
+        return Guess("other", f"behind {end.flat}", "number", cautions.FLAT.format(end.flat))
+    count, dense = shape[-1] if shape else 1, len(shape) > 1
     trained = None if loss is None else loss.kind(count)
+    if end.kind is not None:
+        return _guess_recognized(end, shape, loss, trained)
+    if dense and trained == "regression":
+        return Guess("dense", f"shape {list(shape)}", "number", None)
+    if not dense and trained == "regression" and loss is not None:
+        return Guess("regression", f"trained with {loss.name}", "number", None)
+    if not dense and trained is None and count == 1 and not end.joins:
+        why, caution = ("one number in [0,1]", _ONE_BOUNDED) if end.bounded else (_ONE_WHY, _ONE_NUMBER)
+        return Guess("regression", why, "number", caution)
+    quantity, why, caution = cautions.tell_numbers(end, loss, trained, seen, dense)
+    if dense:
+        return Guess("dense", f"shape {list(shape)}", quantity, caution)
     if end.joins and not trained:
-        return "regression", f"it joins {end.joins}", "number", _JOINED.format(end.joins)
-    if trained == "regression" or (trained is None and count == 1):
-        one = ("one number in [0,1]", _ONE_BOUNDED) if end.bounded else (_ONE_WHY, _ONE_NUMBER)
-        why, caution = (f"trained with {loss.name}", None) if loss and trained else one
-        return "regression", why, "number", caution
-    numbers = "numbers" if count is None else f"{count} numbers"
-    evidence = f"trained with {loss.name}" if loss and trained else f"{numbers}, taken for logits"
-    if sums_to_one:
-        evidence = evidence if trained else "outputs sum to one"
-        quantity, caution = "probability", _SUM_TO_ONE.format(end.operation)
-    elif loss and loss.takes == "probabilities" and end.operation not in _FREE:
-        quantity, caution = "probability", _TRAINED_AS_ONE.format(loss.name, end.operation)
-    elif end.bounded and not (loss and loss.takes == "logits"):
-        evidence = evidence if trained else f"{numbers} in [0,1]"
-        quantity, caution = "number", _BOUNDED.format(end.operation)
-    elif end.positive and not trained and end.operation not in _FREE:
-        quantity, caution = "number", _POSITIVE.format(end.operation)
-    return trained or "multiclass", evidence, quantity, caution
+        return Guess("regression", f"it joins {end.joins}", quantity, caution)
+    evidence = ("numbers" if count is None else f"{count} numbers") + (
+        ", taken for logits" if why is None else f" {why}"
+    )
+    if end.order and trained in (None, "multiclass"):
+        return Guess("regression", evidence, "number", caution)
+    if loss is not None and trained:
+        evidence = f"trained with {loss.name}"
+    half = quantity == "number" and loss is not None and loss.takes == "probabilities"
+    return Guess(trained or "multiclass", evidence, quantity, caution, 0.5 if half else None)
+
+
+def _guess_recognized(end: End, shape: tuple[int | None, ...], loss: Loss | None, trained: str | None) -> Guess:
+    """Return what an output is behind which softmaxes or sigmoids were found."""
+    count = shape[-1] if shape else 1
+    quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
+    caution = cautions.tell_recognized(end, loss, trained)
+    if len(shape) > 1:
+        return Guess("dense", f"shape {list(shape)}", quantity, caution)
+    if end.kind == "sigmoid" and trained == "multiclass" and loss is not None:
+        return Guess("multiclass", f"trained with {loss.name}", quantity, caution)
+    if end.kind == "sigmoid":
+        return Guess("binary" if count == 1 else "multilabel", end.how, quantity, caution)
+    if end.kind == "softmax" and count != 1:
+        return Guess("multiclass", end.how, quantity, caution)
+    return Guess("other", f"{end.how} over one axis", quantity, caution)

@@ -13,7 +13,7 @@ from tf_interp.models.inputs import Preprocess
 from tf_interp.models.layer_names import LayerRow
 from tf_interp.models.layout import find_channels_first
 from tf_interp.models.model import Model, Weights
-from tf_interp.models.outputs.logits import DRAWN, End, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.outputs.ends.logits import DRAWN, End, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain, tell_loops_of_variables
 from tf_interp.models.saved_model.frozen_graph import read_frozen_graph
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains

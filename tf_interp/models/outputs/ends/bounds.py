@@ -1,0 +1,277 @@
+"""Between which bounds the numbers of a tensor must lie, whatever the weights are, by the operations that make it."""
+
+import math
+from collections.abc import Callable, Collection, Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from tf_interp.models.outputs.ends.operations import find_other, is_same, reduces_last, strip
+
+_FREE = (-math.inf, math.inf)
+_DEEPEST = 32  # operations; what bounds an output stands near its end
+_Bounds = tuple[float, float]
+_SAME = (
+    "Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient", "Reshape", "Squeeze", "ExpandDims", "Transpose",
+    "StridedSlice", "Mean", "Max", "Min", "MaxPool", "AvgPool", "GatherV2", "Tile", "ResizeBilinear",
+    "ResizeNearestNeighbor", "ReverseV2", "Roll", "TopKV2", "Slice", "MirrorPad", "GatherNd", "Unpack", "SplitV",
+)  # fmt: skip
+_FIXED: dict[str, _Bounds] = {
+    "Sigmoid": (0, 1), "Softmax": (0, 1), "Tanh": (-1, 1), "Erf": (-1, 1), "Softsign": (-1, 1), "Relu6": (0, 6),
+    "Sin": (-1, 1), "Cos": (-1, 1), "LogSoftmax": (-math.inf, 0), "Sign": (-1, 1), "Atan": (-math.pi / 2, math.pi / 2),
+    "Elu": (-1, math.inf), "Selu": (-1.7581, math.inf), "ArgMax": (0, math.inf), "ArgMin": (0, math.inf),
+    "Rsqrt": (0, math.inf), "Bucketize": (0, math.inf),
+} | dict.fromkeys(
+    ("Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalNot", "LogicalAnd", "LogicalOr"),
+    (0, 1),
+)  # fmt: skip
+
+
+_RISING: dict[str, Callable[[float], float]] = {  # functions that never fall: bounds become bounds
+    "Exp": lambda x: math.exp(min(x, 700.0)) if x < math.inf else x,
+    "Expm1": lambda x: math.expm1(min(x, 700.0)) if x < math.inf else x,
+    "Softplus": lambda x: x if x > 30 else math.log1p(math.exp(x)),
+    "Sqrt": lambda x: math.sqrt(max(x, 0.0)),
+    "Log": lambda x: math.log(x) if x > 0 else -math.inf,
+    "Log1p": lambda x: math.log1p(x) if x > -1 else -math.inf,
+    "Round": lambda x: round(x) if math.isfinite(x) else x,
+    "Rint": lambda x: round(x) if math.isfinite(x) else x,
+    "Floor": lambda x: math.floor(x) if math.isfinite(x) else x,
+    "Ceil": lambda x: math.ceil(x) if math.isfinite(x) else x,
+}
+
+
+def find_bounds(tensor: tf.Tensor, weights: Collection[str] = ()) -> tuple[float, float]:
+    """Return the lowest and the highest number that a tensor can hold, as far as its operations say.
+
+    Interval arithmetic: each operation turns the bounds of what it takes into those of what it gives. What is not known
+    is free.
+
+    Args:
+        tensor: in the current graph.
+        weights: names of the constants that stand for weights, in a network that was saved with their values.
+    """
+    known: dict[int, _Bounds] = {}
+
+    def find(item: tf.Tensor, depth: int) -> _Bounds:
+        if id(item) not in known:
+            known[id(item)] = _read(item, lambda other: find(other, depth - 1), weights) if depth else _FREE
+        return known[id(item)]
+
+    return find(tensor, _DEEPEST)
+
+
+def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Collection[str]) -> _Bounds:
+    kind, inputs = tensor.op.type, list(tensor.op.inputs)
+    if kind == "Const" and tensor.op.name in weights:
+        return _FREE
+    if kind == "Const":
+        value = tf.get_static_value(tensor)
+        return (float(value.min()), float(value.max())) if value.size and value.dtype.kind in "fiu" else _FREE
+    if kind in _FIXED:
+        return _FIXED[kind]
+    related = _read_relation(tensor, look, weights)
+    if related is not None:
+        return related
+    if kind == "TopKV2" and tensor.value_index:  # where they were
+        return _FREE
+    if kind in _SAME:
+        return look(inputs[tensor.value_index if kind == "IdentityN" else 0])
+    if kind in _RISING:
+        low, high = look(inputs[0])
+        return _RISING[kind](low), _RISING[kind](high)
+    squared = kind in ("Square", "SquaredDifference") or (kind == "Mul" and inputs[0] is inputs[1])
+    if squared or kind == "Abs":
+        low, high = look(inputs[0])
+        if kind == "SquaredDifference":
+            low, high = low - look(inputs[1])[1], high - look(inputs[1])[0]
+        sizes = [end * end if squared else abs(end) for end in (low, high)]
+        return 0.0 if low < 0 < high else min(sizes), max(sizes)
+    if kind in ("Pow", "Prod", "Cumprod", "MatMul", "BatchMatMulV2"):
+        root = inputs[1].op if len(inputs) > 1 else tensor.op
+        while root.type in ("Identity", "Cast"):
+            root = root.inputs[0].op
+        return _FREE if root.name in weights else _read_product(tensor.op, look(inputs[0]))
+    if kind in ("ConcatV2", "Pack", "Select", "SelectV2", "Pad", "PadV2"):
+        some = {"ConcatV2": inputs[:-1], "Pack": inputs, "PadV2": inputs[::2], "Pad": inputs[:1]}  # else both choices
+        return _join([look(item) for item in some.get(kind, inputs[1:])] + [(0.0, 0.0)] * (kind == "Pad"))
+    if kind in ("Sum", "Cumsum"):
+        return _read_sum(tensor.op, look(inputs[0]))
+    if kind == "OneHot":
+        return _join([look(item) for item in inputs[2:]])
+    if kind in ("Relu", "Neg"):
+        low, high = look(inputs[0])
+        return (max(low, 0), max(high, 0)) if kind == "Relu" else (-high, -low)
+    if kind in ("Add", "AddV2", "AddN", "BiasAdd", "Sub"):
+        parts = [look(item) for item in inputs]
+        parts = [parts[0], (-parts[1][1], -parts[1][0])] if kind == "Sub" else parts
+        return sum(low for low, _ in parts), sum(high for _, high in parts)
+    if kind in ("Mul", "RealDiv", "DivNoNan", "Reciprocal", "Inv"):
+        first, second = (look(item) for item in inputs) if len(inputs) > 1 else ((1.0, 1.0), look(inputs[0]))
+        if kind != "Mul":
+            second = _invert(second)
+        products = [0.0 if 0 in (a, b) else a * b for a in first for b in second]  # no number is infinite itself
+        return min(products), max(products)
+    if kind in ("Maximum", "Minimum", "ClipByValue"):
+        low, high = look(inputs[0])
+        if kind != "Minimum":
+            floor = look(inputs[1])
+            low, high = max(low, floor[0]), max(high, floor[1])
+        if kind != "Maximum":
+            ceiling = look(inputs[-1])
+            low, high = min(low, ceiling[0]), min(high, ceiling[1])
+        return low, high
+    return _FREE
+
+
+def _raise(x: float, power: float) -> float:
+    try:
+        return x**power
+    except OverflowError:
+        return math.inf
+
+
+def _join(parts: Iterable[_Bounds]) -> _Bounds:
+    lows, highs = zip(*parts, strict=True)
+    return min(lows), max(highs)
+
+
+def _invert(bounds: _Bounds) -> _Bounds:
+    low, high = bounds
+    if low > 0 or high < 0:
+        return 1 / high, 1 / low
+    return (1 / high if high else math.inf, math.inf) if low >= 0 else _FREE
+
+
+def _read_sum(operation: tf.Operation, bounds: _Bounds) -> _Bounds:
+    """Return the bounds of a sum of several numbers, or of the sums on the way to it."""
+    (low, high), shape = bounds, operation.inputs[0].shape
+    axes = tf.get_static_value(operation.inputs[1])
+    sides = [None if shape.rank is None or axes is None else shape[int(axis)] for axis in np.ravel(axes)]
+    if None in sides:  # of unknown many: only the sign is sure
+        return (0.0 if low >= 0 else -math.inf), (0.0 if high <= 0 else math.inf)
+    count = math.prod(sides)
+    counts = [count]
+    if operation.type == "Cumsum":
+        counts = [0, count - 1] if operation.get_attr("exclusive") else [1, count]
+    ends = [number * end if number else 0.0 for number in counts for end in (low, high)]
+    return min(ends), max(ends)
+
+
+def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Collection[str]) -> _Bounds | None:
+    """Return what is known of numbers that are compared with others of their row: shares, parts of the largest."""
+    operation, kind, inputs = tensor.op, tensor.op.type, list(tensor.op.inputs)
+    if kind in ("Sum", "Cumsum") and _are_shares(inputs[0], look):
+        whole = kind == "Sum" and reduces_last(operation)
+        last = kind == "Cumsum" and tf.get_static_value(inputs[1]) in (-1, (inputs[0].shape.rank or 0) - 1)
+        return (1.0, 1.0) if whole else (0.0, 1.0) if last else None
+    if kind == "Sub" and _is_least(inputs[1], inputs[0]):
+        low, high = look(inputs[0])
+        return 0.0, high - low
+    if kind in ("RealDiv", "DivNoNan"):
+        above, below = inputs[0], _strip_guard(inputs[1])
+        if below.op.type in ("Sum", "Max") and is_same(below.op.inputs[0], above) and look(above)[0] >= 0:
+            return 0.0, 1.0
+        top, under = strip(above).op, below.op
+        spans = top.type == under.type == "Sub" and _is_least(top.inputs[1], top.inputs[0])
+        if spans and _is_least(under.inputs[1], top.inputs[0]):
+            largest = strip(under.inputs[0])
+            return (0.0, 1.0) if largest.op.type == "Max" and is_same(largest.op.inputs[0], top.inputs[0]) else None
+    if kind in ("RealDiv", "DivNoNan", "Mul") and _find_length_axes(tensor) is not None:
+        return -1.0, 1.0
+    if kind == "MatMul" and not operation.get_attr("transpose_a"):
+        return _read_average(operation, look, weights)
+    return None
+
+
+def _read_average(
+    operation: tf.Operation, look: Callable[[tf.Tensor], _Bounds], weights: Collection[str]
+) -> _Bounds | None:
+    """Return the bounds of averages that shares weigh, and of cosines."""
+    first, second = operation.inputs
+    turned = operation.get_attr("transpose_b")
+    if strip(second).op.name in weights:
+        return None
+    matrix = tf.get_static_value(second)
+    if matrix is not None and _are_shares(first, look):
+        return float(matrix.min()), float(matrix.max())
+    if _find_length_axes(first) != [1]:
+        return None
+    if matrix is not None:
+        length = float(np.linalg.norm(matrix.astype(float), axis=1 if turned else 0).max())
+        return -length, length
+    return (-1.0, 1.0) if _find_length_axes(second) == [1 if turned else 0] else None
+
+
+def _are_shares(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds]) -> bool:
+    """Return whether numbers are not negative and sum to one along the last axis."""
+    operation = tensor.op
+    while operation.type in ("Identity", "Cast", "EnsureShape", "StopGradient"):
+        operation = operation.inputs[0].op
+    if operation.type != "RealDiv":
+        return bool(operation.type == "Softmax")
+    above, below = operation.inputs[0], strip(operation.inputs[1])
+    total = below.op.type == "Sum" and reduces_last(below.op) and is_same(below.op.inputs[0], above)
+    return bool(total and look(above)[0] >= 0)
+
+
+def _is_least(tensor: tf.Tensor, of: tf.Tensor) -> bool:
+    tensor = strip(tensor)
+    return bool(tensor.op.type == "Min" and is_same(tensor.op.inputs[0], of))
+
+
+def _strip_guard(tensor: tf.Tensor) -> tf.Tensor:
+    """Return a divisor without the small number that is added to it, or the least one that it may be."""
+    while True:
+        tensor = strip(tensor)
+        guards = tensor.op.type in ("Maximum", "Minimum", "Add", "AddV2")
+        inside = find_other(tensor, lambda value: value >= 0) if guards else None
+        if inside is None:
+            return tensor
+        tensor = inside
+
+
+def _find_length_axes(tensor: tf.Tensor) -> list[int] | None:
+    """Return the axes along which numbers are divided by their own length; None where they are not."""
+    tensor = strip(tensor)
+    if tensor.op.type not in ("RealDiv", "DivNoNan", "Mul"):
+        return None
+    root = "Rsqrt" if tensor.op.type == "Mul" else "Sqrt"
+    for x, scale in (tensor.op.inputs, [*tensor.op.inputs][::-1])[: 1 + (root == "Rsqrt")]:
+        length = _strip_guard(scale)
+        total = _strip_guard(length.op.inputs[0]) if length.op.type == root else length
+        if total.op.type != "Sum":
+            continue
+        square = strip(total.op.inputs[0]).op
+        twice = square.type == "Square" or (square.type == "Mul" and square.inputs[0] is square.inputs[1])
+        axes = tf.get_static_value(total.op.inputs[1])
+        if twice and axes is not None and is_same(square.inputs[0], x):
+            return sorted(int(axis) % (x.shape.rank or 1) for axis in axes.flat)
+    return None
+
+
+def _read_product(operation: tf.Operation, bounds: _Bounds) -> _Bounds:
+    """Return the bounds of a power, of a product of many, or of a product with a constant matrix."""
+    low, high = bounds
+    if operation.type in ("Prod", "Cumprod"):
+        return (0.0, 1.0) if low >= 0 and high <= 1 else _FREE
+    other = tf.get_static_value(operation.inputs[1])
+    if other is None or other.dtype.kind != "f" or other.size == 0:
+        return _FREE
+    if operation.type == "Pow":
+        least, most = float(other.min()), float(other.max())
+        if not (other % 2).any():  # the sign plays no part
+            low, high = 0.0 if low < 0 < high else min(abs(low), abs(high)), max(abs(low), abs(high))
+        if low < 0 or least < 0:
+            return _FREE
+        corners = [_raise(x, power) for x in (low, high) for power in (least, most)]
+        return min(corners), max(corners)
+    turned = operation.get_attr("transpose_b" if operation.type == "MatMul" else "adj_y")
+    other = other.astype(float).swapaxes(-1, -2) if turned else other.astype(float)
+    up, down = other.clip(min=0).sum(-2), other.clip(max=0).sum(-2)  # of each column
+
+    def weigh(first: float, second: float) -> list[float]:
+        pairs = zip(up.ravel(), down.ravel(), strict=True)
+        return [(a * first if a else 0.0) + (b * second if b else 0.0) for a, b in pairs]
+
+    return min(weigh(low, high)), max(weigh(high, low))

@@ -1,0 +1,137 @@
+"""Reading the operations of a graph: what only passes a tensor on, constants, and what is computed alike."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+PASSING = ("Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient")
+SHAPING = ("Reshape", "Squeeze", "ExpandDims")
+_LAYERS = (
+    "MatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
+    "Conv2DBackpropInput", "Conv3DBackpropInputV2", "FusedBatchNormV3",
+)  # fmt: skip
+_FLAT = (
+    "ArgMax", "ArgMin", "OneHot", "Round", "Rint", "Floor", "Ceil", "Sign", "Greater", "GreaterEqual", "Less",
+    "LessEqual", "Equal", "NotEqual", "LogicalNot", "LogicalAnd", "LogicalOr", "Bucketize", "FloorDiv", "Where",
+)  # fmt: skip
+
+
+def find_other(tensor: tf.Tensor, fits: Callable[[float], bool]) -> tf.Tensor | None:
+    """Return the operand beside a constant that fits, or None."""
+    for place, item in enumerate(tensor.op.inputs):
+        value = read_value(item)
+        if value is not None and fits(value):
+            return tensor.op.inputs[1 - place]
+    return None
+
+
+def read_value(tensor: tf.Tensor) -> float | None:
+    """Return the number that a constant of one number holds, else None."""
+    value = tf.get_static_value(tensor) if is_constant(tensor) else None
+    return float(value.reshape(-1)[0]) if value is not None and value.size == 1 else None
+
+
+def is_constant(tensor: tf.Tensor) -> bool:
+    """Return whether a tensor is a constant of the graph."""
+    return strip(tensor).op.type == "Const"
+
+
+def strip(tensor: tf.Tensor) -> tf.Tensor:
+    """Return a tensor without what only passes it on, or shapes it."""
+    while tensor.op.type in (*PASSING, *SHAPING) and len(tensor.op.inputs):
+        tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
+    return tensor
+
+
+def is_same(first: tf.Tensor, second: tf.Tensor, depth: int = 3) -> bool:
+    """Return whether two tensors are the same, or computed in the same way."""
+    first, second = strip(first), strip(second)
+    if first is second:
+        return True
+    if first.op.type != second.op.type or first.value_index != second.value_index:
+        return False
+    if first.op.type == "Const":
+        return bool(np.array_equal(tf.get_static_value(first), tf.get_static_value(second)))
+    pairs = list(zip(first.op.inputs, second.op.inputs, strict=False))
+    if not pairs or depth == 0 or len(first.op.inputs) != len(second.op.inputs) or _how(first) != _how(second):
+        return False
+    return all(is_same(*pair, depth - 1) for pair in pairs)
+
+
+def _how(tensor: tf.Tensor) -> dict[str, str]:
+    """Return the settings of the operation that makes a tensor, such as whether a matrix is turned."""
+    return {key: str(value) for key, value in tensor.op.node_def.attr.items() if not key.startswith("_")}
+
+
+def reduces_last(operation: tf.Operation) -> bool:
+    """Return whether a sum or maximum goes over the last axis, and over nothing else."""
+    axes, rank = tf.get_static_value(operation.inputs[1]), operation.inputs[0].shape.rank
+    return axes is not None and rank is not None and [int(axis) % rank for axis in axes.flat] == [rank - 1]
+
+
+def is_even(tensor: tf.Tensor) -> bool:
+    """Return whether a tensor has one number for all that stand along the last axis of what it is joined with."""
+    return tensor.shape.rank == 0 or (tensor.shape.rank is not None and tensor.shape[-1] == 1)
+
+
+def list_before(output: tf.Tensor) -> list[tf.Operation]:
+    """Return the operations that an output depends on, itself first."""
+    found = {output.op: None}
+    stack = [output.op]
+    while stack:
+        before = [tensor.op for tensor in stack.pop().inputs if tensor.op not in found]
+        found |= dict.fromkeys(before)
+        stack += before
+    return [*found]
+
+
+def find_barrier(output: tf.Tensor) -> str | None:
+    """Return the type of an operation that lets no gradient pass, if every road from an output back ends at one."""
+    found, stack, seen = None, [output], set()
+    while stack:
+        tensor = stack.pop()
+        operation = tensor.op
+        if operation in seen or tensor.dtype == tf.resource:
+            continue
+        seen.add(operation)
+        if "Placeholder" in operation.type:
+            return None
+        whole = operation.type == "Cast" and not tensor.dtype.is_floating and operation.inputs[0].dtype.is_floating
+        indices = operation.type in ("TopKV2", "MaxPoolWithArgmax") and tensor.value_index
+        if operation.type in _FLAT or whole or indices:
+            found = operation.type
+            continue
+        choice = operation.type in ("Select", "SelectV2")
+        stack += operation.inputs[1:] if choice else operation.inputs
+    return found
+
+
+def is_free(tensor: tf.Tensor, depth: int = 16) -> bool:
+    """Return whether numbers are what a layer with weights gives, added to, scaled, bent or put in another shape."""
+    operation = strip(tensor).op
+    kind, inputs = operation.type, list(operation.inputs)
+    if depth == 0 or kind in _LAYERS:
+        return depth > 0
+    if kind in ("Add", "AddV2", "AddN", "Sub", "BiasAdd"):
+        return any(is_free(item, depth - 1) for item in inputs)
+    if kind in ("ConcatV2", "Pack"):
+        return all(is_free(item, depth - 1) for item in (inputs[:-1] if kind == "ConcatV2" else inputs))
+    if kind in ("Mul", "RealDiv"):
+        inputs = [item for item in inputs if read_value(item) is None]
+        return len(inputs) == 1 and is_free(inputs[0], depth - 1)
+    passes = kind in (
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "Softplus",
+        "Tanh",
+        "Mean",
+        "Transpose",
+        "StridedSlice",
+        "ResizeBilinear",
+        "ResizeNearestNeighbor",
+        "DepthToSpace",
+    )
+    return passes and is_free(inputs[0], depth - 1)

@@ -1,0 +1,84 @@
+"""Whether numbers rise or fall from one to the next, whatever the weights are, as the steps of an order do."""
+
+from collections.abc import Collection
+
+import tensorflow as tf
+
+from tf_interp.models.outputs.ends.bounds import find_bounds
+from tf_interp.models.outputs.ends.operations import PASSING, is_even, read_value, strip
+from tf_interp.models.outputs.ends.written_out import BOUNDING
+
+_DEEPEST = 16
+_RISING = (
+    *PASSING, "Sigmoid", "Tanh", "Exp", "Expm1", "Log", "Log1p", "Softplus", "Softsign", "Sqrt", "Relu", "Relu6", "Elu",
+    "Selu", "Erf", "Round",
+)  # fmt: skip
+
+
+def find_order(tensor: tf.Tensor, weights: Collection[str] = ()) -> int:
+    """Return 1 where numbers never fall along the last axis, -1 where they never rise, 0 where that is not known.
+
+    Args:
+        tensor: in the current graph.
+        weights: as in `find_bounds`.
+    """
+    return _read(tensor, weights, _DEEPEST)
+
+
+def _read(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
+    kind, inputs = tensor.op.type, list(tensor.op.inputs)
+    if depth == 0 or not tensor.shape.rank or tensor.shape[-1] == 1:
+        return 0
+    if kind == "TopKV2":
+        return -1 if tensor.value_index == 0 else 0
+    if kind in _RISING:
+        return _read(inputs[tensor.value_index if kind == "IdentityN" else 0], weights, depth - 1)
+    if kind == "Neg":
+        return -_read(inputs[0], weights, depth - 1)
+    if kind in ("Cumsum", "ReverseV2", "StridedSlice", "MatMul"):
+        return _read_row(tensor, weights, depth)
+    if kind in BOUNDING or kind in ("Add", "AddV2", "Sub", "BiasAdd", "Mul", "RealDiv"):
+        return _read_pair(tensor, weights, depth)
+    return 0
+
+
+def _read_row(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
+    """Return the order of what is made of other numbers of its row."""
+    operation, x = tensor.op, tensor.op.inputs[0]
+    other = tf.get_static_value(operation.inputs[-1])
+    if other is None or x.shape.rank != tensor.shape.rank:
+        return 0
+    rank, last = tensor.shape.rank, tensor.shape.rank - 1
+    if operation.type == "ReverseV2":
+        found = _read(x, weights, depth - 1)
+        return -found if last in [axis % rank for axis in other.flat] else found
+    if operation.type == "StridedSlice":
+        return _read(x, weights, depth - 1) if (other > 0).all() else 0
+    low, high = find_bounds(x, weights)
+    sign = 1 if low >= 0 else -1 if high <= 0 else 0
+    if operation.type == "Cumsum":
+        return (-sign if operation.get_attr("reverse") else sign) if int(other) % rank == last else 0
+    if strip(operation.inputs[1]).op.name in weights or operation.get_attr("transpose_a"):
+        return 0
+    steps = (other.T if operation.get_attr("transpose_b") else other)[:, 1:]
+    steps = steps - (other.T if operation.get_attr("transpose_b") else other)[:, :-1]
+    return sign if steps.size and (steps >= 0).all() else -sign if steps.size and (steps <= 0).all() else 0
+
+
+def _read_pair(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
+    """Return the order of what is made of a row and of one number for all of it, or of two rows that are alike."""
+    kind, inputs = tensor.op.type, list(tensor.op.inputs)
+    rows = [item for item in inputs if not is_even(item) and read_value(item) is None]
+    if kind in BOUNDING:
+        return _read(rows[0], weights, depth - 1) if len(rows) == 1 else 0
+    orders = [0 if all(item is not row for row in rows) else _read(item, weights, depth - 1) for item in inputs]
+    if kind in ("Mul", "RealDiv"):
+        factor = inputs[1] if len(rows) == 1 and rows[0] is inputs[0] else inputs[0]
+        if len(rows) != 1 or (kind == "RealDiv" and factor is inputs[0]):
+            return 0
+        low, high = find_bounds(factor, weights)
+        return max(orders, key=abs) * (1 if low >= 0 else -1 if high <= 0 else 0)
+    if kind == "Sub":
+        orders[1] = -orders[1]
+    found = {order for item, order in zip(inputs, orders, strict=True) if any(item is row for row in rows)}
+    return found.pop() if len(found) == 1 else 0
