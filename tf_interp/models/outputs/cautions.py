@@ -116,7 +116,7 @@ def tell_recognized(end: End, loss: Loss | None, trained: str | None) -> str | N
     if loss is not None and end.log and loss.takes == "probabilities":
         told.append(_LOGS_AS_ONE.format(loss.name, _OR_LOGITS if loss.has_logits else ""))
     # of a plain softmax or sigmoid Keras takes the input itself, and warns
-    if loss is not None and loss.takes == "logits" and end.bounded and end.operation != loss.undoes:
+    if loss is not None and loss.takes == "logits" and end.bounded and not end.plain:
         told.append(_ONE_TOO_MANY.format(loss.name))
     return "; ".join(told) or None
 

@@ -33,13 +33,6 @@ class Loss(NamedTuple):
         """Whether it can take logits, by from_logits=True."""
         return self.takes is not None and self.name not in (*_DIVERGENCES, *_OVERLAPS)
 
-    @property
-    def undoes(self) -> str | None:
-        """Type of the operation whose input Keras takes for logits, where the output comes right from it."""
-        if not self.has_logits:
-            return None
-        return "Sigmoid" if self.name in _SIGMOIDS else "Softmax"
-
     def kind(self, count: int | None) -> str | None:
         """Return the kind of head that it is for, None if unknown.
 

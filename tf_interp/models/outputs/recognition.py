@@ -57,13 +57,13 @@ def list_heads(model: Any) -> dict[str, Head]:
     for what, given in (("class_names", model._names), ("head", said)):
         if wrong := [key for key in given if not any(key in known for known in calls.values())]:
             raise ValueError(f"{what} names the outputs {wrong}; {model.name!r} has {list(labels.values())}")
-    found = {}
+    found, seen = {}, _look_at_noise(model, losses, shapes)
     for path, end in model._ends().items():
         label, shape = labels[path], shapes[path]
         own = next((names for call, names in model._names.items() if call in calls[path]), None)
         names = own or _plain_names(model, path, shapes, labels)
         loss = losses.get(path)
-        guess = _guess_kind(end, shape, loss, _look_at_noise(model, path, end, shape, loss))
+        guess = _guess_kind(end, shape, loss, seen.get(path, Seen()))
         source = "network" if loss is None or loss.kind(shape[-1] if shape else 1) is None else "loss"
         head = Head(
             path,
@@ -118,28 +118,35 @@ def _plain_names(
     return names if path == owner else None
 
 
-def _look_at_noise(model: Any, path: str, end: End, shape: tuple, loss: Loss | None) -> Seen:
-    """Return what the numbers of an unrecognized end look like on noise."""
-    ordinary = len(shape) > 1 and end.operation in _ORDINARY and loss is None
-    if end.kind is not None or end.selection or end.flat or not shape or ordinary:
-        return Seen()
+def _look_at_noise(model: Any, losses: Mapping[str, Loss], shapes: Mapping[str, tuple]) -> Mapping[str, Seen]:
+    """Return path of each output that is not recognized -> what its numbers look like on noise."""
+    paths = []
+    for path, end in model._ends().items():
+        ordinary = len(shapes[path]) > 1 and end.operation in _ORDINARY and path not in losses
+        if not (end.kind is not None or end.selection or end.flat or not shapes[path] or ordinary):
+            paths.append(path)
 
-    def measure() -> Seen:
+    def measure() -> dict[str, Seen]:
         try:
             noise = make_batch(model.input_specs, 4)
             with tf.init_scope(), model.with_noise():
-                values = model.run(noise if len(noise) > 1 else next(iter(noise.values())), [path])[path].numpy()
+                values = model.run(noise if len(noise) > 1 else next(iter(noise.values())), paths)
         except Exception:  # it wants something else than noise: no guess then
-            return Seen()
-        if not np.isfinite(values).all():
-            return Seen()
-        outside = bool(values.min() < 0 or values.max() > 1)
-        if (shape[-1] or 0) < 2 or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: any sum is chance
-            return Seen(outside=outside)
-        logs = values.max() <= 1e-6 and np.allclose(np.exp(values).sum(-1), 1, atol=1e-3)
-        return Seen(not outside and np.allclose(values.sum(-1), 1, atol=1e-3), bool(logs), outside)
+            return {}
+        return {path: _see(values[path].numpy()) for path in paths}
 
-    return model.cached(("seen on noise", path), measure)
+    return model.cached(("seen on noise", *paths), measure) if paths else {}
+
+
+def _see(values: np.ndarray) -> Seen:
+    """Return what some rows of numbers look like."""
+    if not values.size or not np.isfinite(values).all():
+        return Seen()
+    outside = bool(values.min() < 0 or values.max() > 1)
+    if values.ndim < 2 or values.shape[-1] < 2 or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: sums are chance
+        return Seen(outside=outside)
+    logs = values.max() <= 1e-6 and np.allclose(np.exp(values).sum(-1), 1, atol=1e-3)
+    return Seen(not outside and np.allclose(values.sum(-1), 1, atol=1e-3), bool(logs), outside)
 
 
 def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen: Seen) -> Guess:

@@ -68,6 +68,7 @@ class End(NamedTuple):
         clipped: as of `Logits`.
         order: 1 where its numbers never fall from one to the next, whatever the weights are, -1 where they never rise.
         twice: whether the logits themselves lie in [0,1], as those of a second softmax do.
+        plain: whether it is what a softmax or sigmoid puts out itself, with nothing behind it.
         free: whether a layer with weights, and nothing else that would bound it, gives its numbers.
     """
 
@@ -85,6 +86,7 @@ class End(NamedTuple):
     clipped: tuple[float, float] | None
     order: int
     twice: bool
+    plain: bool
     free: bool
 
     @property
@@ -125,6 +127,7 @@ def describe_end(output: tf.Tensor, found: Logits | None, weights: Collection[st
         clipped=None if found is None else found.clipped,
         order=find_order(output, weights),
         twice=inner[0] >= 0 and inner[1] <= 1,
+        plain=output.op.type in ("Softmax", "Sigmoid"),
         free=found is None and is_free(output),
     )
 
@@ -220,7 +223,7 @@ class _Search:
         found = None if math.isnan(low) else self.undo(inside)
         if found is None:
             return None
-        ends = (low, high) if not found.log else (math.exp(low), math.exp(min(high, 0.0)))
+        ends = (math.exp(low), math.exp(min(high, 0.0))) if found.log else (max(low, 0.0), min(high, 1.0))
         if ends[0] > _SAFE or ends[1] < 1 - _SAFE:
             width = tensor.shape[-1] if tensor.shape.rank else None
             halves = found.kind == "sigmoid" and ends[0] < 0.5 < ends[1]
