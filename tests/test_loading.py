@@ -87,7 +87,34 @@ def test_files_that_are_no_network(tmp_path):
 
 def test_a_wrong_kind_of_input():
     with pytest.raises(TypeError, match="a Keras model takes input="):
-        open_model(networks.functional().model, input="picture")
+        open_model(networks.functional().model, input="pictures")
+
+
+class _TakesDict(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs["picture"][:, 0, 0])
+
+
+def test_the_only_entry_of_a_dict_is_named(tmp_path):
+    x = np.random.default_rng(0).random((4, 2, 2, 3), np.float32)
+    written, inputs = _TakesDict(), {"picture": keras.Input((2, 2, 3), name="picture")}
+    written({"picture": x})
+    functional = keras.Model(inputs, L.Dense(3)(inputs["picture"][:, 0, 0]))
+    functional.export(tmp_path, verbose=False)
+    with pytest.raises(ValueError, match=r"if it takes a dict, .* name it: input=\{'name': \(2, 2, 3\)\}"):
+        open_model(_TakesDict(), input=(2, 2, 3)).layers  # noqa: B018
+    with pytest.raises(TypeError, match=r"got the string 'pictures'; its inputs are \['picture'\]"):
+        open_model(functional, input="pictures")
+    cases = [(_TakesDict(), {"picture": (2, 2, 3)}), (written, "picture"), (functional, "picture")]
+    for source, given in [*cases, (tmp_path, "picture"), (tmp_path, "serving_default_picture")]:
+        model = open_model(source, input=given)
+        direct = (source if isinstance(source, keras.Model) else functional)({"picture": x})
+        for images in (x, {"picture": x}):
+            np.testing.assert_allclose(model.run(images, ["output"])["output"], direct, rtol=1e-5)
 
 
 def _with_lambda():

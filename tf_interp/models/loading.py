@@ -10,6 +10,7 @@ import keras
 
 from tf_interp.models import zoo
 from tf_interp.models.inputs import Preprocess
+from tf_interp.models.keras_model.input_specs import name_specs, read_inputs
 from tf_interp.models.keras_model.keras_model import KerasModel
 from tf_interp.models.model import Model
 from tf_interp.models.outputs.losses import parse_loss
@@ -53,10 +54,10 @@ def open_model(
             `preprocess_input` functions of keras.applications are recognized, and get the 0..255 that they expect. Or
             one by name: "0..1" (pictures as they are), "-1..1", "0..255", "caffe", "torch" or "efficientnet-lite".
         class_names: names by class index; for several outputs a dict, label of an output -> names.
-        input: for a Keras model that was never called: shape of one image (H, W, C), or a sample batch, or a dict or
-            list of these. For a SavedModel or frozen graph: name of the tensor to feed, if not its own input, e.g. the
-            decoded picture where files go in. For a network of the zoo: (H, W, 3), if not the size that it was trained
-            on.
+        input: for a Keras model that was never called: shape of one image (H, W, C), or a sample batch, or a dict (of
+            one entry too) or list of these. For a SavedModel or frozen graph: name of the tensor to feed, if not its
+            own input, e.g. the decoded picture where files go in. For a network of the zoo: (H, W, 3), if not the size
+            that it was trained on.
         head: what the output is, where the guess of `Model.heads` is wrong: "multiclass", "binary" (one logit),
             "multilabel" (several sigmoids), "regression", "dense" or "other"; a dict for several outputs.
         output: label of the output that targets and labels are about, of a network with several; None is the first.
@@ -131,19 +132,28 @@ def _open(source: Any, prepare: Preprocess | None, class_names: Any, input: Any,
         path = pathlib.Path(source)
         zipped = path.suffix == ".keras"
         file = path.absolute() if zipped else None
-        loaded = KerasModel(_load_keras(path, trust), prepare, class_names, _check_sample(input), file)
+        network = _load_keras(path, trust)
+        loaded = KerasModel(network, prepare, class_names, _check_sample(network, input), file)
         return loaded.trained_with(_read_saved_loss(path)) if zipped else loaded
     check_keras(source)
     if not isinstance(source, keras.Model):
         hint = "; a layer goes into keras.Sequential([layer])" if isinstance(source, keras.Layer) else ""
         raise TypeError(f"{_EXPECTED}, got {type(source).__module__}.{type(source).__name__}{hint}")
-    return KerasModel(source, prepare, class_names, _check_sample(input))
+    return KerasModel(source, prepare, class_names, _check_sample(source, input))
 
 
-def _check_sample(input: Any) -> Any:
-    if isinstance(input, str):
-        raise TypeError(f"a Keras model takes input=(H, W, C) or a sample batch, got the string {input!r}")
-    return input
+def _check_sample(network: keras.Model, input: Any) -> Any:
+    """Return what a Keras model is to take; None, its own, for the name of its only input."""
+    if not isinstance(input, str):
+        return input
+    own, _ = read_inputs(network, None)
+    names = [] if own is None else list(name_specs(own))
+    if names == [input]:
+        return None
+    raise TypeError(
+        f"a Keras model takes input=(H, W, C) or a sample batch, or a dict of these by name, got the string {input!r}"
+        + (f"; its inputs are {names}" if names else "")
+    )
 
 
 def check_keras(model: Any) -> None:

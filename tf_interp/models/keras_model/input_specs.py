@@ -111,3 +111,18 @@ def name_specs(structure: Any) -> dict[str, tf.TensorSpec]:
     if len(names) != len(specs) or None in names or len(set(names)) != len(names):
         names = ["images"] if len(specs) == 1 else [f"input_{index}" for index in range(len(specs))]
     return {name: tf.TensorSpec(spec.shape, spec.dtype) for name, spec in zip(names, specs, strict=True)}
+
+
+def cannot_call(name: str, structure: Any, error: Exception) -> ValueError:
+    """Return the error for a model that does not take what it was thought to take.
+
+    Args:
+        name: of the model.
+        structure: of the specs that it was called with.
+        error: what it raised.
+    """
+    shapes = {key: list(spec.shape) for key, spec in name_specs(structure).items()}
+    single = not isinstance(structure, Mapping) and len(shapes) == 1
+    sides = tuple(next(iter(shapes.values()))[1:])
+    named = f"; if it takes a dict, of one entry too, name it: input={{'name': {sides}}}"
+    return ValueError(f"{name!r} could not be called on inputs of shape {shapes}: {error}{named if single else ''}")

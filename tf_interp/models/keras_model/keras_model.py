@@ -16,7 +16,7 @@ from tf_interp.models.keras_model.changes.late_weights import LateWeights
 from tf_interp.models.keras_model.changes.structure import Structure, say_changes
 from tf_interp.models.keras_model.convolution import around_groups, is_grouped
 from tf_interp.models.keras_model.folding import Folding, choose_folded, fold_weights
-from tf_interp.models.keras_model.input_specs import name_specs, read_inputs, take_types, to_specs
+from tf_interp.models.keras_model.input_specs import cannot_call, name_specs, read_inputs, take_types, to_specs
 from tf_interp.models.keras_model.keras_layers import (
     ELSEWHERE,
     Found,
@@ -340,10 +340,7 @@ class KerasModel(Model):
                 try:
                     found = self._trace_layers(1)
                 except Exception:
-                    shapes = {name: list(spec.shape) for name, spec in self._specs.items()}
-                    raise ValueError(
-                        f"{self.name!r} could not be called on inputs of shape {shapes}: {error}"
-                    ) from error
+                    raise cannot_call(self.name, self._structure, error) from error
                 self._any_batch = False
                 return found
 

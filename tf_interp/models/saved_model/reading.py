@@ -76,7 +76,7 @@ def read_saved_model(
     Args:
         path: its folder.
         signature: name of the signature; None is "serving_default", or the only one.
-        input: name of the tensor to feed, where that is not the input of the signature.
+        input: name of the tensor to feed, where that is not the input of the signature; or of one of its inputs.
         trust: True lets operations pass that reach outside.
 
     Raises:
@@ -97,10 +97,11 @@ def read_saved_model(
     ends = {label: flat.ends[name] for label, name in sorted(outputs.items(), key=lambda item: _by_number(item[0]))}
     fed = {label: _short_name(flat, tensor, label) for label, tensor in inputs.items()}
     order = _order_of_arguments(meta, inputs)
-    if input is None:
+    own = [label for label, tensor in inputs.items() if input in (label, tensor, split(tensor)[0])]
+    if input is None or own:
         feeds = {
             label: put_placeholder(flat, fed[label], entry.inputs[label])
-            for label in order or sorted(inputs, key=_by_number)
+            for label in own or order or sorted(inputs, key=_by_number)
         }
     else:
         feeds = {"images": put_placeholder(flat, find_tensor(flat.nodes, input, path))}
@@ -109,7 +110,7 @@ def read_saved_model(
     tables = make_tables(path, flat, graph_def, initializers, checkpoint, assets, trust)
     read = finish(flat, feeds, ends, checkpoint, tables, ordered=bool(order))
     stated = {label: tf.TensorShape(entry.outputs[label].tensor_shape) for label in ends}
-    return read if input is not None else read._replace(shapes=stated)
+    return read._replace(shapes=stated) if input is None or own else read
 
 
 def finish(
