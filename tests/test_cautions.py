@@ -254,7 +254,6 @@ def _compiled(loss, units=3, end=None):
     return network
 
 
-@pytest.mark.parametrize("form", ["live", "keras"])
 @pytest.mark.parametrize(
     ("loss", "units", "end", "kind", "words"),
     [
@@ -266,16 +265,14 @@ def _compiled(loss, units=3, end=None):
         ("kl_divergence", 3, None, "multiclass", "does not learn what it seems to. End it in a softmax"),
     ],
 )
-def test_numbers_of_any_size_under_a_loss_of_probabilities(loss, units, end, kind, words, form, tmp_path):
+def test_numbers_of_any_size_under_a_loss_of_probabilities(loss, units, end, kind, words, tmp_path):
     network = _compiled(loss, units, end)
-    if form == "keras":
-        if loss == "kl_divergence":
-            pytest.skip("one form is enough")
-        network.save(tmp_path / "network.keras")
-    head = open_model(network if form == "live" else tmp_path / "network.keras").head()
-    assert (head.kind, head.quantity) == (kind, "number")
-    assert words in head.caution
-    assert head.threshold == 0.5
+    network.save(tmp_path / "network.keras")
+    for source in (network, tmp_path / "network.keras"):
+        head = open_model(source).head()
+        assert (head.kind, head.quantity) == (kind, "number")
+        assert words in head.caution
+        assert head.threshold == 0.5
 
 
 def test_keras_forces_numbers_into_the_range_as_is_said():

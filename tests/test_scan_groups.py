@@ -37,6 +37,19 @@ def test_noise_has_no_suggestion():
     assert "no number of groups is suggested" in found.reason
 
 
+def test_what_is_negative_is_left_out_of_the_error_and_this_is_said():
+    model, images = make(200)
+    found = ti.scan_groups(model, images, "parts", [2, 3], method="nmf", resamples=1)
+    rows = model.run(images, ["parts"])["parts"].numpy()
+    assert found.left_out == pytest.approx(-rows.clip(max=0).sum() / np.abs(rows).sum(), rel=1e-4)
+    assert "of the activation that is not negative, stability" in found.explain()
+    assert f"\n{found.left_out:.1%} of the activation is negative and was left out\n" in found.explain()
+    groups = ti.find_groups(model, images, "parts", 2, method="nmf")
+    rest = rows.clip(min=0) - groups.weights @ groups.vectors
+    assert found.error[0] == pytest.approx(np.linalg.norm(rest) / np.linalg.norm(rows.clip(min=0)), rel=1e-4)
+    assert found.error[0] == pytest.approx(groups.error, rel=1e-6)
+
+
 def test_one_group_has_no_redundancy_and_the_largest_k_is_named():
     model, images = make(200, signed=False)
     found = ti.scan_groups(model, images, "parts", [1], resamples=1)

@@ -173,6 +173,7 @@ def as_groups(
         negative: part of the activation that is below 0.
     """
     names = tuple(names) or tuple(f"group {index}" for index in range(len(found.vectors)))
+    left_out = 0.0 if method.keeps_negative else negative
     return Groups(
         path,
         found.vectors,
@@ -182,9 +183,10 @@ def as_groups(
         error=found.error,
         shares=found.shares,
         ids=tuple(ids),
-        notes=(*_notes(path, names, found, 0.0 if method.keeps_negative else negative), *found.notes),
+        notes=(*_notes(path, names, found, left_out), *found.notes),
         method=method,
         offset=found.offset,
+        left_out=left_out,
     )
 
 
@@ -237,7 +239,10 @@ def _notes(path: str, names: Sequence[str], found: Fitted, negative: float) -> l
     notes = []
     if negative > 1e-6:
         kept = ': method="semi_nmf" or "split_nmf" keeps it' if negative > MUCH else ""
-        notes.append(f"{negative:.1%} of the activation of {path} is negative and was left out of the groups{kept}")
+        notes.append(
+            f"{negative:.1%} of the activation of {path} is negative and was left out of the groups, their error and "
+            f"their shares, which are of the rest{kept}"
+        )
     if found.offset is not None:
         size = np.linalg.norm(found.offset)
         notes.append(f"an offset of length {size:.3g} is everywhere in {path} and belongs to no group")

@@ -11,8 +11,10 @@ from tf_interp.groups.methods.factorizer import Factorizer
 from tf_interp.groups.nmf import solve_weights
 from tf_interp.images import digest_images
 
+_SOME = 1e-6  # of an activation; less is rounding
 
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Groups(Directions):
     """Groups of neurons that fire together: directions that know where they are present.
 
@@ -28,6 +30,8 @@ class Groups(Directions):
         method: how they were found; None where only their weights were.
         offset: float32 [C] that is there everywhere and belongs to no group, such as the mean that PCA takes away;
             None is nothing. `error` and `shares` are of the activation without it.
+        left_out: part of the activation (of the sum of absolute values) that is negative and that the method leaves
+            out, 0..1: `error` and `shares` are of the rest, in which these numbers are 0.
     """
 
     weights: np.ndarray
@@ -37,6 +41,7 @@ class Groups(Directions):
     notes: tuple[str, ...] = ()
     method: Factorizer | None = None
     offset: np.ndarray | None = None
+    left_out: float = 0.0
 
     def weights_for(self, images: Any) -> np.ndarray | None:
         """Return the groups' weights [N,h,w,K] on images that they were found on, else None."""
@@ -58,6 +63,9 @@ class Groups(Directions):
             weights = solve_weights(rest, self.vectors)
         return weights.astype(np.float32).reshape(*activations.shape[:-1], -1)
 
+    def __repr__(self) -> str:
+        return f"Groups({self.layer!r}, {list(self.names)}, error {self.error:.1%}{say_left_out(self.left_out)})"
+
     def __getitem__(self, index: int | slice | Sequence[int]) -> "Groups":
         rows = np.atleast_1d(np.arange(len(self))[index])
         return dataclasses.replace(
@@ -67,3 +75,12 @@ class Groups(Directions):
             weights=self.weights[..., rows],
             shares=self.shares[rows],
         )
+
+
+def say_left_out(share: float) -> str:
+    """Return what an error is of, to stand behind it: nothing, or that what is negative is not in it.
+
+    Args:
+        share: part of the activation that is negative and was left out, 0..1.
+    """
+    return f" of what is not negative ({share:.1%} is, and was left out)" if share > _SOME else ""

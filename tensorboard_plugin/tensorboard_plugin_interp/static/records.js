@@ -69,8 +69,8 @@
  * @property {number[]} classes
  * @property {number[][]} outputs of each combination of groups, bit k for group k
  * @property {number[]|null} decisions
- * @typedef {Common & {groups?: Group[], error?: Unsure, method?: string|null, residual_effects?: Record<string, number>,
- *   icons?: Sheet|null, maps?: Sheet|null, switches?: {pictures: SwitchedPicture[]}|null, classes?: string[],
+ * @typedef {Common & {groups?: Group[], error?: Unsure, left_out?: number, method?: string|null,
+ *   residual_effects?: Record<string, number>, icons?: Sheet|null, maps?: Sheet|null, switches?: {pictures: SwitchedPicture[]}|null, classes?: string[],
  *   crops?: Sheet|null, events?: GroupEvent[]}} GroupsData
  *
  * @typedef {object} Decision what pushed one prediction

@@ -139,6 +139,7 @@ class NeuronGroups(Part):
             data = {
                 "groups": rows,
                 "error": groups.error,
+                "left_out": groups.left_out,
                 "method": None if groups.method is None else groups.method.label,
                 "residual_effects": residual,
                 "icons": icons,

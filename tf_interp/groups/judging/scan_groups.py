@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tf_interp.groups.find import check_count, read_layer
+from tf_interp.groups.found_groups import say_left_out
 from tf_interp.groups.judging.halves import RESAMPLES, THRESHOLD, agreement, draw_halves, suggest
 from tf_interp.groups.matching import cosines
-from tf_interp.groups.methods.choice import choose
+from tf_interp.groups.methods.choice import choose, share_negative
 from tf_interp.groups.methods.factorizer import fit_rows
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
@@ -24,13 +25,15 @@ class GroupScan:
     Args:
         layer: path of the layer.
         ks: int [M], numbers of groups, smallest first.
-        error: float32 [M]: part of the activation's norm that the groups leave over.
+        error: float32 [M]: part of the activation's norm that the groups leave over; where `left_out` is not 0, of what
+            is not negative.
         stability: float32 [M,R]: median over the groups of the cosine of what two disjoint halves of the pictures make
             of each.
         redundancy: float32 [M]: mean over the groups of the largest cosine with another one.
         threshold: the stability that must hold.
         suggested: the largest number of groups whose median stability holds; None where none does.
         reason: why, in a sentence.
+        left_out: part of the activation that is negative and was left out, as of `Groups`.
     """
 
     layer: str
@@ -41,30 +44,34 @@ class GroupScan:
     threshold: float
     suggested: int | None
     reason: str
+    left_out: float = 0.0
 
     def to_dataframe(self) -> Any:
         """Return a table: a row per number of groups.
 
         Returns:
-            pandas `DataFrame` with the columns "k", "error", "stability" (median of the resamples), "redundancy" and
-            "suggested" (bool).
+            pandas `DataFrame` with the columns "k", "error", "left_out" (part of the activation that the error is not
+            of), "stability" (median of the resamples), "redundancy" and "suggested" (bool).
 
         Raises:
             ImportError: if pandas is not installed.
         """
         import pandas as pd
 
-        columns = {"error": self.error, "stability": np.median(self.stability, 1), "redundancy": self.redundancy}
-        return pd.DataFrame({"k": self.ks, **columns, "suggested": self.ks == self.suggested})
+        columns = {"stability": np.median(self.stability, 1), "redundancy": self.redundancy}
+        errors = {"error": self.error, "left_out": self.left_out}
+        return pd.DataFrame({"k": self.ks, **errors, **columns, "suggested": self.ks == self.suggested})
 
     def explain(self) -> str:
         """Return a line per number of groups, and the suggestion with its reason."""
+        part = " that is not negative" if say_left_out(self.left_out) else ""
         rows = zip(self.ks, self.error, np.median(self.stability, 1), self.redundancy, strict=True)
         lines = [
-            f"{k} groups leave {error:.0%} of the activation, stability {stable:.2f}, redundancy {alike:.2f}"
+            f"{k} groups leave {error:.0%} of the activation{part}, stability {stable:.2f}, redundancy {alike:.2f}"
             for k, error, stable, alike in rows
         ]
-        return "\n".join([*lines, self.reason])
+        told = [f"{self.left_out:.1%} of the activation is negative and was left out"] if part else []
+        return "\n".join([*lines, *told, self.reason])
 
     def __repr__(self) -> str:
         return f"GroupScan({self.layer!r}, ks {self.ks.tolist()}, suggested {self.suggested})"
@@ -141,7 +148,8 @@ def scan_groups(
     stability = np.array(stable, np.float32)
     suggested, reason = suggest(counts, np.median(stability, 1), threshold)
     error, redundancy = np.array(errors, np.float32), np.array(alike, np.float32)
-    return GroupScan(path, np.array(counts), error, stability, redundancy, threshold, suggested, reason)
+    left_out = 0.0 if chosen.keeps_negative else share_negative(rows)
+    return GroupScan(path, np.array(counts), error, stability, redundancy, threshold, suggested, reason, left_out)
 
 
 def _redundancy(vectors: np.ndarray) -> float:

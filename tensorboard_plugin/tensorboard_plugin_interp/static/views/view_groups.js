@@ -20,6 +20,14 @@ const LEAD =
 const EFFECT =
   "The gradient of the target times the group’s activation, summed over positions and averaged over the probe pictures.";
 
+/**
+ * What the error is of, where a part of the activation is negative and the groups leave it out.
+ *
+ * @param {number|undefined} part of the activation
+ */
+const tellLeftOut = (part) =>
+  part && part > 1e-6 ? ` of what is not negative (${percent(part)} of the activation is, and is left out)` : "";
+
 /** @param {{ctx: Ctx}} props */
 export function Groups({ ctx }) {
   return html`
@@ -33,7 +41,7 @@ export function Groups({ ctx }) {
           <${Term} tip="How far the groups together are from the activations they stand for: 0 is exact.">
             reconstruction error
           <//>
-          ${` ${percent(record.data.error)}`}
+          ${` ${percent(record.data.error)}`}${tellLeftOut(record.data.left_out)}
         </span>
       `}
     >
