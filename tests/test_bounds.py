@@ -71,6 +71,7 @@ ENDS = {
     "sum of shares": (lambda x: tf.reduce_sum(tf.nn.softmax(x), -1), (1, 1)),
     "parts of the largest": (lambda x: tf.sigmoid(x) / tf.reduce_max(tf.sigmoid(x), -1, keepdims=True), (0, 1)),
     "parts of the sum": (lambda x: tf.abs(x) / (tf.reduce_sum(tf.abs(x), -1, keepdims=True) + 1e-7), (0, 1)),
+    "parts of one more": (lambda x: tf.square(x) / (1 + tf.square(x)), (0, 1)),
     "parts of another sum": (lambda x: tf.abs(x) / tf.reduce_sum(x * x, -1, keepdims=True), (0, INFINITE)),
     "from least to largest": (
         lambda x: (x - tf.reduce_min(x, -1, True)) / (tf.reduce_max(x, -1, True) - tf.reduce_min(x, -1, True)),

@@ -100,6 +100,13 @@ ENDS = {
     "cut": (lambda y: ops.clip(ops.sigmoid(y), 0.3, 0.9), "multilabel", "logit", "is clipped to [0.3, 0.9] behind"),
     "cut classes": (lambda y: ops.minimum(ops.softmax(y), 0.5), "multiclass", "logit", "is clipped to [0, 0.5] behind"),
     "cut for safety": (lambda y: ops.clip(ops.sigmoid(y), 1e-4, 1 - 1e-4), "multilabel", "logit", None),
+    "scaled and scaled back": (lambda y: L.Rescaling(0.01)(ops.softmax(y) * 100), "multiclass", "logit", None),
+    "mean and deviation": (
+        lambda y: ops.concatenate([y[:, :2], ops.softplus(y[:, 2:])], -1),
+        "regression",
+        "number",
+        "it joins other numbers and numbers that are never negative",
+    ),
     "larger of two": (
         lambda y: ops.maximum(ops.softmax(y), ops.softmax(-y)),
         "multiclass",

@@ -40,8 +40,8 @@ _BETWEEN = (
 )
 _TAKEN = "they were taken for what speaks for classes, but "
 _JOINED = (
-    "it joins {}: effects are in the numbers as they are returned, in probabilities for some of them, and cannot be "
-    "compared between columns. Give its parts as outputs of their own, or head="
+    "it joins {}: effects are in the numbers as they are returned, which are of several kinds, and cannot be compared "
+    "between columns. Give its parts as outputs of their own, or head="
 )
 _TRAINED_AS_ONE = (
     "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "

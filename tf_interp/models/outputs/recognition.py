@@ -20,7 +20,6 @@ _ONE_BOUNDED = (
     "one number in [0,1], whatever the weights are, was taken for a regression; if it is the probability of the second "
     "of two classes, say head='binary'"
 )
-_ONE_WHY = "one number without a sigmoid"
 _ORDINARY = ("BiasAdd", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedBatchNormV3", "Relu")  # ends of a map
 
 
@@ -171,8 +170,9 @@ def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen
     if not dense and trained == "regression" and loss is not None:
         return Guess("regression", f"trained with {loss.name}", "number", None)
     if not dense and trained is None and count == 1 and not end.joins:
-        why, caution = ("one number in [0,1]", _ONE_BOUNDED) if end.bounded else (_ONE_WHY, _ONE_NUMBER)
-        return Guess("regression", why, "number", caution)
+        if end.bounded:
+            return Guess("regression", "one number in [0,1]", "number", _ONE_BOUNDED)
+        return Guess("regression", "one number without a sigmoid", "number", _ONE_NUMBER)
     quantity, why, caution = cautions.tell_numbers(end, loss, trained, seen, dense)
     if dense:
         return Guess("dense", f"shape {list(shape)}", quantity, caution)

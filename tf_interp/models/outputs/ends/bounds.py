@@ -147,10 +147,11 @@ def _read_sum(operation: tf.Operation, bounds: _Bounds) -> _Bounds:
     """Return the bounds of a sum of several numbers, or of the sums on the way to it."""
     (low, high), shape = bounds, operation.inputs[0].shape
     axes = tf.get_static_value(operation.inputs[1])
-    sides = [None if shape.rank is None or axes is None else shape[int(axis)] for axis in np.ravel(axes)]
-    if None in sides:  # of unknown many: only the sign is sure
+    sides = [] if shape.rank is None or axes is None else [shape[int(axis)] for axis in np.ravel(axes)]
+    known = [side for side in sides if side is not None]
+    if not sides or len(known) < len(sides):  # of unknown many: only the sign is sure
         return (0.0 if low >= 0 else -math.inf), (0.0 if high <= 0 else math.inf)
-    count = math.prod(sides)
+    count = math.prod(known)
     counts = [count]
     if operation.type == "Cumsum":
         counts = [0, count - 1] if operation.get_attr("exclusive") else [1, count]
@@ -171,6 +172,8 @@ def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weig
     if kind in ("RealDiv", "DivNoNan"):
         above, below = inputs[0], _strip_guard(inputs[1])
         if below.op.type in ("Sum", "Max") and is_same(below.op.inputs[0], above) and look(above)[0] >= 0:
+            return 0.0, 1.0
+        if is_same(below, above) and look(above)[0] >= 0:  # x / (1 + x)
             return 0.0, 1.0
         top, under = strip(above).op, below.op
         spans = top.type == under.type == "Sub" and _is_least(top.inputs[1], top.inputs[0])

@@ -139,9 +139,15 @@ def _read_join(output: tf.Tensor, weights: Collection[str]) -> str | None:
         return None
     kinds = []
     for part in joined.inputs if joined.type == "Pack" else joined.inputs[:-1]:
-        logits, (low, high) = find_logits(part), find_bounds(part, weights)
-        kinds.append(logits.how if logits else "numbers in [0,1]" if low >= 0 and high <= 1 else "other numbers")
+        logits = find_logits(part)
+        kinds.append(logits.how if logits else _describe_bounds(*find_bounds(part, weights)))
     return " and ".join(dict.fromkeys(kinds)) if len(set(kinds)) > 1 else None
+
+
+def _describe_bounds(low: float, high: float) -> str:
+    if low >= 0:
+        return "numbers in [0,1]" if high <= 1 else "numbers that are never negative"
+    return f"numbers between {low:.3g} and {high:.3g}" if high - low < math.inf else "other numbers"
 
 
 def find_logits(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> Logits | None:
@@ -303,21 +309,24 @@ class _Search:
         found = self._mix(tensor, _LONGEST)
         if found is None or tensor.op.type in ("Softmax", "Sigmoid") or abs(found[1] - 1) > 1e-3:
             return None  # scaled, as where a sigmoid is stretched over the range of a regression: no probabilities
+        (kind, _, sources), x = found, found[2][0].op.inputs[0]
+        if all(source is sources[0] for source in sources) and x.shape.is_compatible_with(tensor.shape):
+            return _root(Written(x, kind.lower(), kind.lower()))  # of one with itself
         p = tf.maximum(tf.cast(tensor, tf.float32), _SMALLEST)
-        if found[0] == "Softmax":
+        if kind == "Softmax":
             how = "an average of softmaxes, which has no logits: log-probabilities stand in for them"
             return Logits(tf.math.log(p), "softmax", how, False, (tensor,))
         odds = tf.math.log(p) - tf.math.log(tf.maximum(1 - p, _SMALLEST))
         how = "an average of sigmoids, which has no logits: log-odds stand in for them"
         return Logits(odds, "sigmoid", how, False, (tensor,))
 
-    def _mix(self, tensor: tf.Tensor, depth: int) -> tuple[str, float] | None:
-        """Return what a weighted sum is of, "Softmax" or "Sigmoid", and the sum of its weights."""
+    def _mix(self, tensor: tf.Tensor, depth: int) -> tuple[str, float, list[tf.Tensor]] | None:
+        """Return what a weighted sum is of, "Softmax" or "Sigmoid", the sum of its weights, and all that it sums."""
         kind, inputs = tensor.op.type, list(tensor.op.inputs)
         if depth == 0 or tensor.shape.rank == 0 or any(tensor is end for end in self._stop):
             return None
         if kind in ("Softmax", "Sigmoid"):
-            return kind, 1.0
+            return kind, 1.0, [tensor]
         factor, parts = 1.0, inputs
         if kind in PASSING or kind in SHAPING:
             parts = inputs[:1]
@@ -333,11 +342,13 @@ class _Search:
             parts = [item for item in inputs if read_value(item) != 0]
         else:
             return None
-        found = [self._mix(part, depth - 1) for part in parts] if factor > 0 else []
-        if not found or None in found or any(part.shape[-1] != tensor.shape[-1] for part in parts):
+        mixed = [self._mix(part, depth - 1) for part in parts] if factor > 0 else []
+        found = [item for item in mixed if item is not None]
+        if not found or len(found) < len(parts) or any(part.shape[-1] != tensor.shape[-1] for part in parts):
             return None
-        kinds = {item[0] for item in found if item is not None}
-        return (kinds.pop(), factor * sum(item[1] for item in found if item is not None)) if len(kinds) == 1 else None
+        if len({item[0] for item in found}) > 1:
+            return None
+        return found[0][0], factor * sum(item[1] for item in found), [one for item in found for one in item[2]]
 
 
 def _joins(packed: tf.Tensor, axes: tf.Tensor) -> bool:
