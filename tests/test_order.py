@@ -1,0 +1,55 @@
+"""Numbers that rise or fall from one to the next, whatever the weights are, are told from others."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_interp.models.outputs.ends.order import find_order
+
+X = np.random.default_rng(3).normal(size=(200, 4)).astype(np.float32) * 3
+TRIANGLE = np.triu(np.ones((4, 4), np.float32))
+ENDS = {
+    "numbers": (lambda x: x, 0),
+    "sums": (lambda x: tf.cumsum(tf.abs(x), -1), 1),
+    "sums of any numbers": (lambda x: tf.cumsum(x, -1), 0),
+    "sums over the batch": (lambda x: tf.cumsum(tf.abs(x), 0), 0),
+    "sums from the end": (lambda x: tf.cumsum(tf.nn.softmax(x), -1, reverse=True), -1),
+    "rest": (lambda x: 1 - tf.cumsum(tf.nn.softmax(x), -1, exclusive=True), -1),
+    "flipped": (lambda x: tf.reverse(tf.cumsum(tf.nn.softmax(x), -1), [-1]), -1),
+    "batch flipped": (lambda x: tf.reverse(tf.cumsum(tf.nn.softmax(x), -1), [0]), 1),
+    "thresholds": (lambda x: tf.sigmoid(x[:, :1] - tf.cumsum(tf.nn.softplus(x), -1)), -1),
+    "scaled by one number": (lambda x: -0.5 * tf.cumsum(tf.nn.softplus(x), -1) * tf.exp(x[:, :1]), -1),
+    "scaled by any number": (lambda x: tf.cumsum(tf.nn.softplus(x), -1) * x[:, :1], 0),
+    "scaled each": (lambda x: tf.cumsum(tf.nn.softplus(x), -1) * [1.0, -1.0, 1.0, 1.0], 0),
+    "clipped part": (lambda x: tf.clip_by_value(tf.cumsum(tf.nn.softmax(x), -1)[:, :3], 1e-6, 1), 1),
+    "backwards part": (lambda x: tf.cumsum(tf.nn.softmax(x), -1)[:, ::-1], 0),
+    "triangle": (lambda x: tf.matmul(tf.nn.softmax(x), TRIANGLE), 1),
+    "turned triangle": (lambda x: tf.matmul(tf.nn.softmax(x), TRIANGLE, transpose_b=True), -1),
+    "triangle of any numbers": (lambda x: tf.matmul(x, TRIANGLE), 0),
+    "largest": (lambda x: tf.math.top_k(x, 3).values, -1),
+    "sorted": (lambda x: -tf.math.top_k(-x, 4).values, 1),
+    "two that rise": (lambda x: tf.cumsum(tf.abs(x), -1) + tf.cumsum(tf.nn.softmax(x), -1), 1),
+    "rise less fall": (lambda x: tf.cumsum(tf.abs(x), -1) - tf.cumsum(tf.abs(x), -1, reverse=True), 1),
+    "rise and any": (lambda x: tf.cumsum(tf.abs(x), -1) + x, 0),
+    "differences": (lambda x: tf.cumsum(tf.abs(x), -1) - tf.cumsum(tf.nn.softmax(x), -1), 0),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_order_is_that_expected_and_holds(name):
+    function, expected = ENDS[name]
+    seen = []
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 4])])
+    def run(x):
+        output = function(x)
+        seen.append(find_order(output))
+        return output
+
+    steps = np.diff(run(X).numpy(), axis=-1)
+    assert seen[-1] == expected
+    if expected:
+        assert (steps * expected >= -1e-6).all()
+    elif name != "backwards part":  # which does fall, but slices are read forwards only
+        assert (steps < -1e-3).any()
+        assert (steps > 1e-3).any()
