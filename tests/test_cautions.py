@@ -329,6 +329,6 @@ def test_whether_the_loss_fits_the_end(loss, end, words):
 def test_a_probe_of_class_indices_is_no_judge_of_steps():
     network = _compiled(None, 3, lambda y: ops.cumsum(ops.softmax(y), -1))
     head = open_model(network).head()
-    with pytest.raises(ValueError, match="if these are classes, say head="):
+    with pytest.raises(ValueError, match=r"the steps of an order: give labels \[N,3\]"):
         head.check_labels(Probe.from_arrays(np.zeros((3, 8, 8, 3), np.float32), [0, 1, 2]).labels)
     assert head.decide(np.array(network(X))) is None

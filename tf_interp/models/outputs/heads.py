@@ -260,6 +260,11 @@ class Head:
         Raises:
             ValueError: if they are of another kind, or out of range.
         """
+        if self.ordered and self.kind in ("multilabel", "regression") and labels.ndim == 1:
+            raise ValueError(
+                f"labels have one number a picture, but the network has {self.describe()}, the steps of an order: "
+                f"give labels [N,{self.count}], of each step whether it is reached (0 or 1), or how likely"
+            )
         if self.kind == "regression":
             numbers = labels.reshape(len(labels), -1).astype(np.float32)
             if self.count is not None and numbers.shape[1] != self.count:
@@ -291,11 +296,6 @@ class Head:
             raise ValueError(
                 f"labels hold several classes per picture (or none), but the network has {self.describe()}: give one "
                 f"class index each, or one-hot rows [N,{self.count}], or say head='multilabel'"
-            )
-        if self.ordered and labels.ndim == 1:
-            raise ValueError(
-                f"labels name one class per picture, but the network has {self.describe()}, and these are the steps of "
-                f"an order: give labels [N,{self.count}] that say for each step whether it is reached, 0 or 1"
             )
         if labels.ndim == 2 and labels.shape[1] != self.count:
             raise ValueError(f"labels are for {labels.shape[1]} classes, but the network has {self.count}")
