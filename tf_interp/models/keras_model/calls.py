@@ -26,6 +26,7 @@ class Call(NamedTuple):
             runs its layers by depth, whatever the order in which they were called; Keras remembers that.
         started: how many calls had come to their end when this one began.
         reads: the tensors among its arguments.
+        recurrent: whether a recurrent layer makes it.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Call(NamedTuple):
     place: tuple[int, ...]
     started: int
     reads: tuple[Any, ...]
+    recurrent: bool = False
 
 
 class Trace(NamedTuple):
@@ -92,7 +94,7 @@ def trace_calls(model: Any, layers: Iterable[Any], trace: Callable[..., Trace]) 
         layers: the layers whose calls are wanted.
         trace: from `layers` and what to call in place of their `call`, see `tapped`, to the trace.
     """
-    frames = [_Frame(model, (), ())]
+    frames = [_Frame(model, (), (), False)]
     calls: list[Call] = []
     users: list[int] = []  # how many operations of a call read its input; 0 if another one had done so before
     counts: Counter[int] = Counter()
@@ -109,7 +111,11 @@ def trace_calls(model: Any, layers: Iterable[Any], trace: Callable[..., Trace]) 
         finally:
             frames.pop()
         users.append(len(value.consumers()) if alone else 0)
-        calls.append(Call("/".join(frame.names), layer, number, value, output, False, frame.place, started, reads))
+        calls.append(
+            Call(
+                "/".join(frame.names), layer, number, value, output, False, frame.place, started, reads, frame.recurrent
+            )
+        )
         return output
 
     traced = trace(layers, around)
@@ -122,8 +128,9 @@ def trace_calls(model: Any, layers: Iterable[Any], trace: Callable[..., Trace]) 
 class _Frame:
     """A call that is under way."""
 
-    def __init__(self, layer: Any, names: tuple[str, ...], place: tuple[int, ...]) -> None:
-        self.names, self.place = names, place
+    def __init__(self, layer: Any, names: tuple[str, ...], place: tuple[int, ...], recurrent: bool) -> None:
+        self.names, self.place, self.recurrent = names, place, recurrent
+        self._repeats = recurrent or isinstance(layer, keras.layers.RNN)
         self._ranks = rank_calls(read_function(layer))
         self._counts: Counter[str] = Counter()
 
@@ -133,7 +140,7 @@ class _Frame:
         self._counts[layer.name] += 1
         ranks = self._ranks.get(id(layer), ())
         rank = ranks[number] if number < len(ranks) else number
-        return _Frame(layer, (*self.names, layer.name), (*self.place, rank))
+        return _Frame(layer, (*self.names, layer.name), (*self.place, rank), self._repeats)
 
 
 def rank_calls(function: Any) -> dict[int, list[int]]:

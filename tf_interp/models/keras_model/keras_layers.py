@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.dependence import NO_NUMBERS, find_before
 from tf_interp.models.keras_model.calls import Call, is_symbolic, list_tensors, name_reads
 from tf_interp.models.keras_model.convolution import is_grouped
 from tf_interp.models.keras_model.folding import (
@@ -24,6 +25,7 @@ from tf_interp.models.layout import find_channels_first
 from tf_interp.models.private import list_sublayers
 
 L = keras.layers
+_FOR_SHAPES = "the recurrent layer around it calls it once to learn shapes, and computes nothing from that"
 ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
 
 
@@ -130,9 +132,13 @@ def name_calls(
         inputs: name -> tensor.
         result: what the model returned.
     """
-    readable, unreadable, called = [], {}, set()
+    readable, unreadable, called, idle = [], {}, set(), dict[str, str]()
+    used = find_before(_list_used(calls), stop=NO_NUMBERS)
     for call in calls:
         called.add(id(call.layer))
+        if call.recurrent and not any(tensor.op in used for tensor in list_tensors(call.output)):
+            idle[call.path] = _FOR_SHAPES  # for dropout of stacked cells, say, or at the first step of a loop
+            continue
         leaves = [(leaf, item) for leaf, item in enumerate(keras.tree.flatten(call.output)) if is_symbolic(item)]
         if leaves and all(is_seen(tensor) for _, tensor in leaves):
             readable.append((call, leaves))
@@ -141,6 +147,7 @@ def name_calls(
     # a recurrent layer calls its cell once outside of its loop too, to see what it returns: that call tells nothing
     readable = [item for item in readable if item[0].path not in unreadable]
     repeats = Counter(call.path for call, _ in readable)
+    unreadable = {path: why for path, why in idle.items() if not repeats[path]} | unreadable
     places: dict[str, list[tuple[int, ...]]] = defaultdict(list)
     for call, _ in sorted(readable, key=lambda item: item[0].place):
         places[call.path].append(call.place)
@@ -181,6 +188,14 @@ def name_calls(
         tuple(Padded(*found) for found in find_adjacent(calls, is_padding, is_unpadded, named, ends)),
         tuple({id(call.layer): call.layer for call in calls if is_grouped(call.layer)}.values()),
     )
+
+
+def _list_used(calls: Sequence[Call]) -> list[tf.Tensor]:
+    """Return the tensors of which something recurrent layers compute is to be a part: what other layers read or give."""
+    if not any(call.recurrent for call in calls):
+        return []
+    tensors = [item for call in calls if not call.recurrent for item in list_tensors(call.output)]
+    return [tensor for tensor in tensors if isinstance(tensor, tf.Tensor)]
 
 
 def _say_left_out(path: tuple[Any, ...], value: Any) -> str:

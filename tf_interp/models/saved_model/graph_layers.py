@@ -2,17 +2,17 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from tf_interp.models.dependence import NO_NUMBERS, find_before, find_behind
 
 _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")  # an inlined function call leaves this in the path
 _COUNTED = re.compile(r"(.+)_(\d+)")
 _CALLED = re.compile(r"@\d+$")
 _ROUNDING = ("Round", "Rint", "Floor", "Ceil", "Sign")
-_VALUES = {"GatherV2": 1, "GatherNd": 1, "ResourceGather": 1, "OneHot": 0}  # how many inputs are not for an index
-_NO_NUMBERS = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # the numbers that come in are no matter
 
 
 class GraphLayer(NamedTuple):
@@ -30,10 +30,12 @@ class GraphLayer(NamedTuple):
 def find_layers(graph: tf.Graph, inputs: Iterable[tf.Tensor], outputs: Iterable[tf.Tensor]) -> dict[str, GraphLayer]:
     """Return layer name -> output and scope, in the order of the graph.
 
-    A layer is a scope which exactly one floating-point tensor leaves that depends on an input: that tensor is its
-    output. Layers that leave no operation (inputs, dropout, identity) are not there. Keras enters the scope of a layer
-    twice in a call, so `conv` shows as `conv_1` and its second call as `conv_3`: the number is taken off, and several
-    calls are told apart as `conv@0`, `conv@1`. The scope of the whole model is left out. In a graph without scopes,
+    A layer is a scope which exactly one floating-point tensor leaves that depends on an input and that the network's
+    outputs are computed from: that tensor is its output. Of what is computed for its shape only, as recurrent layers do
+    with the first time step of a masked sequence, nothing is listed. Layers that leave no operation (inputs, dropout,
+    identity) are not there. Keras enters the scope of a layer twice in a call, so `conv` shows as `conv_1` and its
+    second call as `conv_3`: the number is taken off, and several calls are told apart as `conv@0`, `conv@1`; one of
+    them that several tensors leave has a number and is not listed. The scope of the whole model is left out. In a graph without scopes,
     every such tensor is listed under the name of its operation.
 
     Keras 3.16 (seen in a pre-release) enters a scope once: what it exports is read like any graph. Its layers have
@@ -48,23 +50,24 @@ def find_layers(graph: tf.Graph, inputs: Iterable[tf.Tensor], outputs: Iterable[
         Name -> layer.
     """
     operations = graph.get_operations()
-    live = _depending(inputs)
+    outputs = [*outputs]
+    live = find_behind(inputs) & find_before(outputs, stop=NO_NUMBERS)
     ends = {id(tensor) for tensor in outputs}
     leaving: dict[str, list[tf.Tensor]] = defaultdict(list)
     plain: dict[str, GraphLayer] = {}
     for operation in operations:
-        if id(operation) not in live:
+        if operation not in live:
             continue
         for tensor in operation.outputs:
             if not tensor.dtype.is_floating:
                 continue
             if operation.type not in ("Identity", "Cast"):
                 plain[tensor.name if tensor.value_index else operation.name] = GraphLayer(tensor, "")
-            users = [user.name for user in tensor.consumers()]
+            users = [user.name for user in tensor.consumers() if user in live and user.type not in NO_NUMBERS]
             for scope in _scopes(operation.name):
                 if id(tensor) in ends or any(not user.startswith(scope + "/") for user in users):
                     leaving[scope].append(tensor)
-    named = _name_scopes({scope: tensors[0] for scope, tensors in leaving.items() if len(tensors) == 1}, set(leaving))
+    named = _name_scopes(leaving)
     order = {operation.name: place for place, operation in enumerate(operations)}
     # a block comes after the layer that makes its output
     return dict(
@@ -153,11 +156,8 @@ def note_rounding(
         inputs: tensors that are fed.
         outputs: tensors that the network returns.
     """
-    live = _depending(inputs, stop=_NO_NUMBERS)
-    operations = {
-        operation for tensor in outputs for operation in _before(tensor, indices=False) if id(operation) in live
-    }
-    found = {operation.name for operation in operations if _rounds(operation)}
+    between = find_behind(inputs, stop=NO_NUMBERS) & find_before(outputs, indices=False)
+    found = {operation.name for operation in between if _rounds(operation)}
     if not found:
         return []
     inner = sorted(layers.items(), key=lambda item: -len(item[1].scope))
@@ -215,7 +215,7 @@ def find_augmentation(
         Names of tensors.
     """
     inputs, weighted = list(inputs), set(weighted)
-    live = _depending(inputs)
+    live = find_behind(inputs)
     found: dict[str, str] = {}
     for tensor, scope in layers:
         inside = [tensor.op] if scope else []
@@ -229,41 +229,16 @@ def find_augmentation(
             for source in operation.inputs:
                 if source.op.name.startswith(f"{scope}/"):
                     inside.append(source.op)
-                elif id(source.op) in live or any(source is one for one in inputs):
+                elif source.op in live or any(source is one for one in inputs):
                     outside[source.name] = source
         (before, *more) = outside.values() or [None]
         draws = any(name.startswith(f"{scope}/") for name in random)
         if before is None or more or not draws or tensor.dtype != before.dtype or tensor.shape.rank != 4:
             continue
         same = tensor.shape[1:].is_compatible_with(before.shape[1:])
-        if same and weighted.isdisjoint(operation.name for operation in _before(before)):
+        if same and weighted.isdisjoint(operation.name for operation in find_before([before])):
             found.setdefault(tensor.name, before.name)  # a block comes after the layer that makes its output
     return found
-
-
-def _before(tensor: tf.Tensor, indices: bool = True) -> set[tf.Operation]:
-    """Return the operations that a tensor depends on; those of which only a row is picked by if `indices`."""
-    seen: set[tf.Operation] = set()
-    stack = [tensor.op]
-    while stack:
-        operation = stack.pop()
-        if operation not in seen:
-            seen.add(operation)
-            values = len(operation.inputs) if indices else _VALUES.get(operation.type, len(operation.inputs))
-            stack += [source.op for source in operation.inputs[:values]]
-    return seen
-
-
-def _depending(inputs: Iterable[tf.Tensor], stop: Collection[str] = ()) -> set[int]:
-    """Return ids of the operations that depend on a tensor of `inputs`; none behind those of the types in `stop`."""
-    seen: set[int] = set()
-    stack = [user for tensor in inputs for user in tensor.consumers()]
-    while stack:
-        operation = stack.pop()
-        if id(operation) not in seen and operation.type not in stop:
-            seen.add(id(operation))
-            stack += [user for tensor in operation.outputs for user in tensor.consumers()]
-    return seen
 
 
 def _scopes(name: str) -> list[str]:
@@ -282,34 +257,35 @@ def _uncounted(part: str) -> str:
     return match[1] if match else part
 
 
-def _name_scopes(single: dict[str, tf.Tensor], scopes: set[str]) -> dict[str, GraphLayer]:
-    """Return layer name -> layer for scopes with one output each; `scopes` are all that there are."""
-    parts = {scope: _parts(scope) for scope in single}
-    tops = {tuple(_parts(scope)[:1]) for scope in scopes}
-    if len(tops) == 1 and any(len(item) > 1 for item in parts.values()):  # the scope of the model itself
+def _name_scopes(leaving: Mapping[str, list[tf.Tensor]]) -> dict[str, GraphLayer]:
+    """Return layer name -> layer for scopes with one output each.
+
+    Args:
+        leaving: scope -> what leaves it.
+    """
+    parts = {scope: _parts(scope) for scope in leaving}
+    single = [scope for scope, tensors in leaving.items() if len(tensors) == 1]
+    tops = {tuple(item[:1]) for item in parts.values()}
+    scopes_by_parts = {tuple(item) for item in parts.values()}
+    if len(tops) == 1 and any(len(parts[scope]) > 1 for scope in single):  # the scope of the model itself
         parts = {scope: item[1:] for scope, item in parts.items() if len(item) > 1}
-    if _looks_like_keras({item[0] for item in parts.values() if item}):
-        scopes_by_parts = {tuple(_parts(scope)) for scope in scopes}
-        parts = {
-            scope: item
-            for scope, item in parts.items()
-            if (match := _COUNTED.fullmatch(item[-1]))
-            # `einsum` and `einsum_1` are operations; a Keras layer never computes in its scope without number
-            and (_COUNTED.fullmatch(match[1]) or (*_parts(scope)[:-1], match[1]) not in scopes_by_parts)
-        }
-        calls: dict[str, list[tuple[list[int], str]]] = defaultdict(list)
+    calls: dict[str, list[tuple[list[int], str]]] = defaultdict(list)
+    if _looks_like_keras({parts[scope][0] for scope in single if parts.get(scope)}):
         for scope, item in parts.items():
-            number = [int(counted[2]) if (counted := _COUNTED.fullmatch(part)) else 0 for part in item]
-            calls["/".join(_uncounted(part) for part in item)].append((number, scope))
+            match = _COUNTED.fullmatch(item[-1])
+            # `einsum` and `einsum_1` are operations; a Keras layer never computes in its scope without number
+            if match and (_COUNTED.fullmatch(match[1]) or (*_parts(scope)[:-1], match[1]) not in scopes_by_parts):
+                number = [int(counted[2]) if (counted := _COUNTED.fullmatch(part)) else 0 for part in item]
+                calls["/".join(_uncounted(part) for part in item)].append((number, scope))
     else:
-        calls = defaultdict(list)
         for scope, item in parts.items():
             calls["/".join(item)].append(([], scope))
     named: dict[str, GraphLayer] = {}
     for path, found in calls.items():
         alone = len(found) == 1 and path != "output"
         for place, (_, scope) in enumerate(sorted(found)):
-            named[path if alone else f"{path}@{place}"] = GraphLayer(single[scope], scope)
+            if len(leaving[scope]) == 1:
+                named[path if alone else f"{path}@{place}"] = GraphLayer(leaving[scope][0], scope)
     return named
 
 
