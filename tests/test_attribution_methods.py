@@ -235,6 +235,41 @@ def test_lrp_in_half_precision_conserves_the_score(policy, rule):
     np.testing.assert_allclose(found.totals, found.scores, rtol=0.03, atol=0.03)
 
 
+@pytest.mark.parametrize("kind", ["live", "saved"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_normalizations_in_half_precision(policy, kind, tmp_path):
+    """Gradients are Keras's own, of the same ReLUs; relevance, whose rules are those of folded layers, is float32's."""
+
+    def make(policy):
+        layers = []
+        for _ in range(2):
+            layers += [L.Conv2D(8, 3, padding="same", dtype=policy), L.BatchNormalization(dtype=policy)]
+            layers.append(L.ReLU(dtype=policy))
+        found = build([*layers, L.GlobalAveragePooling2D(dtype=policy), L.Dense(2)])
+        for norm in found.model.layers[1:5:3]:
+            norm.gamma.assign(norm.gamma * np.tile([1.0, -1.0], 4))
+        return found
+
+    half, full = make(policy), make("float32")
+    full.model.set_weights(half.model.get_weights())
+    if kind == "saved":
+        half.model.export(tmp_path, verbose=False)
+    opened = half if kind == "live" else open_model(tmp_path)
+
+    @tf.function  # eagerly there are other roundings: TensorFlow joins a convolution and its bias in graphs
+    def differentiate(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            score = tf.reduce_sum(half.model(images, training=False)[:, 1])
+        return tape.gradient(score, images)
+
+    wanted = differentiate(tf.constant(IMAGES))
+    found = attribute(opened, IMAGES, 1, method="gradient").values
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=4e-3 * np.abs(wanted).max())
+    ours, theirs = (attribute(model, IMAGES, 1, method="lrp").values for model in (opened, full))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.05 * np.abs(theirs).max())
+
+
 def test_lrp_says_where_it_has_no_rule():
     model = build([L.Reshape((24, 3)), L.LayerNormalization(), L.Flatten(), L.Dense(2)])
     with pytest.raises(ValueError, match=r"LRP has no rule for .*choose a layer behind them"):

@@ -122,6 +122,25 @@ def test_what_does_not_fold(case, tmp_path):
     assert model.folded is model
 
 
+def test_half_precision_folds_only_where_that_is_asked_for(tmp_path):
+    """Keras convolves in float16 and normalizes in float32: the chain goes through both casts."""
+    half = tf.cast(KERNEL, tf.float16)
+
+    def compute(module, x):
+        found = tf.nn.conv2d(tf.cast(x, tf.float16), half, 1, "SAME")
+        return tf.cast(tf.cast(plain(tf.cast(found, tf.float32)), tf.float16), tf.float32)
+
+    model = save(compute, tmp_path)
+    assert model.folded is model
+    folded = model.folded_in_half
+    assert len(folded._chains) == 1
+    nodes = folded._nodes_for([model._outputs["output"].name], ())
+    assert "Mul" not in {node.op for node in nodes.values()}
+    found, wanted = (one.run(pictures(), ["output"])["output"] for one in (folded, model))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=4e-3 * np.abs(wanted).max())
+    assert np.abs(found - wanted).max() > 0  # so it matters who gets it
+
+
 def test_part_of_a_chain_folds_up_to_what_is_no_channel(tmp_path):
     by_position = tf.constant(RNG.random((8, 1)), tf.float32)
     model = save(lambda m, x: plain(conv(x)) * by_position, tmp_path)

@@ -144,11 +144,12 @@ def attribute(
         )
     split = None if along is None else split_along(model, along, array)
     gate = None if through is None else _gate(model, through, path)
-    weights = model.folded.folded_weights([scores.output])
+    run = model.folded_in_half if chosen.folded else model.folded
+    weights = run.folded_weights([scores.output])
     causes: list[str | None] = []
 
     def work(batch: Any, rows: np.ndarray) -> tuple:
-        scene = open_scene(model.folded, path, input, batch, rows, scores, weights)
+        scene = open_scene(run, path, input, batch, rows, scores, weights)
         scene = scene if replaced is None else scene.replacing(replaced)
         if gate is not None:
             scene = dataclasses.replace(scene, scores=gate(scene))

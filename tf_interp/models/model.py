@@ -128,8 +128,8 @@ class Model(ModelOutputs, ValueRange, Batching):
         """Build the network in the current graph, return path -> tensor for each path of `fetch`."""
         raise NotImplementedError
 
-    def _fold(self) -> "Model":
-        """Return this model with batch normalization folded."""
+    def _fold(self, half: bool = False) -> "Model":
+        """Return this model with batch normalization folded, in half precision too if `half`."""
         raise NotImplementedError
 
     def _channels_first(self, path: str) -> str | None:
@@ -167,6 +167,7 @@ class Model(ModelOutputs, ValueRange, Batching):
         """The same network, faster: each batch normalization is computed inside the convolution or dense layer before.
 
         Layers, names, targets and preprocess are the same. Results are equal up to rounding (1e-5 relative in float32).
+        In half precision nothing is folded: other roundings of the weights are other sides of a ReLU, other gradients.
         Where a convolution's own output is fetched or given, it stays as it is. What `cached` keeps on the one model is
         not seen by the other. The weights are computed beforehand, by `folded_weights`: hand them to a function that
         you compile, and to `run` in it. `run`, called eagerly, does so itself. A network of which nothing is known
@@ -182,6 +183,13 @@ class Model(ModelOutputs, ValueRange, Batching):
             TensorShape([2, 6, 6, 4])
         """
         return self if self._specs is None or is_plain() else self.cached("folded", self._fold)
+
+    @property
+    def folded_in_half(self) -> "Model":
+        """The same as `folded`, and in half precision too, for what is defined on a folded network."""
+        if self._specs is None or is_plain():
+            return self
+        return self.cached("folded in half", lambda: self._fold(True))
 
     @contextlib.contextmanager
     def replacing_gradients(self, gradients: Mapping[str, str]) -> Iterator[None]:

@@ -26,6 +26,7 @@ class Method(abc.ABC):
     name: ClassVar[str]
     divides: ClassVar[bool] = True  # whether the values are shares of a total, so that sums mean something
     along: ClassVar[bool] = True  # whether it can be divided along directions
+    folded: ClassVar[bool] = False  # whether it is defined on a network whose normalizations are folded
     silence: ClassVar[str] = "the gradient at {} is zero"
     reason: ClassVar[str] = "a dead or saturated unit lies between it and the score"
     emptiness: ClassVar[str] = "its gradient is not, but all it holds is zero itself, or the same as the baseline"

@@ -18,6 +18,7 @@ _KERNELS = {  # layers that are linear in one kernel, whose last axis is their c
     **dict.fromkeys((L.Conv1D, L.Conv2D, L.Conv3D, L.Dense, L.DepthwiseConv1D, L.DepthwiseConv2D), "kernel"),
     **dict.fromkeys((L.SeparableConv1D, L.SeparableConv2D), "pointwise_kernel"),
 }
+_EXACT = ("float32", "float64")  # types whose roundings are of no matter
 
 
 class Pair(NamedTuple):
@@ -37,6 +38,11 @@ class Pair(NamedTuple):
     def name(self) -> str:
         """One of the names, always the same."""
         return min(self.names)
+
+    @property
+    def exact(self) -> bool:
+        """Whether other roundings of the weights are of no matter; in half precision ReLUs turn with them."""
+        return {self.layer.compute_dtype, self.norm.compute_dtype} <= {*_EXACT}
 
 
 class Padded(NamedTuple):
@@ -140,6 +146,8 @@ def choose_folded(
     paths: Sequence[str],
     fetch: Iterable[str],
     given: Iterable[str] = (),
+    *,
+    half: bool = False,
 ) -> tuple[list[Pair], list[Padded]]:
     """Return what to fold in a run, if it has not become something else since it was found.
 
@@ -151,6 +159,7 @@ def choose_folded(
         paths: of all layers, in the order of the calls.
         fetch: names of what is fetched.
         given: names of what is given.
+        half: whether pairs in half precision count.
     """
     place = {path: number for number, path in enumerate(paths)}
     last = max((place.get(name, len(place)) for name in fetch), default=0)  # outputs come behind all layers
@@ -160,7 +169,11 @@ def choose_folded(
         return item.names.isdisjoint(own) and min(place[name] for name in item.names if name in place) < last
 
     return (
-        [item for item in pairs if concerns(item) and is_foldable(item.layer) and is_norm(item.norm)],
+        [
+            item
+            for item in pairs
+            if (half or item.exact) and concerns(item) and is_foldable(item.layer) and is_norm(item.norm)
+        ],
         [item for item in padded if concerns(item) and is_padding(item.pad) and is_unpadded(item.layer)],
     )
 

@@ -136,14 +136,13 @@ def name_calls(
     used = find_before(_list_used(calls), stop=NO_NUMBERS)
     for call in calls:
         called.add(id(call.layer))
-        if call.recurrent and not any(tensor.op in used for tensor in list_tensors(call.output)):
-            idle[call.path] = _FOR_SHAPES  # for dropout of stacked cells, say, or at the first step of a loop
-            continue
         leaves = [(leaf, item) for leaf, item in enumerate(keras.tree.flatten(call.output)) if is_symbolic(item)]
-        if leaves and all(is_seen(tensor) for _, tensor in leaves):
-            readable.append((call, leaves))
-        else:
+        if not leaves or not all(is_seen(tensor) for _, tensor in leaves):
             unreadable[call.path] = ELSEWHERE if leaves else "it returns no tensor"
+        elif call.recurrent and not any(tensor.op in used for _, tensor in leaves):
+            idle[call.path] = _FOR_SHAPES  # for dropout of stacked cells, say, or at the first step of a loop
+        else:
+            readable.append((call, leaves))
     # a recurrent layer calls its cell once outside of its loop too, to see what it returns: that call tells nothing
     readable = [item for item in readable if item[0].path not in unreadable]
     repeats = Counter(call.path for call, _ in readable)

@@ -68,7 +68,7 @@ class KerasModel(Model):
             )
         super().__init__(model.name, preprocess, class_names)
         self.model = model
-        self._whole = self  # of the folded twin the model that it was made of
+        self._whole, self._half = self, False  # of a folded twin the model it was made of, if half precision is folded
         self._wiring: Wiring | None = None
         self._input, self._late = input, LateWeights(model, file)
         self._structure: Any = None  # how the model takes its inputs: a spec, or a dict or list; None if not known yet
@@ -141,24 +141,30 @@ class KerasModel(Model):
         """Whether what it returns is drawn at random, see `Model`."""
         return any(end.drawn for end in self._ends().values())
 
-    def _fold(self) -> Model:
+    def _fold(self, half: bool = False) -> Model:
+        if half and all(pair.exact for pair in self._found.pairs):
+            return self.folded
         twin = copy.copy(self)
+        twin._half = half
         twin._follow()
         return twin
 
     def _follow(self) -> None:
         """Make a folded twin what the model is now that it was made of."""
-        found = self._whole._found
-        own = {"_functions": {"layers": found, "folded": self}, "_settled": self._settled}
-        self.__dict__.update({**vars(self._whole), **own})
+        functions = {"layers": self._whole._found, "folded": self, "folded in half": self}
+        own = {"_functions": functions, "_settled": self._settled, "_half": self._half}
+        self.__dict__.update(vars(self._whole) | own)
 
     def folded_weights(self, fetch: Sequence[str]) -> Weights:
         """Return the weights of layers that are folded, see `Model`."""
         if self._whole is self:
             return {}
-        found = self._found
-        pairs, _ = choose_folded(found.pairs, found.padded, [*found.spots], [self.resolve(name) for name in fetch])
+        pairs, _ = self._choose_folded([self.resolve(name) for name in fetch])
         return {pair.name: [tf.constant(value) for value in fold_weights(pair)] for pair in pairs}
+
+    def _choose_folded(self, fetch: Iterable[str], given: Iterable[str] = ()) -> Any:
+        found = self._found
+        return choose_folded(found.pairs, found.padded, [*found.spots], fetch, given, half=self._half)
 
     def layer_weights(self) -> Weights:
         """Return the weights of each layer that has any, see `Model`."""
@@ -254,9 +260,7 @@ class KerasModel(Model):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         if self._whole is not self:
-            found = self._found
-            chosen = choose_folded(found.pairs, found.padded, [*found.spots], fetch, given)
-            folding = Folding(*chosen, weights)
+            folding = Folding(*self._choose_folded(fetch, given), weights)
             got = self._read(inputs, fetch, given, folding)
             if folding.held(got.values()):
                 return got
@@ -278,9 +282,7 @@ class KerasModel(Model):
             places[id(spot.layer), spot.call][spot.leaf] = name
         layers = [spot.layer for name, spot in found.spots.items() if name in {*fetch, *given}]
         touched = {id(layer): layer for layer in (*layers, *(folding.layers if folding else ()))}
-        calls: Counter[int] = Counter()
-        got: dict[str, tf.Tensor] = {}
-        wanted = {*fetch}
+        calls, got, wanted = Counter[int](), dict[str, tf.Tensor](), {*fetch}
 
         def around(layer: Any, call: functools.partial) -> Any:
             place = places.get((id(layer), calls[id(layer)]), {})
@@ -392,6 +394,4 @@ class KerasModel(Model):
         trace = functools.partial(self._trace, batch)
         traced, calls = trace_calls(self.model, [layer for _, layer in walked], trace)
         self._late.check(traced.graph.variables)
-        return name_calls(
-            self.model, walked, calls, lambda tensor: tensor.graph is traced.graph, traced.inputs, traced.output
-        )
+        return name_calls(self.model, walked, calls, lambda tensor: tensor.graph is traced.graph, *traced[1:])

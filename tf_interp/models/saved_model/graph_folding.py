@@ -18,20 +18,25 @@ class Chain(NamedTuple):
         inner: tensors that are not computed any more, and constants that went into the weights.
         nodes: name -> definition of the nodes that compute the end of the chain instead, one of them under its name.
         weights: tensor name -> value, for these nodes.
+        exact: whether roundings are of no matter, as they are in half precision.
     """
 
     inner: frozenset[str]
     nodes: dict[str, Any]
     weights: dict[str, tf.Tensor]
+    exact: bool = True
 
 
-def find_chains(graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor]) -> list[Chain]:
+def find_chains(
+    graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor], half: bool = False
+) -> list[Chain]:
     """Return the chains in which channels are scaled, as a batch normalization does.
 
     Args:
         graph: the graph.
         graph_def: its definition.
         weights: tensor name -> value, of constants that are no nodes of it.
+        half: whether chains in half precision count, where Keras normalizes in float32.
     """
     nodes = {node.name: node for node in graph_def.node}
     users: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -40,7 +45,7 @@ def find_chains(graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor
             users[_name(item)].append((name, item))
     moving = _moving(graph, nodes, users)
     found = [
-        (node, _follow(node, nodes, users, moving))
+        (node, _follow(node, nodes, users, moving, half))
         for name, node in nodes.items()
         if node.op in _LINEAR and _channels_last(node) and name in moving and _name(node.input[1]) not in moving
     ]
@@ -48,7 +53,9 @@ def find_chains(graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor
     values = _evaluate(sorted(wanted), graph_def, nodes, weights)
     fixed = frozenset(f"{name}:0" for name in nodes if name not in moving)
     chains = (_join(node, steps, values) for node, steps in found if steps)
-    return [chain._replace(inner=chain.inner | fixed) for chain in chains if chain is not None]
+    return [
+        chain._replace(inner=chain.inner | fixed) for chain in chains if chain is not None and (half or chain.exact)
+    ]
 
 
 class _Step(NamedTuple):
@@ -75,9 +82,21 @@ def _moving(graph: tf.Graph, nodes: Mapping[str, Any], users: Mapping[str, list[
 
 
 def _follow(
-    node: Any, nodes: Mapping[str, Any], users: Mapping[str, list[tuple[str, str]]], moving: Collection[str]
+    node: Any,
+    nodes: Mapping[str, Any],
+    users: Mapping[str, list[tuple[str, str]]],
+    moving: Collection[str],
+    casts: bool,
 ) -> list[_Step]:
-    """Return the operations, each the only reader of the one before, that combine `node` with constants."""
+    """Return the operations, each the only reader of the one before, that combine `node` with constants.
+
+    Args:
+        node: where to begin.
+        nodes: name -> node.
+        users: name -> who reads it, and by which edge.
+        moving: names of the nodes that are no constants.
+        casts: whether it goes on where the type changes.
+    """
     steps: list[_Step] = []
     while len(readers := users.get(node.name, [])) == 1:
         name, edge = readers[0]
@@ -85,7 +104,7 @@ def _follow(
         others = [item for item in user.input if item != edge]
         in_front = user.input[0] == edge and _channels_last(user)
         fits = (
-            user.op in ("Mul", "AddV2", "Add")
+            user.op in ("Mul", "AddV2", "Add", *(("Cast",) if casts else ()))
             or (user.op in ("Sub", "BiasAdd") and in_front)
             or (user.op in _NORMS and in_front and not _attribute(user, "is_training").b)
         )
@@ -100,17 +119,22 @@ def _follow(
 def _join(node: Any, steps: list[_Step], values: Mapping[str, np.ndarray]) -> Chain | None:
     """Return the chain as one operation with other weights and a bias; None if nothing in it scales the channels."""
     kernel = values[node.input[1]]
+    own = node.attr["T"].type
     depthwise = node.op == "DepthwiseConv2dNative"  # its kernel [..., C, M] has C * M channels
     channels = kernel.shape[-2:] if depthwise else kernel.shape[-1:]
     factor, shift = np.ones(np.prod(channels)), np.zeros(np.prod(channels))
-    chain = [node]
+    chain, done = [node], 1
+    now = factor, shift
     for step in steps:
         others = [values[item].astype(np.float64) for item in step.others]
         if not all(_is_per_channel(item, kernel.ndim, factor.size) for item in others):
             break
         times, plus = _effect(step.node, *(item.reshape(-1) for item in others))
-        factor, shift = factor * times, shift * times + plus
+        now = now[0] * times, now[1] * times + plus
         chain.append(step.node)
+        if step.node.attr["DstT" if step.node.op == "Cast" else "T"].type == own:  # it can end here
+            done, (factor, shift) = len(chain), now
+    chain = chain[:done]
     if not any(item.op == "Mul" or item.op in _NORMS for item in chain):
         return None
     end = chain[-1].name
@@ -128,6 +152,7 @@ def _join(node: Any, steps: list[_Step], values: Mapping[str, np.ndarray]) -> Ch
             names["kernel"]: tf.constant((kernel * factor.reshape(channels)).astype(kernel.dtype)),
             names["bias"]: tf.constant(shift.astype(kernel.dtype)),
         },
+        kernel.dtype in (np.float32, np.float64) and all(item.op != "Cast" for item in chain),
     )
 
 
@@ -139,6 +164,8 @@ def _effect(node: Any, *others: np.ndarray) -> tuple[Any, Any]:
     """Return what an operation multiplies the channels with, and what it adds."""
     if node.op == "Mul":
         return others[0], 0.0
+    if node.op == "Cast":
+        return 1.0, 0.0
     if node.op in _NORMS:
         scale, offset, mean, variance = others
         factor = scale / np.sqrt(variance + node.attr["epsilon"].f)

@@ -207,10 +207,13 @@ class GraphModel(Model):
         """The graph of the network, see `Model`."""
         return (self._graph,)
 
-    def _fold(self) -> Model:
+    def _fold(self, half: bool = False) -> Model:
+        chains = find_chains(self._graph, self._graph_def, self._weights, half)
+        if half and all(chain.exact for chain in chains):
+            return self.folded
         twin = copy.copy(self)
-        twin._functions = {"folded": twin}
-        twin._chains = find_chains(self._graph, self._graph_def, self._weights)
+        twin._functions = {"folded": twin, "folded in half": twin}
+        twin._chains = chains
         twin._weights = self._weights | {name: value for chain in twin._chains for name, value in chain.weights.items()}
         return twin if twin._chains else self
 

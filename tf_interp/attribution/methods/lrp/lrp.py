@@ -29,6 +29,7 @@ class Lrp(GradientMethod):
     """
 
     name: ClassVar[str] = "lrp"
+    folded: ClassVar[bool] = True
     silence: ClassVar[str] = "the relevance that reaches {} is zero"
     reason: ClassVar[str] = "by this rule nothing spoke for the score"
     rule: str = "epsilon_plus"

@@ -37,11 +37,16 @@ LINEAR = frozenset(
 settings = threading.local()  # .epsilon, .z_plus: while gradients are built
 
 
-def _share(value: Any, whole: Any) -> Any:
-    """Return value / whole, with the whole kept `settings.epsilon` away from 0; divided in float32."""
+def _share(relevance: Any, value: Any, whole: Any) -> Any:
+    """Return relevance * value / whole, with the whole kept `settings.epsilon` away from 0.
+
+    In float32, and cut to what half precision holds: of a whole near 0 nothing is left to share, and infinity would
+    make NaN of that.
+    """
     wide = tf.cast(whole, tf.float32)
     away = wide + settings.epsilon * tf.where(wide < 0, -1.0, 1.0)
-    return tf.cast(tf.cast(value, tf.float32) / away, value.dtype)
+    found = tf.cast(relevance, tf.float32) * (tf.cast(value, tf.float32) / away)
+    return tf.saturate_cast(found, relevance.dtype)
 
 
 def _weighted(apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -61,11 +66,11 @@ def _weighted(apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
         if not z_plus:
             biased = any(consumer.type == "BiasAdd" for consumer in z.consumers())  # then z has its bias first
-            found = back(x, w, relevance if biased else relevance * _share(z, z))
+            found = back(x, w, relevance if biased else _share(relevance, z, z))
             return (None, None, found) if transposed else (found, None)
         up, down = tf.nn.relu(w), -tf.nn.relu(-w)
         positive = apply(operation, tf.nn.relu(x), up) + apply(operation, -tf.nn.relu(-x), down)
-        flow = relevance * _share(z, positive)
+        flow = _share(relevance, z, positive)
         found = tf.where(x > 0, back(x, up, flow), back(x, down, flow))
         return (None, None, found) if transposed else (found, None)
 
@@ -99,9 +104,9 @@ def _bias(operation: Any, relevance: Any) -> Any:
     """A bias takes its part, but for "z_plus", where the product before it takes all."""
     z, y = operation.inputs[0], operation.outputs[0]
     if settings.z_plus(z.op):
-        relevance = relevance * _share(y, z)
+        relevance = _share(relevance, y, z)
     elif z.op.type in WEIGHTED:
-        relevance = relevance * _share(y, y)
+        relevance = _share(relevance, y, y)
     return relevance, None
 
 
