@@ -267,7 +267,7 @@ def test_normalizations_in_half_precision(policy, kind, tmp_path):
     found = attribute(opened, IMAGES, 1, method="gradient").values
     np.testing.assert_allclose(found, wanted, rtol=0, atol=4e-3 * np.abs(wanted).max())
     ours, theirs = (attribute(model, IMAGES, 1, method="lrp").values for model in (opened, full))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.05 * np.abs(theirs).max())
+    assert np.linalg.norm(ours - theirs) < 0.05 * np.linalg.norm(theirs)  # some ReLUs are on the other side
 
 
 def test_lrp_says_where_it_has_no_rule():

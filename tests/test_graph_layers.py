@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from door_check import compute, relative
 
-from tf_interp.models import open_model
+from tf_interp import attribute, channel, open_model, render
 
 L = keras.layers
 
@@ -67,6 +67,19 @@ def test_cells_of_a_recurrent_layer(case, tmp_path):
                 assert relative(value, called[int(number or 0)].outputs[0]) < 1e-5, path
 
 
+def test_gradients_of_one_loop_for_several_purposes(tmp_path):
+    """TensorFlow names the gradient of a loop after the loop: two of other intermediate values must not collide."""
+    layers = [L.LSTM(3, return_sequences=True, name="first"), L.LSTM(2, name="second"), L.Dense(2)]
+    network = keras.Sequential([keras.Input((4, 3)), *layers])
+    network.export(tmp_path, verbose=False)
+    inputs = np.random.default_rng(0).random((2, 4, 3), np.float32)
+    live, saved = open_model(network), open_model(tmp_path)
+    for options in ({"layer": "first"}, {}):
+        found, wanted = (attribute(model, inputs, 1, **options).values for model in (saved, live))
+        assert relative(found, wanted) < 1e-5
+    assert render(saved, channel("first", 0), steps=2).status == ("ok",)
+
+
 def test_a_cell_that_cannot_be_read_says_why():
     network, _ = _series(L.RNN(_stack(), name="stack"))
     with pytest.raises(ValueError, match="'stack/low' cannot be read: the recurrent layer around it calls it once to"):
@@ -78,7 +91,9 @@ def test_one_of_several_calls_that_hand_on_more_than_one_tensor(tmp_path):
     x = keras.Input((4, 3))
     attend = L.MultiHeadAttention(1, 2, name="attend")
     first, scores = attend(x, x, return_attention_scores=True)
-    y = L.Dense(2, name="head")(L.Concatenate(name="joined")([attend(first, first), L.Reshape((4, 4), name="flat")(scores)]))
+    y = L.Dense(2, name="head")(
+        L.Concatenate(name="joined")([attend(first, first), L.Reshape((4, 4), name="flat")(scores)])
+    )
     network = keras.Model(x, y)
     inputs = np.random.default_rng(0).random((2, 4, 3), np.float32)
     network.export(tmp_path, verbose=False)

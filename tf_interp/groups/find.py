@@ -16,6 +16,7 @@ from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
+from tf_interp.models.batching.padding import find_padding
 from tf_interp.probe import Probe
 
 AUTO = "auto"  # as many groups as hold
@@ -39,7 +40,7 @@ def find_groups(
     The activations of all images, one row per position, are split into `weights` [N,h,w,K], where each group fires, and
     `vectors` [K,C], which channels it is made of, rows of length 1. A layer without ReLU has negative activations too:
     where they are much, semi-NMF keeps them, and a note says so; "nmf" takes them as 0, and a note says how much that
-    was.
+    was. Positions that the network's own mask leaves out, as padding of tokens, are left out here too, and a note says so.
 
     Args:
         model: the network.
@@ -91,11 +92,14 @@ def find_groups(
     path = check_count(model, layer, 1 if k == AUTO else k, chosen)
     start, names = take_start(init, path)
     activations = read_layer(model, array, path, 1 if isinstance(k, str) else k, batch_size)
-    notes: tuple[str, ...] = ()
+    padded, told = take_padding(model, array, path, activations)
+    notes: tuple[str, ...] = told
+    if padded is not None:
+        activations = np.where(padded[..., None], 0, activations)
     if isinstance(k, str):
         settled = chosen.settle(activations.reshape(-1, activations.shape[-1]))
         k, reason = count_groups(settled, activations, seed=seed, iterations=iterations)
-        notes = (reason,)
+        notes = (*notes, reason)
     groups = group(
         path,
         activations,
@@ -106,6 +110,7 @@ def find_groups(
         iterations=iterations,
         names=names,
         ids=digest_images(array),
+        padded=padded,
     )
     return dataclasses.replace(groups, notes=(*groups.notes, *notes))
 
@@ -128,6 +133,7 @@ def check_auto(k: Any, init: Any) -> None:
 def group(
     path: str, activations: np.ndarray, k: int, chosen: Factorizer, *, seed: int, ids: Sequence[str],
     init: np.ndarray | None = None, iterations: int = 200, names: Sequence[str] = (),
+    padded: np.ndarray | None = None,
 ) -> Groups:  # fmt: skip
     """Return activations [N,h,w,C] that were read as k groups.
 
@@ -141,15 +147,43 @@ def group(
         init: vectors [k,C] to start from.
         iterations: the most to take.
         names: of the groups; "group 0", ... if left out.
+        padded: bool [N,h,w], True at positions that are left out and where no group fires; None is none.
     """
-    rows = activations.reshape(-1, activations.shape[-1])
+    rows = activations.reshape(-1, activations.shape[-1]) if padded is None else activations[~padded]
     automatic, chosen = isinstance(chosen, Automatic), chosen.settle(rows)
     found = fit_rows(chosen, rows, k, seed=seed, init=init, iterations=iterations)
     negative = share_negative(rows)
+    if padded is not None:
+        weights = np.zeros((*padded.shape, k), np.float32)
+        weights[~padded] = found.weights
+        found = found._replace(weights=weights)
     groups = as_groups(path, found, activations.shape[:-1], chosen, names=names, ids=ids, negative=negative)
     if not automatic or not chosen.keeps_negative:
         return groups
     return dataclasses.replace(groups, notes=(say_kept(negative, path, chosen), *groups.notes))
+
+
+def take_padding(
+    model: Model, images: Any, path: str, activations: np.ndarray
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return where a layer stands over padding, bool [N,h,w] or None, and what a person should know of it.
+
+    Args:
+        model: the network.
+        images: what it is given.
+        path: of the layer.
+        activations: float32 [N,1,T,C] of a sequence, or else [N,h,w,C].
+    """
+    padding = find_padding(model, images)
+    if not padding:
+        return None, ()
+    found = padding.get(activations.shape[2]) if len(model.layers[path]) == 2 else None
+    if found is None:
+        count, total = (sum(each(item) for item in padding.values()) for each in (np.count_nonzero, np.size))
+        said = f"{count} of {total} positions of what the network is given are padding by its own mask"
+        return None, (f"{said}, but {path} has other positions: all of them count",)
+    said = f"{np.count_nonzero(found)} of {found.size} positions are padding by the network's own mask"
+    return found[:, None], (f"{said}: they were left out, and no group fires there",)
 
 
 def say_kept(negative: float, path: str, chosen: Factorizer) -> str:

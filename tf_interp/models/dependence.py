@@ -8,9 +8,7 @@ NO_NUMBERS = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # the
 _VALUES = {"GatherV2": 1, "GatherNd": 1, "ResourceGather": 1, "OneHot": 0}  # how many inputs are not for an index
 
 
-def find_before(
-    tensors: Iterable[tf.Tensor], stop: Collection[str] = (), indices: bool = True
-) -> set[tf.Operation]:
+def find_before(tensors: Iterable[tf.Tensor], stop: Collection[str] = (), indices: bool = True) -> set[tf.Operation]:
     """Return the operations that tensors depend on, with their own.
 
     Args:

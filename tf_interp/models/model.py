@@ -158,6 +158,11 @@ class Model(ModelOutputs, ValueRange, Batching):
         return self._specs
 
     @property
+    def graph_inputs(self) -> Mapping[str, tf.Tensor]:
+        """Name of each input -> its tensor in a graph of the network, to see what is made of it."""
+        raise NotImplementedError
+
+    @property
     def graphs(self) -> Sequence[tf.Graph]:
         """What `run` calls as a function, so that its operations do not stand in the graph that `run` builds in."""
         return ()

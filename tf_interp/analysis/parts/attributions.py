@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
 from tf_interp.attribution import attribute
@@ -15,7 +16,7 @@ class Attributions(Part):
 
     Args:
         target: class index or name for all pictures, or what else `Model.target` takes; None takes the class that
-            each picture is taken for, of a regression the first number.
+            each picture is taken for, of a regression the first number, of a map the mean of its numbers.
         pictures: how many probe pictures, from the first on.
         method: as in `attribute`.
 
@@ -37,13 +38,19 @@ class Attributions(Part):
 
     def check(self, view: View) -> None:
         """Raise if the target does not exist, or the network has no classes."""
-        view.target(0 if self.target is None else self.target)
+        if self.target is not None or view.head.kind != "dense":
+            view.target(0 if self.target is None else self.target)
 
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer."""
         count = min(self.pictures, len(view.probe))
         images, logits = pick_rows(view.probe.images, slice(count)), view.logits[:count]
-        asked = 0 if self.target is None and not view.head.decides else self.target
+        asked, said = self.target, list[str]()
+        if asked is None and view.head.kind == "dense":
+            asked = _mean_of_map
+            said = [f"the output is {view.head.describe()}: what is explained is their mean; target= names another"]
+        elif asked is None and not view.head.decides:
+            asked = 0
         fixed = None if asked is None else view.target(asked)
         targets = [view.target(int(index)) for index in logits.argmax(-1)] if fixed is None else [fixed] * count
         ours = targets[0].index is not None and targets[0].output == view.head.path  # whose classes have our indices
@@ -81,5 +88,12 @@ class Attributions(Part):
             whose = "the class that each picture is taken for" if fixed is None else fixed.name
             yield Draft(
                 self.kind, layer, f"What {layer} contributes to {whose}", data, album,
-                {"method": self.method, "pictures": count}, [*found.notes, *places.notes],
+                {"method": self.method, "pictures": count}, [*said, *found.notes, *places.notes],
             )  # fmt: skip
+
+
+def _mean_of_map(output: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.reshape(output, (tf.shape(output)[0], -1)), -1)
+
+
+_mean_of_map.__name__ = "the mean of the map"  # what records call it

@@ -11,7 +11,7 @@ from tf_interp import analysis as parts_of_analysis
 from tf_interp.analysis import Analysis, ConceptTests
 from tf_interp.analysis.planning.cost import Cost, estimate_cost
 from tf_interp.analysis.planning.layer_choice import choose_layers, expand_layers
-from tf_interp.analysis.planning.traced_layers import trace_shapes
+from tf_interp.analysis.planning.traced_layers import find_dead_ends, trace_shapes
 from tf_interp.analysis.workspace import Workspace
 from tf_interp.cli.parser import PART_OPTIONS, PARTS
 from tf_interp.cli.part_options import explain_options, make_part, parse_options
@@ -153,7 +153,9 @@ def explain_parts(options: argparse.Namespace, terminal: Terminal) -> bool:
 
 def _suggest(model: Model, terminal: Terminal) -> list[str]:
     """Return the layers that are looked at where none are named, and say so."""
-    chosen = list(_worth_watching(model))[-_FEW:]
+    worth = list(_worth_watching(model))
+    ends = find_dead_ends(model, worth)
+    chosen = [path for path in worth if path not in ends or ends[path].attribution is None][-_FEW:]
     if not chosen:
         raise ValueError("which layers? None is worth watching by itself: give --layer (tf-interp inspect lists them)")
     terminal.say(f"no --layer was given: looking at {' and '.join(chosen)} (tf-interp inspect tells why)")
@@ -161,8 +163,15 @@ def _suggest(model: Model, terminal: Terminal) -> list[str]:
 
 
 def _worth_watching(model: Model) -> dict[str, str]:
-    rows = [row for row in model.inspect() if row.path not in model.outputs]
+    rows = [row for row in model.inspect() if row.path not in model.outputs and _is_readable(model, row.path)]
     return choose_layers(rows, trace_shapes(model, [row.path for row in rows]))
+
+
+def _is_readable(model: Model, path: str) -> bool:
+    try:
+        return bool(model.resolve(path, channels=True))
+    except ValueError:
+        return False
 
 
 def _read_part_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:

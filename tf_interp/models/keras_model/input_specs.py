@@ -8,6 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 
+def check_backend() -> None:
+    """Raise a ValueError if Keras does not run on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"Keras runs on {keras.backend.backend()!r}, but gradients are taken by TensorFlow: set the "
+            'environment variable KERAS_BACKEND="tensorflow" before keras is imported'
+        )
+
+
 def read_inputs(model: Any, given: Any) -> tuple[Any, bool]:
     """Return a structure of specs of what a model takes, None if that is not known yet, and whether types are guessed.
 

@@ -16,7 +16,14 @@ from tf_interp.models.keras_model.changes.late_weights import LateWeights
 from tf_interp.models.keras_model.changes.structure import Structure, say_changes
 from tf_interp.models.keras_model.convolution import around_groups, is_grouped
 from tf_interp.models.keras_model.folding import Folding, choose_folded, fold_weights
-from tf_interp.models.keras_model.input_specs import cannot_call, name_specs, read_inputs, take_types, to_specs
+from tf_interp.models.keras_model.input_specs import (
+    cannot_call,
+    check_backend,
+    name_specs,
+    read_inputs,
+    take_types,
+    to_specs,
+)
 from tf_interp.models.keras_model.keras_layers import (
     ELSEWHERE,
     Found,
@@ -61,20 +68,14 @@ class KerasModel(Model):
         input: Any = None,
         file: pathlib.Path | None = None,
     ) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                f"Keras runs on {keras.backend.backend()!r}, but gradients are taken by TensorFlow: set the "
-                'environment variable KERAS_BACKEND="tensorflow" before keras is imported'
-            )
+        check_backend()
         super().__init__(model.name, preprocess, class_names)
-        self.model = model
         self._whole, self._half = self, False  # of a folded twin the model it was made of, if half precision is folded
         self._wiring: Wiring | None = None
-        self._input, self._late = input, LateWeights(model, file)
+        self.model, self._input, self._late = model, input, LateWeights(model, file)
         self._structure: Any = None  # how the model takes its inputs: a spec, or a dict or list; None if not known yet
         self._seen: Structure | None = None  # the network when it was looked at last
-        self._written: set[tuple[int, str]] = set()
-        self._said: set[str] = set()
+        self._written, self._said = set[tuple[int, str]](), set[str]()
         self._revision = 0  # how often the network was changed
         self._read_input()
 
@@ -146,14 +147,14 @@ class KerasModel(Model):
             return self.folded
         twin = copy.copy(self)
         twin._half = half
-        twin._follow()
-        return twin
+        return twin._follow()
 
-    def _follow(self) -> None:
+    def _follow(self) -> Model:
         """Make a folded twin what the model is now that it was made of."""
-        functions = {"layers": self._whole._found, "folded": self, "folded in half": self}
-        own = {"_functions": functions, "_settled": self._settled, "_half": self._half}
-        self.__dict__.update(vars(self._whole) | own)
+        own = {"layers": self._whole._found, "folded": self, "folded in half": self}
+        kept = {"_functions": own, "_settled": self._settled, "_half": self._half}
+        self.__dict__.update(vars(self._whole) | kept)
+        return self
 
     def folded_weights(self, fetch: Sequence[str]) -> Weights:
         """Return the weights of layers that are folded, see `Model`."""
@@ -260,12 +261,11 @@ class KerasModel(Model):
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
     ) -> dict[str, tf.Tensor]:
         if self._whole is not self:
-            folding = Folding(*self._choose_folded(fetch, given), weights)
-            got = self._read(inputs, fetch, given, folding)
+            got = self._read(inputs, fetch, given, folding := Folding(*self._choose_folded(fetch, given), weights))
             if folding.held(got.values()):
                 return got
-        other = weights and self._whole is self
-        return self._read(inputs, fetch, given, Exchange(self._found.spots, weights) if other else None)
+        exchange = Exchange(self._found.spots, weights) if weights and self._whole is self else None
+        return self._read(inputs, fetch, given, exchange)
 
     def _read(
         self,
@@ -364,14 +364,21 @@ class KerasModel(Model):
 
     def _find_ends(self) -> Mapping[str, End]:
         """Return how each output ends, which only a trace shows."""
-        names = self._found.outputs  # finds out first for how many images the model can be built
-        with tf.init_scope():
-            traced = self._trace(None if self._any_batch else self._fixed or 1)
+        traced = self._trace_all()
         with traced.graph.as_default():
             return {
                 name: describe_end(output, None if self._keeps_end(name) else find_logits(output))
-                for name, output in zip(names, list_tensors(traced.output), strict=True)
+                for name, output in zip(self._found.outputs, list_tensors(traced.output), strict=True)
             }
+
+    @property
+    def graph_inputs(self) -> Mapping[str, tf.Tensor]:
+        """Name of each input -> its tensor in a graph, see `Model`."""
+        return self._trace_all().inputs
+
+    def _trace_all(self) -> Trace:
+        with tf.init_scope():
+            return self._trace(None if self.takes_any_batch else self._fixed or 1)
 
     def _trace(
         self, batch: int | None, layers: Iterable[Any] = (), around: Around = lambda layer, call: call()

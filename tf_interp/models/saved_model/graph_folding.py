@@ -27,9 +27,7 @@ class Chain(NamedTuple):
     exact: bool = True
 
 
-def find_chains(
-    graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor], half: bool = False
-) -> list[Chain]:
+def find_chains(graph: tf.Graph, graph_def: Any, weights: Mapping[str, tf.Tensor], half: bool = False) -> list[Chain]:
     """Return the chains in which channels are scaled, as a batch normalization does.
 
     Args:

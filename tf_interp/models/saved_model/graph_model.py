@@ -27,7 +27,7 @@ from tf_interp.models.saved_model.graph_layers import (
     note_loops,
     note_rounding,
 )
-from tf_interp.models.saved_model.inlining import reach, split
+from tf_interp.models.saved_model.inlining import build_library, reach, split
 from tf_interp.models.saved_model.reading import PlainGraph, edges_of, placeholder_spec, read_saved_model, survey
 from tf_interp.models.saved_model.running.chance import depends_on_chance
 from tf_interp.models.saved_model.running.closed import call_without_gradient, name_closed
@@ -82,7 +82,8 @@ class GraphModel(Model):
             fed = self._survey(self._read)
         outputs = [self._graph.get_tensor_by_name(name) for name in ends.values()]
         names = [f"output:{index}" if index else "output" for index in range(len(ends))]
-        self._reads = name_graph_reads(self._layers, dict(zip(self._feeds, fed, strict=True)))
+        self._fed = dict(zip(self._feeds, fed, strict=True))
+        self._reads = name_graph_reads(self._layers, self._fed)
         self._rounding = note_rounding(self._layers, fed, outputs)
         labels = name_outputs(list(ends), outputs, self._layers)
         both = zip((*ends, *labels), (*names, *names), strict=True)
@@ -201,6 +202,11 @@ class GraphModel(Model):
     def _run_on(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         with tf.init_scope():
             return self._forward(inputs, list(self._outputs), {}, {})
+
+    @property
+    def graph_inputs(self) -> Mapping[str, tf.Tensor]:
+        """Name of each input -> its tensor in the graph, see `Model`."""
+        return self._fed
 
     @property
     def graphs(self) -> Sequence[tf.Graph]:
@@ -327,9 +333,10 @@ class GraphModel(Model):
                     raise no_way_to_logits(name)
         nodes = self._nodes_for([places[name] for name in fetch], fed)
         self._check_fed(fetch, nodes)
-        needed = tf.compat.v1.GraphDef(
-            versions=self._graph_def.versions, library=self._graph_def.library, node=nodes.values()
-        )
+        needed = tf.compat.v1.GraphDef(versions=self._graph_def.versions, node=nodes.values())
+        # of each part its own: TensorFlow calls the gradients of loops by their names, whatever is wanted of them
+        functions = {function.signature.name: function for function in self._graph_def.library.function}
+        needed.library.CopyFrom(build_library(functions, {node.name: node for node in needed.node}))
         spread_groups(needed, self._graph)
         for node in needed.node:  # not in loops and branches: their functions are shared by name with other graphs
             if node.op in gradients:
