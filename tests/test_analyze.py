@@ -352,3 +352,15 @@ def test_a_part_of_your_own(model, probe):
     ]
     assert set(records[0].data) >= COMMON
     assert len(records[0].images) == 1
+
+
+def test_a_map_is_explained_by_its_mean_where_no_target_is_named():
+    x = keras.Input((6, 6, 3))
+    y = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(x)
+    network = keras.Model(x, keras.layers.Conv2D(2, 1, name="map")(y))
+    images = np.random.default_rng(0).random((3, 6, 6, 3), np.float32)
+    (record,) = analyze(open_model(network), Probe.from_arrays(images), ["conv"], [Attributions()])
+    means = np.asarray(network(images)).mean((1, 2, 3))
+    assert [row["logit"] for row in record.data["pictures"]] == pytest.approx(means.tolist(), rel=1e-4)
+    assert record.data["target"]["name"] == "the mean of the map"
+    assert any("what is explained is their mean" in note for note in record.data["notes"])

@@ -40,7 +40,9 @@ def find_groups(
     The activations of all images, one row per position, are split into `weights` [N,h,w,K], where each group fires, and
     `vectors` [K,C], which channels it is made of, rows of length 1. A layer without ReLU has negative activations too:
     where they are much, semi-NMF keeps them, and a note says so; "nmf" takes them as 0, and a note says how much that
-    was. Positions that the network's own mask leaves out, as padding of tokens, are left out here too, and a note says so.
+    was. Positions that the network's own mask leaves out, as padding of tokens, are left out here too; a note says so.
+    Equal activations give equal groups. Where they differ by a rounding, as those of a live network and its SavedModel,
+    the factorization may stop one round apart: weights then differ by up to one percent.
 
     Args:
         model: the network.

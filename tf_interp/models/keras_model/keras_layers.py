@@ -190,7 +190,7 @@ def name_calls(
 
 
 def _list_used(calls: Sequence[Call]) -> list[tf.Tensor]:
-    """Return the tensors of which something recurrent layers compute is to be a part: what other layers read or give."""
+    """Return the tensors that what recurrent layers call must be a part of: what other layers give."""
     if not any(call.recurrent for call in calls):
         return []
     tensors = [item for call in calls if not call.recurrent for item in list_tensors(call.output)]

@@ -163,7 +163,7 @@ class KerasModel(Model):
         pairs, _ = self._choose_folded([self.resolve(name) for name in fetch])
         return {pair.name: [tf.constant(value) for value in fold_weights(pair)] for pair in pairs}
 
-    def _choose_folded(self, fetch: Iterable[str], given: Iterable[str] = ()) -> Any:
+    def _choose_folded(self, fetch: Iterable[str], given: Iterable[str] = ()) -> tuple[Any, Any]:
         found = self._found
         return choose_folded(found.pairs, found.padded, [*found.spots], fetch, given, half=self._half)
 

@@ -35,8 +35,8 @@ def find_layers(graph: tf.Graph, inputs: Iterable[tf.Tensor], outputs: Iterable[
     with the first time step of a masked sequence, nothing is listed. Layers that leave no operation (inputs, dropout,
     identity) are not there. Keras enters the scope of a layer twice in a call, so `conv` shows as `conv_1` and its
     second call as `conv_3`: the number is taken off, and several calls are told apart as `conv@0`, `conv@1`; one of
-    them that several tensors leave has a number and is not listed. The scope of the whole model is left out. In a graph without scopes,
-    every such tensor is listed under the name of its operation.
+    them that several tensors leave has a number and is not listed. The scope of the whole model is left out. In a graph
+    without scopes, every such tensor is listed under the name of its operation.
 
     Keras 3.16 (seen in a pre-release) enters a scope once: what it exports is read like any graph. Its layers have
     their names, some operations inside them are listed too, and a second call of `conv` is `conv_1`.
