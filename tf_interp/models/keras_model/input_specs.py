@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def check_backend() -> None:
+def _check_backend() -> None:
     """Raise a ValueError if Keras does not run on TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
@@ -28,6 +28,7 @@ def read_inputs(model: Any, given: Any) -> tuple[Any, bool]:
         TypeError: if `given` is something else.
         ValueError: if it describes another number of inputs than the model has, or the model takes what is not read.
     """
+    _check_backend()
     own, typed = _read_own(model)
     for tensor in keras.tree.flatten(own) if typed else ():
         for kind in ("sparse", "ragged"):

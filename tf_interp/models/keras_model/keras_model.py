@@ -16,14 +16,7 @@ from tf_interp.models.keras_model.changes.late_weights import LateWeights
 from tf_interp.models.keras_model.changes.structure import Structure, say_changes
 from tf_interp.models.keras_model.convolution import around_groups, is_grouped
 from tf_interp.models.keras_model.folding import Folding, choose_folded, fold_weights
-from tf_interp.models.keras_model.input_specs import (
-    cannot_call,
-    check_backend,
-    name_specs,
-    read_inputs,
-    take_types,
-    to_specs,
-)
+from tf_interp.models.keras_model.input_specs import cannot_call, name_specs, read_inputs, take_types, to_specs
 from tf_interp.models.keras_model.keras_layers import (
     ELSEWHERE,
     Found,
@@ -68,7 +61,6 @@ class KerasModel(Model):
         input: Any = None,
         file: pathlib.Path | None = None,
     ) -> None:
-        check_backend()
         super().__init__(model.name, preprocess, class_names)
         self._whole, self._half = self, False  # of a folded twin the model it was made of, if half precision is folded
         self._wiring: Wiring | None = None
