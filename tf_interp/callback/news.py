@@ -25,7 +25,7 @@ class News:
     """
 
     def __init__(self, on_finding: Callable[[RunFinding], Any] | None) -> None:
-        self._call = on_finding or (lambda finding: None)
+        self._call = on_finding
         self._finder = Finder()
         self._common: Mapping[str, Any] = {}
         self._lines: list[str] = []
@@ -69,9 +69,12 @@ class News:
             return
         write(self._finder.to_record(step, new, self._common))
         self._lines += [finding.sentence for finding in new if finding.kind not in _LOGGED]
+        call = self._call
+        if call is None:
+            return
         for finding in new:
             try:
-                self._call(finding)
+                call(finding)
             except Exception as error:
                 failed(error)
 
