@@ -7,6 +7,8 @@ import pytest
 from browser_checks import check_all, check_theme, open_tab, start_tensorboard, wait_for_runs
 
 from tf_interp import cli, demo, read
+from tf_interp.attribution.methods.switching_off.shapley import shapley_values
+from tf_interp.groups.meaning.naming.name_evidence import overlap
 
 
 def test_validation_pictures_are_clean_and_training_pictures_planted():
@@ -41,6 +43,41 @@ def test_behavior_agrees_with_the_concept_test(finding):
 
 def test_a_group_sits_on_the_tag(finding):
     assert finding.group_focus > max(0.5, 3 * finding.group_area)
+
+
+def test_one_group_is_the_shortcut_from_the_step_where_it_appears(finding):
+    records = [record for record in read(finding.log_dir) if record.tag == f"groups/{demo.LAYER}"]
+    last = records[-1].data
+    (group,) = (row for row, item in enumerate(last["groups"]) if item["name"] == finding.group)
+    pictures = {item["probe"]: item for item in last["switches"]["pictures"]}
+    scores = {row: np.array(item["outputs"])[:, item["classes"].index(demo.TARGET)] for row, item in pictures.items()}
+    tagged, clean = [row for row in pictures if 10 <= row < 20], [row for row in pictures if row + 10 in pictures]
+    shapley = np.mean([shapley_values(scores[row][:, None, None]).ravel() for row in tagged], 0)
+    assert shapley.argmax() == group
+
+    without = 255 ^ (1 << group)
+    gain = np.mean([scores[row + 10][-1] - scores[row][-1] for row in clean])  # what the tag adds to the logit of 3
+    taken = np.mean([scores[row + 10][-1] - scores[row + 10][without] for row in clean])
+    assert 0.5 * gain < taken < 1.2 * gain
+    decided = {row: np.array(item["decisions"])[[without, -1]] for row, item in pictures.items()}
+    assert all(decided[row][0] != demo.TARGET for row in tagged)
+    assert all(decided[row][0] == decided[row][1] for row in clean)
+
+    mine = last["groups"][group]["identity"]
+    there = [mine in [item["identity"] for item in record.data["groups"]] for record in records]
+    first = there.index(True)
+    assert all(there[first:])
+    overlaps = []
+    for record in records[first:]:
+        place = next(row for row, item in enumerate(record.data["groups"]) if item["identity"] == mine)
+        sheet = record.data["maps"]
+        maps = record.images[sheet["image"]].astype(float).reshape(sheet["rows"], 8, sheet["columns"], 8)
+        maps = maps.transpose(0, 1, 3, 2)
+        planted = np.zeros(maps.shape[:3], bool)
+        planted[10:20, 5:8, 5:8] = True  # the cells of 4 pixels that the tag lies in, on the tagged pictures
+        overlaps.append(overlap(maps, planted)[place])
+    assert overlaps[-1] >= 0.5
+    assert np.median(overlaps) >= 0.5
 
 
 def test_the_graph_of_a_tagged_picture_leads_to_the_tag_and_that_of_its_twin_does_not(finding):

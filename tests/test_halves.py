@@ -10,8 +10,8 @@ from tf_interp.groups.judging.halves import COUNTS
 from tf_interp.groups.methods.semi_nmf import SemiNmf
 
 
-def make(rows=800, noise=0.3, channels=20):
-    matrix, _ = plant(rows, channels, 4)
+def make(rows=800, noise=0.3, channels=20, parts=4, **settings):
+    matrix, _ = plant(rows, channels, parts, **settings)
     noisy = matrix + noise * matrix.std() * np.random.default_rng(1).normal(size=matrix.shape).astype(np.float32)
     return identity_model(channels, 2), as_images(noisy, 2)
 
@@ -31,11 +31,17 @@ def test_auto_is_the_suggestion_of_the_scan():
     scan = ti.scan_groups(model, images, "parts", COUNTS, method="semi_nmf")
     groups = ti.find_groups(model, images, "parts", "auto", method="semi_nmf")
     assert len(groups) == scan.suggested
-    assert len(groups) in (4, 6)  # 4 parts were planted; the median does not see one or two groups more
+    assert len(groups) == 4  # as were planted
     assert groups.notes[-1] == f'k="auto": {scan.reason}'
     plain = ti.find_groups(model, images, "parts", len(groups), method="semi_nmf")
     assert np.array_equal(groups.vectors, plain.vectors)
     assert groups.notes[:-1] == plain.notes
+
+
+@pytest.mark.parametrize(("parts", "method"), [(3, "nmf"), (6, "semi_nmf"), (8, "nmf")])
+def test_as_many_as_were_planted(parts, method):
+    model, images = make(noise=0.1, parts=parts, signed=method != "nmf", seed=parts)
+    assert len(ti.find_groups(model, images, "parts", "auto", method=method)) == parts
 
 
 def test_nothing_is_found_twice_and_what_would_not_be_taken_is_not_tried():

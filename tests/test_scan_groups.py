@@ -22,7 +22,8 @@ def test_the_planted_number_is_suggested():
     assert found.reason.startswith("4 groups are suggested: the most whose median stability")
     assert (np.diff(found.error) < 0).all()
     assert found.error[1] < 0.3 < found.error[0]
-    assert found.stability.shape == (4, 2)
+    assert found.stability.shape == found.least.shape == (4, 2)
+    assert (found.least <= found.stability).all()
     vectors = ti.find_groups(model, images, "parts", 4, method="semi_nmf").vectors
     assert found.redundancy[1] == pytest.approx((vectors @ vectors.T - 2 * np.eye(4)).max(1).mean(), abs=1e-4)
     table = found.to_dataframe()
@@ -58,11 +59,20 @@ def test_one_group_has_no_redundancy_and_the_largest_k_is_named():
 
 
 def test_the_largest_k_that_holds_is_taken():
-    assert suggest([2, 4, 6], np.array([0.9, 0.7, 0.85]), 0.8)[0] == 6
-    assert suggest([2, 4, 6], np.array([0.9, 0.81, 0.3]), 0.8) == (
+    high = np.full(3, 0.9)
+    assert suggest([2, 4, 6], np.array([0.9, 0.7, 0.85]), high, 0.8)[0] == 6
+    assert suggest([2, 4, 6], np.array([0.9, 0.81, 0.3]), np.array([0.8, 0.6, 0.1]), 0.8) == (
         4,
-        "4 groups are suggested: the most whose median stability, 0.810, holds 0.8; 6 have 0.300",
+        "4 groups are suggested: the most whose median stability, 0.810, holds 0.8, and the least stable, 0.600, 0.5; "
+        "6 have 0.300 and 0.100",
     )
+
+
+def test_a_number_with_an_unstable_group_is_not_taken_however_good_the_median():
+    assert suggest([2, 4, 6], np.array([0.9, 1, 0.96]), np.array([0.9, 0.98, 0.49]), 0.8)[0] == 4
+    suggested, reason = suggest([6], np.array([0.96]), np.array([0.1]), 0.8)
+    assert suggested is None
+    assert "the most stable, 6, has 0.960, its least stable group 0.100, and 0.8 and 0.5 are needed" in reason
 
 
 def test_impossible_scans_are_refused():

@@ -1,7 +1,8 @@
-"""How many groups hold: as many as two halves of the pictures still agree on."""
+"""How many groups hold: as many as two halves of the pictures still agree on, each of them."""
 
 import numpy as np
 
+from tf_interp.groups.judging.grouping_card import UNSTABLE
 from tf_interp.groups.matching import cosines, pair_up
 from tf_interp.groups.methods.factorizer import Factorizer, fit_rows
 
@@ -18,8 +19,8 @@ def draw_halves(count: int, resamples: int, seed: int) -> list[np.ndarray]:
 
 def agreement(
     method: Factorizer, activations: np.ndarray, order: np.ndarray, k: int, seed: int, iterations: int
-) -> float:
-    """Return the median matched cosine of the groups of two halves of the pictures.
+) -> tuple[float, float]:
+    """Return the median and the lowest matched cosine of the groups of two halves of the pictures.
 
     Args:
         method: that finds the groups.
@@ -33,30 +34,38 @@ def agreement(
     first, second = (fit_rows(method, half, k, seed=seed, iterations=iterations).vectors for half in halves)
     cosine = cosines(first, second)
     cosine = np.abs(cosine) if method.signed_weights else cosine
-    return float(np.median(cosine[pair_up(cosine)]))
+    matched = cosine[pair_up(cosine)]
+    return float(np.median(matched)), float(matched.min())
 
 
-def suggest(counts: list[int], stability: np.ndarray, threshold: float) -> tuple[int | None, str]:
+def suggest(counts: list[int], stability: np.ndarray, least: np.ndarray, threshold: float) -> tuple[int | None, str]:
     """Return the largest number of groups that holds, None without one, and why.
+
+    One group too many hardly changes the median, but halves do not agree on it: so the median and the least stable
+    group both count.
 
     Args:
         counts: numbers of groups, smallest first.
         stability: median of each.
-        threshold: from which one holds.
+        least: of each the lowest of all groups and halves; a number with one that is `UNSTABLE` does not hold.
+        threshold: from which a median holds.
     """
-    held = [k for k, value in zip(counts, stability, strict=True) if value >= threshold]
+    held = [row for row, value in enumerate(stability) if value >= threshold and least[row] >= UNSTABLE]
     if not held:
         best = int(np.argmax(stability))
         return None, (
-            f"no number of groups is suggested: the most stable, {counts[best]}, has {stability[best]:.3f}, below "
-            f"{threshold:g}; other pictures give other groups"
+            f"no number of groups is suggested: the most stable, {counts[best]}, has {stability[best]:.3f}, its least "
+            f"stable group {least[best]:.3f}, and {threshold:g} and {UNSTABLE:g} are needed; other pictures give other "
+            "groups"
         )
-    most = held[-1]
-    text = f"{most} groups are suggested: the most whose median stability, {stability[counts.index(most)]:.3f}, holds"
-    if most == counts[-1]:
-        return most, f"{text} {threshold:g}; more than that was not tried"
-    after = counts[counts.index(most) + 1]
-    return most, f"{text} {threshold:g}; {after} have {stability[counts.index(after)]:.3f}"
+    row = held[-1]
+    text = (
+        f"{counts[row]} groups are suggested: the most whose median stability, {stability[row]:.3f}, holds "
+        f"{threshold:g}, and the least stable, {least[row]:.3f}, {UNSTABLE:g}"
+    )
+    if row == len(counts) - 1:
+        return counts[row], f"{text}; more than that was not tried"
+    return counts[row], f"{text}; {counts[row + 1]} have {stability[row + 1]:.3f} and {least[row + 1]:.3f}"
 
 
 def count_groups(method: Factorizer, activations: np.ndarray, *, seed: int, iterations: int) -> tuple[int, str]:
@@ -86,13 +95,16 @@ def count_groups(method: Factorizer, activations: np.ndarray, *, seed: int, iter
     orders = draw_halves(form[0], RESAMPLES, seed)
     tried: list[int] = []
     stability: list[float] = []
+    least: list[float] = []
     for k in reversed(counts):
         tried.insert(0, k)
         values = [agreement(method, activations, order, k, seed, iterations) for order in orders]
-        stability.insert(0, float(np.median(np.array(values, np.float32))))
-        if stability[0] >= THRESHOLD:
+        middle, lowest = np.array(values, np.float32).T
+        stability.insert(0, float(np.median(middle)))
+        least.insert(0, float(lowest.min()))
+        if stability[0] >= THRESHOLD and least[0] >= UNSTABLE:
             break
-    suggested, reason = suggest(tried, np.array(stability), THRESHOLD)
+    suggested, reason = suggest(tried, np.array(stability), np.array(least), THRESHOLD)
     if suggested is None:
         suggested = tried[int(np.argmax(stability))]
     return suggested, f'k="auto": {reason}'

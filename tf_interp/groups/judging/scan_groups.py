@@ -29,9 +29,11 @@ class GroupScan:
             is not negative.
         stability: float32 [M,R]: median over the groups of the cosine of what two disjoint halves of the pictures make
             of each.
+        least: float32 [M,R]: the same of the group that agrees least.
         redundancy: float32 [M]: mean over the groups of the largest cosine with another one.
         threshold: the stability that must hold.
-        suggested: the largest number of groups whose median stability holds; None where none does.
+        suggested: the largest number of groups whose median stability holds, and of which none is UNSTABLE (below .5)
+            in any resample; None where there is no such number.
         reason: why, in a sentence.
         left_out: part of the activation that is negative and was left out, as of `Groups`.
     """
@@ -40,6 +42,7 @@ class GroupScan:
     ks: np.ndarray
     error: np.ndarray
     stability: np.ndarray
+    least: np.ndarray
     redundancy: np.ndarray
     threshold: float
     suggested: int | None
@@ -51,24 +54,27 @@ class GroupScan:
 
         Returns:
             pandas `DataFrame` with the columns "k", "error", "left_out" (part of the activation that the error is not
-            of), "stability" (median of the resamples), "redundancy" and "suggested" (bool).
+            of), "stability" (median of the resamples), "least" (lowest of the resamples), "redundancy" and "suggested"
+            (bool).
 
         Raises:
             ImportError: if pandas is not installed.
         """
         import pandas as pd
 
-        columns = {"stability": np.median(self.stability, 1), "redundancy": self.redundancy}
-        errors = {"error": self.error, "left_out": self.left_out}
-        return pd.DataFrame({"k": self.ks, **errors, **columns, "suggested": self.ks == self.suggested})
+        stable = {"stability": np.median(self.stability, 1), "least": self.least.min(1)}
+        columns = {"k": self.ks, "error": self.error, "left_out": self.left_out, **stable}
+        return pd.DataFrame({**columns, "redundancy": self.redundancy, "suggested": self.ks == self.suggested})
 
     def explain(self) -> str:
         """Return a line per number of groups, and the suggestion with its reason."""
         part = " that is not negative" if say_left_out(self.left_out) else ""
-        rows = zip(self.ks, self.error, np.median(self.stability, 1), self.redundancy, strict=True)
+        middle, lowest = np.median(self.stability, 1), self.least.min(1)
+        rows = zip(self.ks, self.error, middle, lowest, self.redundancy, strict=True)
         lines = [
-            f"{k} groups leave {error:.0%} of the activation{part}, stability {stable:.2f}, redundancy {alike:.2f}"
-            for k, error, stable, alike in rows
+            f"{k} groups leave {error:.0%} of the activation{part}, stability {stable:.2f}, least {least:.2f}, "
+            f"redundancy {alike:.2f}"
+            for k, error, stable, least, alike in rows
         ]
         told = [f"{self.left_out:.1%} of the activation is negative and was left out"] if part else []
         return "\n".join([*lines, *told, self.reason])
@@ -145,11 +151,13 @@ def scan_groups(
         errors.append(found.error)
         alike.append(_redundancy(found.vectors))
         stable.append([agreement(chosen, activations, order, k, seed, iterations) for order in orders])
-    stability = np.array(stable, np.float32)
-    suggested, reason = suggest(counts, np.median(stability, 1), threshold)
+    stability, least = np.moveaxis(np.array(stable, np.float32), 2, 0)
+    suggested, reason = suggest(counts, np.median(stability, 1), least.min(1), threshold)
     error, redundancy = np.array(errors, np.float32), np.array(alike, np.float32)
     left_out = 0.0 if chosen.keeps_negative else share_negative(rows)
-    return GroupScan(path, np.array(counts), error, stability, redundancy, threshold, suggested, reason, left_out)
+    return GroupScan(
+        path, np.array(counts), error, stability, least, redundancy, threshold, suggested, reason, left_out
+    )
 
 
 def _redundancy(vectors: np.ndarray) -> float:

@@ -8,7 +8,9 @@ import tensorflow as tf
 
 _BATCH = 512  # rows of a step
 _STEPS = 10  # of gradient descent, for each iteration asked for
-_BLOCKS = 10  # after each but the last two, atoms that never fired are set to what is left over
+_BLOCKS = 10  # after each but the last two, atoms that do nothing are set to what is left over
+_WIDER = 3  # so many times the parts of a row at first, falling to their number halfway: fewer atoms stay mixtures
+_WEAKEST = 20  # one atom in as many, those that the error would miss least, starts anew with those that never fired
 _CANDIDATES = 1000  # rows that atoms start from, or are mixtures of
 _CHUNK = 4096  # rows coded at a time
 _RATE = {False: 0.005, True: 0.05}  # of Adam: for the numbers of atoms, and for those of mixtures
@@ -74,12 +76,20 @@ def train(
         span = [
             tf.constant(number) for number in (steps * block // _BLOCKS, steps * (block + 1) // _BLOCKS, steps, seed)
         ]
-        state, slots = _trainer(inside, bool(offset.any()))(whole, points, tf.constant(active), *span, state, slots)
+        many = active if inside or init is not None else _count_parts(active, k, block)
+        state, slots = _trainer(inside, bool(offset.any()))(whole, points, tf.constant(many), *span, state, slots)
         if block < _BLOCKS - 2:
-            state = _revive(state, points, active, inside, rng)
+            weak = k // _WEAKEST if init is None and block < _BLOCKS // 2 else 0
+            state = _revive(state, points, active, inside, weak, rng)
     atoms = _atoms(state[0], points, inside).numpy()
     offset = state[3].numpy()
     return Coded(_code(data - offset, atoms, state, active) * scale, atoms, offset * scale)
+
+
+def _count_parts(active: int, k: int, block: int) -> int:
+    """Return how many parts of a row are kept in a block of the training."""
+    wide = min(k, _WIDER * active)
+    return active + round((wide - active) * max(0.0, 1 - 2 * block / _BLOCKS))
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -136,15 +146,17 @@ def _trainer(inside: bool, shifted: bool):
 
 
 def _revive(
-    state: list[tf.Tensor], points: tf.Tensor, active: int, inside: bool, rng: np.random.Generator
+    state: list[tf.Tensor], points: tf.Tensor, active: int, inside: bool, weak: int, rng: np.random.Generator
 ) -> list[tf.Tensor]:
-    """Return the state with atoms that no candidate uses set to candidates that the others explain worst."""
+    """Return the state with atoms that no candidate uses, and the `weak` weakest, set to what the others explain worst."""
     decoder, encoder, bias, offset = (item.numpy().copy() for item in state)
     rest = points.numpy() - offset
     atoms = _atoms(state[0], points, inside).numpy()
     code = _encode(tf.constant(rest), state, active).numpy()
-    dead = np.flatnonzero(~code.any(0))
     left = rest - code @ atoms
+    missed = (code * (2 * left @ atoms.T + code)).sum(0)  # by how much the error would grow without each
+    weakest = np.argsort(missed, kind="stable")[:weak]
+    dead = np.union1d(np.flatnonzero(~code.any(0)), weakest)
     power = (left.astype(np.float64) ** 2).sum(1)
     if not len(dead) or power.sum() <= 1e-9 * len(left):
         return state
