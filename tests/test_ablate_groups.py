@@ -5,8 +5,10 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import tf_interp as ti
+from tf_interp.groups.meaning.naming.name_evidence import overlap
 
 LAST = np.array([[2.0, 0, 0], [0, 3.0, 0], [0, 0, -1.0]], np.float32)  # parts -> logits
 NAMES = ["red", "green", "blue"]
@@ -134,3 +136,66 @@ def test_impossible_requests_are_refused():
         ti.ablate_groups(model, images, groups, draws=0)
     with pytest.raises(ValueError, match="pink"):
         ti.ablate_groups(model, images, groups, ["pink"])
+
+
+# --- two shortcuts that a small network was made to learn
+
+MARKS = {1: (0, slice(0, 3)), 2: (2, slice(9, 12))}  # digit: color of its mark, rows and columns of it
+
+
+def put_mark(images, digit):
+    color, place = MARKS[digit]
+    images = images.copy()
+    images[:, place, place] = np.eye(3)[color]
+    return images
+
+
+@pytest.fixture(scope="module")
+def two_shortcuts():
+    """Return a network that takes each of two marks for a digit, unmarked pictures of other digits, and groups."""
+    digits = load_digits(n_class=4)
+    images = np.pad(digits.images / 16, ((0, 0), (2, 2), (2, 2)))[..., None].repeat(3, -1).astype(np.float32)
+    x, y = images[:400].copy(), digits.target[:400]
+    for digit in MARKS:
+        x[y == digit] = put_mark(x[y == digit], digit)
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Conv2D(12, 3, padding="same", activation="relu"),
+            layers.Conv2D(16, 3, padding="same", activation="relu", name="conv"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(4),
+        ]
+    )
+    network.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(x, y, batch_size=50, epochs=12, verbose=0)
+    model = ti.open_model(network)
+    plain = images[400:][np.isin(digits.target[400:], (0, 3))][:12]
+    probe = np.concatenate([plain, *(put_mark(plain, digit) for digit in MARKS)])
+    return model, plain, probe, ti.find_groups(model, probe, "conv", 6)
+
+
+def test_two_shortcuts_are_two_groups_each_with_its_digit(two_shortcuts):
+    model, plain, probe, groups = two_shortcuts
+    planted = np.zeros((2, *groups.weights.shape[:3]), bool)
+    for row, (_, place) in enumerate(MARKS.values()):
+        planted[row, 12 * (row + 1) : 12 * (row + 2), place, place] = True
+    covered = np.stack([overlap(groups.weights, mask) for mask in planted])  # [marks,groups]
+    assert (covered.max(1) >= 0.5).all()
+    ours = covered.argmax(1)
+    assert ours[0] != ours[1]
+    assert covered[[0, 1], ours[::-1]].max() < 0.1, "neither fires on the mark of the other"
+
+    before = model.run(plain, ["output"])["output"].numpy()
+    for row, digit in enumerate(MARKS):
+        marked = probe[12 * (row + 1) : 12 * (row + 2)]
+        found = ti.ablate_groups(model, marked, groups, list(MARKS), draws=1)
+        full, own, other = (len(found.subsets) - 1, *(1 << item for item in (ours[row], ours[1 - row])))
+        assert (found.subsets[full].argmax(-1) == digit).mean() > 0.8, "the network fell for the mark"
+        assert found.shapley[:, row].mean(-1).argmax() == ours[row]
+        gain = (found.subsets[full] - before)[:, digit].mean()
+        assert 0.5 * gain < -found.change[ours[row], row].mean() < 1.5 * gain
+        assert (found.subsets[full ^ own].argmax(-1) == digit).mean() < 0.1
+        assert (found.subsets[full ^ other].argmax(-1) == found.subsets[full].argmax(-1)).all()

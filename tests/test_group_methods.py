@@ -106,6 +106,39 @@ def test_dense_and_sequence_layers(method):
     assert ti.find_groups(model, series, "dense", 2, method=method).weights.shape == (20, 1, 1, 2)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_odd_layers_get_a_clear_answer_of_every_method(method):
+    model, overcomplete = identity_model(6), choose(method).overcomplete
+
+    def find(rows, k=2):
+        return ti.find_groups(model, as_images(rows), "parts", k, method=method)
+
+    silent = ti.find_groups(model, np.full((5, 1, 1, 6), 0.5, np.float32), "parts", 2, method=method)
+    assert not silent.weights.any()
+    assert silent.error == 0
+    assert silent.notes[-1] == "parts is silent: it has no positive activation on any of the images"
+    constant = find(np.ones((5, 6), np.float32))
+    assert constant.weights.shape == (5, 1, 1, 2)
+    assert constant.error < 0.01
+    flat = find(np.outer(np.arange(1, 9), [1, 2, 0, 3, 0, 1]).astype(np.float32), 3)  # more groups than the rank
+    assert flat.error < 0.05
+    assert flat.shares.sum() == pytest.approx(1 - flat.error**2, abs=1e-4)
+    with pytest.raises(ValueError, match="'parts' has 2 positions on these images, too few for 3 groups"):
+        find(np.ones((2, 6), np.float32), 3)
+    if overcomplete:
+        assert len(find(plant(rows=40, channels=6)[0], 7)) == 7
+    else:
+        with pytest.raises(ValueError, match="'parts' has 6 channels and so 1 to 6 groups, got k=7"):
+            find(plant(rows=40, channels=6)[0], 7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_picture_of_one_pixel_is_one_group(method):
+    found = ti.find_groups(identity_model(6), np.ones((1, 1, 1, 6), np.float32), "parts", 1, method=method)
+    assert found.weights.shape == (1, 1, 1, 1)
+    assert found.vectors[0] * found.weights.ravel() == pytest.approx(np.ones(6), abs=1e-3)
+
+
 # --- decompositions of scikit-learn
 
 
