@@ -12,9 +12,9 @@ ZOO = "zoo:efficientnet-lite0"
 TEXTURES = ("striped", "dotted", "zigzag", "checkered")
 
 
-def add_network_options(parser, layers):
+def add_network_options(parser, layers, needed=True):
     """Add the arguments that `open_network` and `crop_photos` need."""
-    parser.add_argument("--photos", type=pathlib.Path, required=True, help="folder of photographs")
+    parser.add_argument("--photos", type=pathlib.Path, required=needed, help="folder of photographs")
     parser.add_argument("--model", default=ZOO, help="the zoo's network, or a file with logits as output")
     parser.add_argument("--layers", nargs="+", default=layers)
     parser.add_argument("--scale", type=float, default=255 / 128, help="of a file: pictures in [0,1] are multiplied")

@@ -1,6 +1,8 @@
 """Groupings of a layer: error beside scikit-learn's, planted parts, signed layers, sparse parts beside PCA, stability.
 
-python tests/benchmarks/groupings.py --photos PHOTOS [--layers block5c_add] [--count 60] [--seeds 5]
+Without --photos only what needs none: planted parts, numbers of groups, a small transformer.
+
+python tests/benchmarks/groupings.py [--photos PHOTOS] [--layers block5c_add] [--count 60] [--seeds 5]
 """
 
 import argparse
@@ -8,11 +10,14 @@ import pathlib
 import sys
 import time
 
+import keras
 import numpy as np
 from concept_pictures import add_network_options, crop_photos, open_network
+from sklearn.datasets import load_digits
 from sklearn.decomposition import NMF, PCA, FastICA
 
 import tf_interp as ti
+from tf_interp.groups.judging.halves import count_groups
 from tf_interp.groups.methods.choice import METHODS, choose
 from tf_interp.groups.methods.factorizer import fit_rows
 
@@ -49,6 +54,57 @@ def find_planted():
         print(f"planted, {method}, 20 parts in 16: median {np.median(near):.3f}, {(near > 0.98).mean():.0%} > .98")
 
 
+def count_planted():
+    """Print how often `k="auto"` takes the number of planted parts."""
+    for noise in (0.0, 0.3):
+        row = []
+        for parts in (3, 4, 6, 8):
+            for method, signed in (("nmf", False), ("semi_nmf", True)):
+                for seed in range(2):
+                    rows, _ = plant(800, 20, parts, signed=signed, seed=100 * seed + parts)
+                    draws = np.random.default_rng(1).normal(size=rows.shape)
+                    rows = rows + noise * rows.std() * draws if signed else rows * np.exp(noise * draws)
+                    activations = rows.reshape(-1, 2, 2, 20).astype(np.float32)
+                    row.append((parts, count_groups(choose(method), activations, seed=0, iterations=200)[0]))
+        wrong = [f"{found} for {parts}" for parts, found in row if parts != found]
+        print(f'planted, k="auto", noise {noise}: right {len(row) - len(wrong)} of {len(row)}; {wrong}')
+
+
+def train_transformer():
+    """Return a small vision transformer that reads digits, and the pictures that it was not trained on."""
+    layers = keras.layers
+    digits = load_digits()
+    images, labels = digits.images[..., None].astype(np.float32) / 16, digits.target
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    tokens = layers.Reshape((16, 32))(layers.Conv2D(32, 2, strides=2)(inputs))
+    tokens = layers.Add()([tokens, layers.Embedding(16, 32)(np.arange(16)[None])])
+    for block in (1, 2):
+        inner = layers.LayerNormalization()(tokens)
+        tokens = layers.Add(name=f"attended{block}")([tokens, layers.MultiHeadAttention(4, 8)(inner, inner)])
+        inner = layers.Dense(64, activation="gelu", name=f"gelu{block}")(layers.LayerNormalization()(tokens))
+        tokens = layers.Add(name=f"block{block}")([tokens, layers.Dense(32)(inner)])
+    pooled = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(tokens))
+    model = keras.Model(inputs, layers.Dense(10)(pooled))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.fit(images[:1400], labels[:1400], epochs=20, verbose=0)
+    accuracy = model.evaluate(images[1400:], labels[1400:], verbose=0)[1]
+    print(f"\nsmall transformer: right for {accuracy:.0%} of new digits")
+    return ti.open_model(model), images[1400:]
+
+
+def compare_signed(model, images, layers, k):
+    """Print what methods explain of layers, beside the mean of each channel."""
+    for layer in layers:
+        rows = ti.read_activations(model, images, [layer])[layer]
+        rows = rows.reshape(-1, rows.shape[-1]).astype(np.float32)
+        total, negative = ((rows - rows.mean(0)) ** 2).sum(), -np.minimum(rows, 0).sum() / np.abs(rows).sum()
+        found = {name: fit_rows(choose(name), rows, k, seed=0) for name in ("nmf", "semi_nmf", "split_nmf")}
+        r2 = {name: 1 - ((rows - one.weights @ one.vectors) ** 2).sum() / total for name, one in found.items()}
+        text = ", ".join(f"{name} {value:.3f}" for name, value in r2.items())
+        print(f"{layer}: {rows.shape[0]} x {rows.shape[1]}, {negative:.0%} negative, k={k}: R2 {text}")
+
+
 def count_parts(rows, times, actives):
     """Print how many parts at a position a sparse dictionary and PCA need for the same R2."""
     total = ((rows - rows.mean(0)) ** 2).sum()
@@ -69,12 +125,16 @@ def count_parts(rows, times, actives):
 def main():
     """Measure all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_network_options(parser, ["block5c_add"])
+    add_network_options(parser, ["block5c_add"], needed=False)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--k", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     find_planted()
+    count_planted()
+    compare_signed(*train_transformer(), ["block1", "gelu1", "attended2", "block2"], options.k)
+    if options.photos is None:
+        return
     model = open_network(options)
     images, _ = crop_photos(options.photos, options.count, options.size, 0)
     for layer in options.layers:
@@ -82,6 +142,7 @@ def main():
         rows = values.reshape(-1, values.shape[-1]).astype(np.float32)
         negative = -np.minimum(rows, 0).sum() / np.abs(rows).sum()
         print(f"\n{layer}: {rows.shape[0]} x {rows.shape[1]}, {negative:.0%} negative")
+        compare_signed(model, images, [layer], options.k)
         compare_errors(rows, options.k)
         methods = [*METHODS, PCA(), FastICA(max_iter=1000)]
         found = ti.compare_groupings(model, images, layer, options.k, methods=methods, refits=options.seeds - 1)

@@ -51,9 +51,10 @@ def find_groups(
         layer: name of the layer; a dense layer [N,C] counts as one position, a sequence [N,T,C] as one row of them, and
             the slices of a volume lie below each other.
         k: number of groups, at most the number of channels and of positions. "auto" takes the most of 2, 3, 4, 6, 8, 12
-            and 16 on which halves of the pictures agree, see `scan_groups`, and says why in the notes; it costs three
-            more factorizations for each number tried, from 16 down to the one that holds, so at most 21 more. It is not
-            for the first look at a big layer: with several thousand pictures give a number, or some of the pictures.
+            and 16 of which halves of the pictures find each again, see `scan_groups`, and says why in the notes; it
+            costs three more factorizations for each number tried, from 16 down to the one that holds, so at most 21
+            more. It is not for the first look at a big layer: with several thousand pictures give a number, or some of
+            the pictures.
         seed: of the random start.
         init: groups, or vectors [k,C], to start from: those of an earlier training step, say. The groups then keep
             order and names. Without it they are ordered by share, largest first.

@@ -10,7 +10,7 @@ _BATCH = 512  # rows of a step
 _STEPS = 10  # of gradient descent, for each iteration asked for
 _BLOCKS = 10  # after each but the last two, atoms that do nothing are set to what is left over
 _WIDER = 3  # so many times the parts of a row at first, falling to their number halfway: fewer atoms stay mixtures
-_WEAKEST = 20  # one atom in as many, those that the error would miss least, starts anew with those that never fired
+_WEAKEST = 20  # in the first half one atom in as many, which the error would miss least, starts anew as well
 _CANDIDATES = 1000  # rows that atoms start from, or are mixtures of
 _CHUNK = 4096  # rows coded at a time
 _RATE = {False: 0.005, True: 0.05}  # of Adam: for the numbers of atoms, and for those of mixtures
@@ -148,7 +148,7 @@ def _trainer(inside: bool, shifted: bool):
 def _revive(
     state: list[tf.Tensor], points: tf.Tensor, active: int, inside: bool, weak: int, rng: np.random.Generator
 ) -> list[tf.Tensor]:
-    """Return the state with atoms that no candidate uses, and the `weak` weakest, set to what the others explain worst."""
+    """Return the state with atoms that no candidate uses, and the `weak` weakest, set to what is explained worst."""
     decoder, encoder, bias, offset = (item.numpy().copy() for item in state)
     rest = points.numpy() - offset
     atoms = _atoms(state[0], points, inside).numpy()
