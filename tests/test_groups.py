@@ -94,6 +94,16 @@ def test_dense_layer_is_one_position():
     assert groups.vectors.shape == (2, 4)
 
 
+def test_some_of_the_groups_weigh_on_other_pictures_as_among_all():
+    vectors = np.array([[1.0, 1, 0], [0, 1, 1]], np.float32)  # both hold the second channel
+    groups = Groups("conv", vectors, ["a", "b"], "groups", weights=np.ones((1, 1, 1, 2)), error=0.0, shares=np.ones(2),
+                    ids=("x",))  # fmt: skip
+    other = np.array([[0.5, 2.0]]) @ vectors
+    for rows in ([1], [1, 0]):
+        np.testing.assert_allclose(groups[rows].weigh(other[None, None]), groups.weigh(other[None, None])[..., rows])
+    np.testing.assert_allclose(groups[[1, 0]][[1]].weigh(other[None, None])[..., 0], 0.5, rtol=1e-4)
+
+
 def test_some_of_the_groups_are_groups():
     groups = find_groups(make_model(), make_images(), "conv", 3)
     some = groups[[2, 0]]

@@ -32,6 +32,8 @@ class Groups(Directions):
             None is nothing. `error` and `shares` are of the activation without it.
         left_out: part of the activation (of the sum of absolute values) that is negative and that the method leaves
             out, 0..1: `error` and `shares` are of the rest, in which these numbers are 0.
+        chosen_from: all groups of a grouping and which of them these are, where they are some of it: on other pictures
+            each still has the weight that it has among all.
     """
 
     weights: np.ndarray
@@ -42,6 +44,7 @@ class Groups(Directions):
     method: Factorizer | None = None
     offset: np.ndarray | None = None
     left_out: float = 0.0
+    chosen_from: "tuple[Groups, np.ndarray] | None" = None
 
     def weights_for(self, images: Any) -> np.ndarray | None:
         """Return the groups' weights [N,h,w,K] on images that they were found on, else None."""
@@ -54,6 +57,9 @@ class Groups(Directions):
 
         None is below 0, unless the groups themselves have weights with signs.
         """
+        if self.chosen_from is not None:
+            among, rows = self.chosen_from
+            return among.weigh(activations)[..., rows]
         rest = (activations if self.offset is None else activations - self.offset).reshape(-1, activations.shape[-1])
         if self.method is not None:
             weights = self.method.weigh(rest, self.vectors)
@@ -68,8 +74,10 @@ class Groups(Directions):
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> "Groups":
         rows = np.atleast_1d(np.arange(len(self))[index])
+        among, places = self.chosen_from or (self, np.arange(len(self)))
         return dataclasses.replace(
             self,
+            chosen_from=(among, places[rows]),
             vectors=self.vectors[rows],
             names=[self.names[row] for row in rows],
             weights=self.weights[..., rows],

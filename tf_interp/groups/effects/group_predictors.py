@@ -241,7 +241,7 @@ def _random(placed: PlacedGroups, rng: np.random.Generator, output: str, effects
     vectors *= lengths / np.linalg.norm(vectors, axis=1, keepdims=True)
     offset = 0 if placed.groups.offset is None else placed.groups.offset
     weights = ((placed.positions - offset) @ np.linalg.pinv(vectors)).astype(np.float32)
-    chance = dataclasses.replace(placed.groups, vectors=vectors.astype(np.float32))
+    chance = dataclasses.replace(placed.groups, vectors=vectors.astype(np.float32), chosen_from=None)
     return explain_outputs(dataclasses.replace(placed, groups=chance, weights=weights), output, effects)
 
 

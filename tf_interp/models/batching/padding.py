@@ -23,8 +23,10 @@ def find_padding(model: Any, images: Any) -> dict[int, np.ndarray]:
         model: the network.
         images: what it is given: an array [N,...], or a dict of them.
     """
-    inputs = model.graph_inputs
-    masks = [mask for tensor in inputs.values() for mask in _find_masks(tensor)]
+    ranks = [spec.shape.rank for spec in (model.input_specs or {}).values()]
+    if not any(rank in (None, 2, 3) for rank in ranks):  # pictures and the like have no masks, and a trace costs
+        return {}
+    inputs, masks = model.cached("padding masks", lambda: _list_masks(model))
     if not masks:
         return {}
     given = images if model.preprocess is None else model.preprocess(images)
@@ -35,6 +37,13 @@ def find_padding(model: Any, images: Any) -> dict[int, np.ndarray]:
         length = left_out.shape[1]
         padding[length] = padding.get(length, True) & left_out
     return {length: found for length, found in padding.items() if found.any() and not found.all()}
+
+
+def _list_masks(model: Any) -> tuple[Mapping[str, tf.Tensor], list[tf.Tensor]]:
+    """Return the inputs in a graph of the network, and the masks there; nothing is kept of a graph without any."""
+    inputs = model.graph_inputs
+    masks = [mask for tensor in inputs.values() for mask in _find_masks(tensor)]
+    return (inputs, masks) if masks else ({}, [])
 
 
 def _find_masks(tensor: tf.Tensor) -> Iterator[tf.Tensor]:

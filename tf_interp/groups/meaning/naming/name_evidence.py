@@ -133,7 +133,7 @@ def overlap(maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Returns:
         float64 [K].
     """
-    flat, truth = maps.reshape(-1, maps.shape[-1]), mask.ravel()
+    flat, truth = np.asarray(maps, np.float64).reshape(-1, maps.shape[-1]), mask.ravel()
     order = np.argsort(-flat, axis=0, kind="stable")[: truth.sum()]
     taken = np.take_along_axis(flat, order, 0) > 0
     both = (truth[order] & taken).sum(0)
