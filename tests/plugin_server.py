@@ -65,7 +65,9 @@ class Server:
     def ask(self, route: str, **parameters: object) -> TestResponse:
         return self.client.get(f"{ROOT}/{route}?{urllib.parse.urlencode(parameters)}")
 
-    def post(self, route: str, content: object, headers: dict[str, str] | None = None, **parameters: object) -> TestResponse:
+    def post(
+        self, route: str, content: object, headers: dict[str, str] | None = None, **parameters: object
+    ) -> TestResponse:
         """Send JSON, as a page of TensorBoard does."""
         address = f"{ROOT}/{route}?{urllib.parse.urlencode(parameters)}"
         return self.client.post(address, json=content, headers={"Origin": "http://localhost"} | (headers or {}))

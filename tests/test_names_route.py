@@ -32,7 +32,9 @@ def body(version: str = "", **values: object) -> dict:
 
 
 def files(folder: pathlib.Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if "tfevents" not in path.name and path.is_file()}
+    return {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if "tfevents" not in path.name and path.is_file()
+    }
 
 
 def test_a_name_given_in_the_tab_is_what_the_library_recalls(server: Server, tmp_path: pathlib.Path) -> None:
@@ -83,7 +85,9 @@ def test_writers_take_turns(server: Server, tmp_path: pathlib.Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {entry["name"] for entry in ti.read_group_names(logs).entries} == {f"name {number}" for number in range(count)}
+    assert {entry["name"] for entry in ti.read_group_names(logs).entries} == {
+        f"name {number}" for number in range(count)
+    }
     assert files(logs) == {"interp-names.json"}
 
 
@@ -100,7 +104,9 @@ def test_an_editor_that_writes_meanwhile_is_not_overwritten(tmp_path: pathlib.Pa
     def change(file: metadata.NamesFile) -> list:
         looks.append(len(file.entries))
         if len(looks) == 1:
-            path.write_text(json.dumps({"schema": 1, "names": [metadata.make_entry("conv", "group 2", "theirs", None)]}))
+            path.write_text(
+                json.dumps({"schema": 1, "names": [metadata.make_entry("conv", "group 2", "theirs", None)]})
+            )
         return [*file.entries, metadata.make_entry("conv", "group 0", "ours", None)]
 
     now = metadata.change_names(tmp_path, change)
@@ -205,7 +211,10 @@ def test_no_run_leads_out_of_the_log(tmp_path: pathlib.Path, run: str) -> None:
 def test_the_log_directory_of_a_run_is_that_of_its_sessions(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a/b/interp-2").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "a/b")
-    found = {run: names_route.find_folder(str(tmp_path), run) for run in (".", "interp", "a/b/interp-2", "a/b", "link/interp")}
+    found = {
+        run: names_route.find_folder(str(tmp_path), run)
+        for run in (".", "interp", "a/b/interp-2", "a/b", "link/interp")
+    }
     places = {run: str(path.relative_to(tmp_path)) for run, path in found.items()}
     assert places == {".": ".", "interp": ".", "a/b/interp-2": "a/b", "a/b": "a/b", "link/interp": "link"}
 

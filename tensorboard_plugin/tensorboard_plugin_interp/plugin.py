@@ -76,8 +76,7 @@ class InterpPlugin(base_plugin.TBPlugin):
         runs = {
             run: {
                 tag: {
-                    "kind": tag.partition("/")[0],
-                    "layer": tag.partition("/")[2],
+                    **dict(zip(("kind", "layer", "variant"), metadata.split_tag(tag), strict=True)),
                     "steps": steps.get((run, tag)),
                     "last_step": entry.max_step,
                     "wall_time": entry.max_wall_time,

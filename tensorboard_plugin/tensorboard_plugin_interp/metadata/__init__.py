@@ -20,7 +20,9 @@ from tensorboard_plugin_interp.metadata.wire_format import PLUGIN_NAME as PLUGIN
 from tensorboard_plugin_interp.metadata.wire_format import SCHEMA as SCHEMA
 from tensorboard_plugin_interp.metadata.wire_format import SUBRUN as SUBRUN
 from tensorboard_plugin_interp.metadata.wire_format import TAB_NAME as TAB_NAME
+from tensorboard_plugin_interp.metadata.wire_format import make_tag as make_tag
 from tensorboard_plugin_interp.metadata.wire_format import name_session as name_session
 from tensorboard_plugin_interp.metadata.wire_format import pack as pack
 from tensorboard_plugin_interp.metadata.wire_format import parse_session as parse_session
+from tensorboard_plugin_interp.metadata.wire_format import split_tag as split_tag
 from tensorboard_plugin_interp.metadata.wire_format import unpack as unpack

@@ -156,7 +156,9 @@ def change_names(logdir: pathlib.Path, change: Callable[[NamesFile], list[Any]])
             if file.whole and file.whole.get("schema") != NAMES_SCHEMA:
                 raise ValueError(f"{file.notes[0]}: use the version that wrote it, or move the file away")
             entries = change(file)
-            text = json.dumps({**(file.whole or {}), "schema": NAMES_SCHEMA, "names": entries}, indent=1, ensure_ascii=False)
+            text = json.dumps(
+                {**(file.whole or {}), "schema": NAMES_SCHEMA, "names": entries}, indent=1, ensure_ascii=False
+            )
             raw, notes = text.encode(), list[str]()
             if read_names(logdir).version != file.version:
                 continue

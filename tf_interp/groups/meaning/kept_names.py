@@ -156,9 +156,7 @@ def _check_names(groups: Directions, names: Mapping[str, str | None]) -> dict[st
     return asked
 
 
-def _match(
-    entries: Mapping[int, Mapping[str, Any]], groups: Directions, *, own: bool
-) -> dict[int, tuple[int, float]]:
+def _match(entries: Mapping[int, Mapping[str, Any]], groups: Directions, *, own: bool) -> dict[int, tuple[int, float]]:
     """Return entry -> (group that it names, cosine); entries without vector are those of a log of its own only."""
     found: dict[int, tuple[int, float]] = {}
     size = groups.vectors.shape[1]
