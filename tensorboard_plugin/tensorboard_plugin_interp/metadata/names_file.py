@@ -30,6 +30,7 @@ that is then moved to its place. Writers take turns by a file beside it that is 
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import pathlib
@@ -38,7 +39,7 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tensorboard_plugin_interp.metadata.replacing import replace_file
 
@@ -164,7 +165,7 @@ def change_names(logdir: pathlib.Path, change: Callable[[NamesFile], list[Any]])
                 continue
             if file.whole is None:
                 notes = [f"{file.notes[0]}; it was put aside as {_put_aside(path).name}"]
-            replace_file(path, lambda target, raw=raw: target.write(raw))
+            replace_file(path, functools.partial(_write, raw))
             now = read_names(logdir)
             return now._replace(notes=[*notes, *now.notes])
     raise OSError(f"{path} is changed again and again by another program: close it there")
@@ -237,6 +238,10 @@ def _read_text(path: pathlib.Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def _write(raw: bytes, file: BinaryIO) -> None:
+    file.write(raw)
 
 
 def _put_aside(path: pathlib.Path) -> pathlib.Path:

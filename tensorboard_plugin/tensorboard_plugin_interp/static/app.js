@@ -6,7 +6,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { setGroupStyles } from "./drawing/canvas.js";
 import { sortRuns } from "./format.js";
-import { useNames } from "./groups/given_names.js";
+import { useNames } from "./groups/names/given_names.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";

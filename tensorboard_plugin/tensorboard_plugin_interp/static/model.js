@@ -1,7 +1,7 @@
 /**
  * Data of the tab: asks the back end, keeps answers, drops stale ones. The contract is `http_api.md`.
  *
- * @import { Names } from "./groups/given_names.js"
+ * @import { Names } from "./groups/names/given_names.js"
  * @import { Entry, Sheet, TabRecord } from "./records.js"
  *
  * @typedef {{kind: string, layer: string, variant?: string, steps: number[]|null, last_step: number, wall_time: number}} Series

@@ -66,8 +66,8 @@ class NeuronGroups(Part):
         method: str | tuple[str, Mapping[str, Any]] = "auto",
         switches: int | Sequence[int] = 8,
     ) -> None:
-        counts = (k,) if isinstance(k, numbers.Integral) else tuple(k) if isinstance(k, Sequence) else ()
-        if not counts or not all(isinstance(one, numbers.Integral) and one > 0 for one in counts):
+        counts: Sequence[Any] = k if isinstance(k, Sequence) else (k,)
+        if not counts or not all(isinstance(one, numbers.Integral) and int(one) > 0 for one in counts):
             raise ValueError(
                 f"NeuronGroups needs at least one group: k is a number from 1, or a list of them, got {k!r}"
             )

@@ -6,7 +6,7 @@
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { number, signed } from "../format.js";
-import { GivenMark } from "../groups/group_name.js";
+import { GivenMark } from "../groups/names/group_name.js";
 import { styleOf } from "./node_look.js";
 import { NodeMap, RecordCell } from "./node_pictures.js";
 import { layerOf, nodesOf, sumInto } from "./numbers/decision_numbers.js";

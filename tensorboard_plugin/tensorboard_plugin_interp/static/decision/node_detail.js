@@ -8,7 +8,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { namePicture, number, signed } from "../format.js";
 import { Facts, SignedBar, Term } from "../drawing/parts.js";
-import { GroupName } from "../groups/group_name.js";
+import { GroupName } from "../groups/names/group_name.js";
 import { groupsOf } from "./node_look.js";
 import { RecordCell } from "./node_pictures.js";
 import { layerOf, sayOutput } from "./numbers/decision_numbers.js";

@@ -6,7 +6,7 @@
  */
 import { groupStyle } from "../drawing/canvas.js";
 import { colorsOf } from "../groups/group_look.js";
-import { plainName } from "../groups/group_name.js";
+import { plainName } from "../groups/names/group_name.js";
 import { nodesOf } from "./numbers/decision_numbers.js";
 
 /** @type {WeakMap<DecisionData, Map<string, GraphNode[]>>} */

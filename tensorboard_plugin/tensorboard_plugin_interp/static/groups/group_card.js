@@ -9,7 +9,7 @@ import { Direction, Legend, Swatch } from "../drawing/direction.js";
 import { Effects } from "../drawing/parts.js";
 import { number, percent } from "../format.js";
 import { Word } from "./group_detail.js";
-import { GroupName } from "./group_name.js";
+import { GroupName } from "./names/group_name.js";
 
 /**
  * @param {{ctx: Ctx, record: TabRecord<GroupsData>, index: number, name: string, icons: LoadedSheet|undefined,

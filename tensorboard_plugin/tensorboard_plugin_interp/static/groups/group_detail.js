@@ -11,7 +11,7 @@ import { Facts, Meter, Term } from "../drawing/parts.js";
 import { namePicture, number, percent, plural, quantityOf, signed } from "../format.js";
 import { useSheet } from "../model.js";
 import { stylesOf } from "./group_look.js";
-import { GroupName, namesOf } from "./group_name.js";
+import { GroupName, namesOf } from "./names/group_name.js";
 
 const SHOWN = 8; // classes of a profile
 const WORD =

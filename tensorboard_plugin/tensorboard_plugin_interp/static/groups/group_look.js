@@ -2,7 +2,7 @@
  * Color and place of groups: both go by the identity that a group keeps over steps, so that a group stays where it is.
  *
  * @import { Entry, GroupsData } from "../records.js"
- * @import { Named } from "./given_names.js"
+ * @import { Named } from "./names/given_names.js"
  */
 import { COLORS, groupStyle } from "../drawing/canvas.js";
 

@@ -10,7 +10,7 @@ import { ShareChart } from "../drawing/charts.js";
 import { whole } from "../format.js";
 import { Events } from "./group_detail.js";
 import { colorsOf, everyGroup, identityOf } from "./group_look.js";
-import { namesOf } from "./group_name.js";
+import { namesOf } from "./names/group_name.js";
 
 /** @param {{ctx: Ctx, record: TabRecord<GroupsData>, entries: Entry<GroupsData>[], only: number|null}} props */
 export function ShareHistory({ ctx, record, entries, only }) {

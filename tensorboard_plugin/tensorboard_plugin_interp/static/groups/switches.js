@@ -12,7 +12,7 @@ import { SignedBar, Term } from "../drawing/parts.js";
 import { PictureStrip } from "../drawing/picture_strip.js";
 import { className, namePicture, quantityOf, signed } from "../format.js";
 import { stylesOf } from "./group_look.js";
-import { namesOf } from "./group_name.js";
+import { namesOf } from "./names/group_name.js";
 import { readOff, shapleyOf, subsetOf, writeOff } from "./switch_numbers.js";
 
 const OFF =

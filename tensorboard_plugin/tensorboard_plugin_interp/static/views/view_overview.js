@@ -11,7 +11,7 @@ import { contrastsOf, duration, percent, plural, whole } from "../format.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { accuracy, Awaited, Guard, isRight, LayerName, Message } from "../drawing/parts.js";
 import { orderOf, stylesOf } from "../groups/group_look.js";
-import { namesOf } from "../groups/group_name.js";
+import { namesOf } from "../groups/names/group_name.js";
 import { chooseVariant } from "../groups/group_tools.js";
 import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";

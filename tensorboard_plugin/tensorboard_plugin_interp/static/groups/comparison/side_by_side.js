@@ -1,21 +1,21 @@
 /**
  * Groups of two steps or two runs side by side: which are the same, which one side lacks, and how much has changed.
  *
- * @import { Ctx, ShownSeries } from "../model.js"
- * @import { GroupsData, TabRecord } from "../records.js"
+ * @import { Ctx, ShownSeries } from "../../model.js"
+ * @import { GroupsData, TabRecord } from "../../records.js"
  * @import { Row } from "./comparison_numbers.js"
  */
-import { html, useMemo } from "../vendor/preact-htm.js";
-import { COLORS, Cell, GroupMap, groupStyle } from "../drawing/canvas.js";
-import { Swatch } from "../drawing/direction.js";
-import { Message, SignedBar, Term } from "../drawing/parts.js";
-import { number, percent, plural, runName, signed, whole } from "../format.js";
-import { useRecord, useSheet } from "../model.js";
+import { html, useMemo } from "../../vendor/preact-htm.js";
+import { COLORS, Cell, GroupMap, groupStyle } from "../../drawing/canvas.js";
+import { Swatch } from "../../drawing/direction.js";
+import { Message, SignedBar, Term } from "../../drawing/parts.js";
+import { number, percent, plural, runName, signed, whole } from "../../format.js";
+import { useRecord, useSheet } from "../../model.js";
 import { compareSides } from "./comparison_numbers.js";
-import { useNames } from "./given_names.js";
-import { colorsOf } from "./group_look.js";
-import { GivenMark, plainName } from "./group_name.js";
-import { chooseVariant, comparedStep, useCompared } from "./group_tools.js";
+import { useNames } from "../names/given_names.js";
+import { colorsOf } from "../group_look.js";
+import { GivenMark, plainName } from "../names/group_name.js";
+import { chooseVariant, comparedStep, useCompared } from "../group_tools.js";
 
 const MAPS = 3; // pictures of each side of a row
 const SMALL = 0.01; // a share that changes by less has hardly changed
@@ -181,7 +181,7 @@ function useSide(record) {
 }
 
 /**
- * @param {{side: any, group: import("../records.js").Group|null, index: number, name: string|null, colors: number[],
+ * @param {{side: any, group: import("../../records.js").Group|null, index: number, name: string|null, colors: number[],
  *   lacks: string}} props
  */
 function Side({ side, group, index, name, colors, lacks }) {

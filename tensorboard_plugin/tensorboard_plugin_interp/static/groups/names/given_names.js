@@ -1,7 +1,7 @@
 /**
  * Names that people gave to groups: read from the file beside the log of a run, shown wherever a group is, and written.
  *
- * @import { NamesAnswer, Store } from "../model.js"
+ * @import { NamesAnswer, Store } from "../../model.js"
  *
  * @typedef {{name: string, vector?: string|null, identity?: number|null}} Named a group as a record has it, be it a node of a graph
  * @typedef {object} Names of one run
@@ -11,10 +11,10 @@
  * @property {number} longest letters of a name
  * @property {string[]} notes what is wrong with the file
  */
-import { useEffect, useMemo, useState } from "../vendor/preact-htm.js";
-import { splitRun } from "../format.js";
-import { isVisible } from "../tbhost.js";
-import { pairUp, readVector } from "./matching.js";
+import { useEffect, useMemo, useState } from "../../vendor/preact-htm.js";
+import { splitRun } from "../../format.js";
+import { isVisible } from "../../tbhost.js";
+import { pairUp, readVector } from "../matching.js";
 
 const POLL = 5000; // ms between looks at the file
 const TRIES = 4; // where others write at the same moment

@@ -1,10 +1,10 @@
 /**
  * The name of a group: what a person calls it, with a mark, or what the record does; a click, and it can be typed.
  *
- * @import { Ctx } from "../model.js"
+ * @import { Ctx } from "../../model.js"
  * @import { Named } from "./given_names.js"
  */
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 
 /**
  * @param {Named} group

@@ -1,12 +1,12 @@
 /**
  * Which groups of two steps or two runs are the same, and what has changed.
  *
- * @import { LoadedSheet } from "../model.js"
- * @import { GroupsData } from "../records.js"
+ * @import { LoadedSheet } from "../../model.js"
+ * @import { GroupsData } from "../../records.js"
  */
-import { isThere, place, readCell } from "../drawing/canvas.js";
-import { identityOf } from "./group_look.js";
-import { cosine, pairUp, readVector } from "./matching.js";
+import { isThere, place, readCell } from "../../drawing/canvas.js";
+import { identityOf } from "../group_look.js";
+import { cosine, pairUp, readVector } from "../matching.js";
 
 const SAME = 0.5; // agreement from which on two groups are a pair, as in `match_groups`
 
