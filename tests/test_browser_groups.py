@@ -165,7 +165,9 @@ def listed(tab: Tab) -> list[str]:
 
 def give(tab: Tab, old: str, new: str, key: str = "Enter") -> None:
     """Click a name in the list, type another one, and press a key."""
-    tab.frame.locator(".group-list").get_by_role("button", name=f"{old}: give it a name").click()
+    tab.frame.locator(".group-list").get_by_role(
+        "button", name=re.compile(re.escape(old) + ".*: give it a name")
+    ).click()
     field = tab.frame.locator(".group-list .name-input")
     field.fill(new)
     field.press(key)

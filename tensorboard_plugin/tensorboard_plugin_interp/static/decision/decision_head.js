@@ -299,7 +299,7 @@ function HereLayer({ ctx, record, layer: { layer, maps, map_scale: scale, icons,
                   </span>
                 `
               }
-              <span class="here-name"><${Swatch} color=${styleOf(record.data, node)} />${calledIn(ctx, record.data, node)}</span>
+              <span class="here-name" title=${calledIn(ctx, record.data, node)}><${Swatch} color=${styleOf(record.data, node)} />${calledIn(ctx, record.data, node)}</span>
               <span class="here-bar">
                 <i style=${{ width: `${(100 * value) / strongest}%`, background: styleOf(record.data, node) }} />
               </span>

@@ -188,7 +188,7 @@ export function Graph({ record, decided, rows, kept, output, difference, selecte
                   `
                 }
                 <span class="node-text">
-                  <span class="node-name" title=${label(node)}>${label(node)}${given(node) && html`<${GivenMark} group=${node} />`}</span>
+                  <span class="node-name" title=${label(node)}>${given(node) && html`<${GivenMark} group=${node} />`}${label(node)}</span>
                   <b class=${node.off <= 0 ? "toward" : "away"} title="What the output loses without it, measured">
                     ${signed(-node.off || 0)}
                   </b>

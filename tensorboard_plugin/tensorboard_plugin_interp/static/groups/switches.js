@@ -84,7 +84,7 @@ export function Switches({ ctx, record, order, only }) {
                   >
                     <i />
                   </button>
-                  <span class="switch-name"><${Swatch} color=${colors[index]} />${called[index]}</span>
+                  <span class="switch-name" title=${called[index]}><${Swatch} color=${colors[index]} />${called[index]}</span>
                   <${SignedBar} value=${worth[index]} most=${most} />
                   <span class="effect-value">${signed(worth[index])}</span>
                   <button class="chip-button" title=${`Switch all but ${called[index]} off`} onClick=${() => set(others)}>

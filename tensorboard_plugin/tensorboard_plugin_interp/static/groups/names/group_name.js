@@ -108,17 +108,11 @@ export function GroupName({ ctx, layer, groups, index }) {
               <button
                 class="name-button"
                 title=${given ? `Click to change it. Without your name it is ${plain}` : "Click to give it a name"}
-                aria-label=${`${given ?? plain}: give it a name`}
+                aria-label=${`${given ?? plain}${given ? ", a name that a person gave" : ""}: give it a name`}
                 onClick=${() => setTyping(true)}
               >
-                ${given ?? plain}
+                ${given ?? plain}${given && html`<${GivenMark} group=${group} />`}
               </button>
-              ${
-                given &&
-                html`
-                  <${GivenMark} group=${group} />
-                `
-              }
             `
       }
       ${
