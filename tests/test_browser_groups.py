@@ -296,7 +296,7 @@ def test_two_steps_stand_side_by_side(browser, url):
         assert lines[-1][1].startswith("+0.5 points Hardly changed, 5.0 % → 5.5 %")
         tab.frame.get_by_label("Step to compare with").select_option("20")
         wait_until(lambda: "step 20 beside step 30" in tab.text(".comparison h3"), "another step")
-        assert "p.interpretability.at=20" in tab.page.url
+        wait_until(lambda: "p.interpretability.at=20" in tab.page.url, "the address has it")
     with made_view(browser, url, "&p.interpretability.versus=first%2Finterp&p.interpretability.at=30") as tab:
         tab.wait_for_pictures()
         assert "Step 30 is the one that is shown" in tab.text()
@@ -329,7 +329,7 @@ def test_two_runs_are_matched_by_where_their_groups_fire(browser, url):
             "all => all.map(one => one.style.background)"
         )
         assert len(set(colors)) == 5, "a color is a pair, or a group that has none"
-        assert "p.interpretability.versus=second%2Finterp" in tab.page.url
+        wait_until(lambda: "p.interpretability.versus=second%2Finterp" in tab.page.url, "the address has it")
 
 
 def test_the_number_of_groups_is_chosen_where_several_were_recorded(browser, url):
@@ -344,7 +344,7 @@ def test_the_number_of_groups_is_chosen_where_several_were_recorded(browser, url
         radios.nth(1).press("ArrowRight")
         wait_until(lambda: len(listed(tab)) == 12, "eight of one layer, four of the other, which has no more")
         assert tab.step() == 20, "the arrow chose, and did not move the step"
-        assert "p.interpretability.k=8" in tab.page.url
+        wait_until(lambda: "p.interpretability.k=8" in tab.page.url, "the address has it")
     with made_view(browser, url, "&p.interpretability.k=4", run="several") as tab:
         assert len(listed(tab)) == 8
         assert tab.frame.get_by_role("radio", checked=True).inner_text() == "4"
