@@ -308,7 +308,7 @@ def test_a_name_that_a_person_gives_is_kept(browser, url):
         cards = "section[aria-label='Layer conv2'] .group-list"
         wait_until(lambda: "whiskers <b>" in tab.text(cards), "so does the groups' page")
         tab.section("Decision")
-        assert "whiskers <b>" in tab.text(".graph")
+        wait_until(lambda: "whiskers <b>" in tab.text(".graph"), "the graph shows it again")
         card(tab, "conv2, whiskers <b>").click()
         give(tab, "whiskers <b>", "")
         wait_until(lambda: "whiskers" not in tab.text(".graph"), "an empty name gives back the old one")

@@ -192,6 +192,7 @@ def test_a_name_that_is_typed_stands_wherever_the_group_is(browser, url, logs, n
         tab.section("Overview")
         assert "stripes <b>on</b> zebras 31 %" in tab.frame.locator(".share-bar").get_attribute("aria-label")
     with made_view(browser, url) as tab:
+        wait_until(lambda: listed(tab)[2] == "stripes <b>on</b> zebras", "the name is there again")
         give(tab, listed(tab)[2], "")
         wait_until(lambda: listed(tab)[2] == "group 2", "an empty name takes it away")
         assert json.loads(names.read_text())["names"] == []
