@@ -58,12 +58,19 @@ class Server:
             multiplexer.AddRunsFromDirectory(str(folder))
             multiplexer.Reload()
             self.provider = data_provider.MultiplexerDataProvider(multiplexer, str(folder))
-        self.plugin = plugin.InterpPlugin(types.SimpleNamespace(data_provider=self.provider))
+        self.plugin = plugin.InterpPlugin(types.SimpleNamespace(data_provider=self.provider, logdir=str(folder)))
         app = application.TensorBoardWSGI([self.plugin], data_provider=self.provider)
         self.client = Client(app, Response)
 
     def ask(self, route: str, **parameters: object) -> TestResponse:
         return self.client.get(f"{ROOT}/{route}?{urllib.parse.urlencode(parameters)}")
+
+    def post(
+        self, route: str, content: object, headers: dict[str, str] | None = None, **parameters: object
+    ) -> TestResponse:
+        """Send JSON, as a page of TensorBoard does."""
+        address = f"{ROOT}/{route}?{urllib.parse.urlencode(parameters)}"
+        return self.client.post(address, json=content, headers={"Origin": "http://localhost"} | (headers or {}))
 
     def runs(self, count: int = 1) -> dict:
         """Return what `/runs` says, once the loader has found `count` series."""

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from tensorboard_plugin_interp import metadata
 from tf_interp import (
     Analysis,
     Attributions,
@@ -137,6 +138,33 @@ def test_groups_are_those_of_find_groups(model, probe):
         _cell(record, record.data["maps"], 4 * 3 + 1) / 255 * record.data["map_scale"][1], groups.weights[4, ..., 1],
         atol=record.data["map_scale"][1] / 255,
     )  # fmt: skip
+
+
+def test_several_numbers_of_groups_have_a_record_each(model, probe):
+    analysis = Analysis(model, probe, ["conv"], [NeuronGroups([2, 4], icons=False, switches=0)], repeated=True)
+    (part,) = analysis.parts
+    steps = [list(analysis.run(step)) for step in (1, 2)]
+    for records in steps:
+        assert [record.tag for record in records] == ["groups:2/conv", "groups:4/conv"] == part.tags("conv")
+        assert [len(record.data["groups"]) for record in records] == [2, 4]
+        for record in records:
+            identities = [group["identity"] for group in record.data["groups"]]
+            assert identities == list(range(record.data["settings"]["k"]))
+    for record in steps[0]:
+        groups = find_groups(model, probe, "conv", record.data["settings"]["k"])
+        assert [group["share"] for group in record.data["groups"]] == pytest.approx(groups.shares, rel=1e-4)
+        for group, vector in zip(record.data["groups"], groups.vectors, strict=True):
+            again = np.array(metadata.unpack_vector(group["vector"]))
+            assert again @ vector / np.linalg.norm(again) / np.linalg.norm(vector) > 0.999
+    scalars = [name for record in steps[0] for name in record.data["scalars"]]
+    assert len(scalars) == len(set(scalars)) == 6
+    assert analysis.missing(part, ["groups:2/conv"]) == ["conv"]
+    assert analysis.missing(part, part.tags("conv")) == []
+    (later,) = analyze(model, probe, ["conv"], [NeuronGroups([3], icons=False, switches=0)])
+    assert later.tag == "groups/conv", "one number needs nothing to be told apart by"
+    for wrong, message in (([], "at least one"), ([2, 0], "at least one"), ([2, 2], "twice"), ("23", "at least one")):
+        with pytest.raises(ValueError, match=message):
+            NeuronGroups(wrong)
 
 
 def test_effects_and_residual_add_up_to_activation_times_gradient(model, probe):

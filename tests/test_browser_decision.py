@@ -290,20 +290,27 @@ def test_numbers_of_a_regression_have_no_rank(browser, url):
 
 
 def test_a_name_that_a_person_gives_is_kept(browser, url):
-    with view(browser, url, "&p.interpretability.node=conv2%3A%20group%201") as tab:
-        tab.wait_for_pictures()
+    def give(tab, old, new):
+        tab.frame.locator(".node-detail .name-button").filter(has_text=old).click()
         field = tab.frame.get_by_label("Your name for group 1")
-        field.fill("whiskers <b>")
+        field.fill(new)
         field.press("Enter")
+
+    step = "&p.interpretability.step=10"  # of which there are groups and decisions
+    with view(browser, url, f"{step}&p.interpretability.node=conv2%3A%20group%201") as tab:
+        tab.wait_for_pictures()
+        give(tab, "group 1", "whiskers <b>")
         wait_until(lambda: "whiskers <b>" in tab.text(".graph"), "the graph shows the name")
         assert "conv2, whiskers <b>" in tab.text(".node-detail")
-    with view(browser, url) as tab:
-        tab.wait_for_pictures()
-        assert "whiskers <b>" in tab.text(".graph")
+        assert tab.frame.locator(".graph .given-mark").count() == 1
+    with view(browser, url, step) as tab:
+        tab.section("Groups")
+        cards = "section[aria-label='Layer conv2'] .group-list"
+        wait_until(lambda: "whiskers <b>" in tab.text(cards), "so does the groups' page")
+        tab.section("Decision")
+        wait_until(lambda: "whiskers <b>" in tab.text(".graph"), "the graph shows it again")
         card(tab, "conv2, whiskers <b>").click()
-        field = tab.frame.get_by_label("Your name for group 1")
-        field.fill("")
-        field.press("Enter")
+        give(tab, "whiskers <b>", "")
         wait_until(lambda: "whiskers" not in tab.text(".graph"), "an empty name gives back the old one")
 
 

@@ -1,11 +1,17 @@
-"""The view "Neuron groups" in a real browser: switches show what the network gives without groups."""
+"""The view "Neuron groups" in a real browser: switches, names that people give, steps and runs side by side."""
 
+import json
+import pathlib
+import re
 from collections.abc import Iterator
 
+import group_records
 import keras
 import numpy as np
 import pytest
 from browser_checks import BrowserContext, Tab, open_tab, start_tensorboard, wait_for_runs, wait_until
+from group_records import SHARES
+from scipy.optimize import linear_sum_assignment
 
 import tf_interp as ti
 
@@ -36,12 +42,18 @@ def groups(model, probe):
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory, model, probe) -> Iterator[str]:
-    logs = tmp_path_factory.mktemp("groups")
+def logs(tmp_path_factory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("groups")
+
+
+@pytest.fixture(scope="module")
+def url(logs, model, probe) -> Iterator[str]:
+    """One run of a network, and some that were made by hand."""
     part = ti.NeuronGroups(3, icons=False, switches=4)
     ti.write(ti.analyze(model, probe, ["conv1", "conv2"], [part], step=10), logs / "small")
+    count = group_records.write_runs(logs)
     with start_tensorboard(logs) as address:
-        wait_for_runs(address, 2)
+        wait_for_runs(address, 2 + count)
         yield address
 
 
@@ -123,3 +135,239 @@ def test_a_group_says_what_it_is(browser, url, model, probe, groups):
         assert about.locator(".proofs li").count() == 3
         assert "no name is" in tab.frame.locator(".group-word").first.inner_text()  # six pictures cannot tell
         assert not tab.problems
+
+
+@pytest.fixture
+def names(logs) -> Iterator[pathlib.Path]:
+    """The file of names of the first run, which is not there before and after."""
+    path = logs / "first/interp-names.json"
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def made_view(browser: BrowserContext, url: str, link: str = "", run: str = "first"):
+    start = f"&p.interpretability.run={run}%2Finterp&p.interpretability.section=groups"
+    return open_tab(browser, url, width=1400, link=start + link)
+
+
+def directions(*identities: int, noise: float = 0.0) -> ti.Directions:
+    vectors = np.stack([group_records.make_vector(identity) for identity in identities])
+    other = np.random.default_rng(3).random(vectors.shape) ** 6
+    scale = noise * np.linalg.norm(vectors, axis=1, keepdims=True) / np.linalg.norm(other, axis=1, keepdims=True)
+    return ti.Directions("conv", vectors + scale * other, [f"group {row}" for row in range(len(vectors))])
+
+
+def listed(tab: Tab) -> list[str]:
+    """Return the names of the groups in the order in which they are shown."""
+    tab.wait_for_pictures()
+    return [card.inner_text().strip() for card in tab.frame.locator(".group-list .group-name").all()]
+
+
+def give(tab: Tab, old: str, new: str, key: str = "Enter") -> None:
+    """Click a name in the list, type another one, and press a key."""
+    tab.frame.locator(".group-list .name-button").filter(has_text=old).click()
+    field = tab.frame.locator(".group-list .name-input")
+    field.fill(new)
+    field.press(key)
+
+
+def test_a_name_that_is_typed_stands_wherever_the_group_is(browser, url, logs, names):
+    with made_view(browser, url) as tab:
+        assert listed(tab) == ["group 0", "group 4", "group 2", "group 3"]
+        assert tab.frame.locator(".given-mark").count() == 0
+        give(tab, "group 2", "never kept", "Escape")
+        assert not names.exists()
+        give(tab, "group 2", "  stripes <b>on</b> zebras ")
+        wait_until(lambda: "stripes <b>on</b> zebras" in listed(tab), "the list shows the name")
+        mark = tab.frame.locator(".group-list .given-mark")
+        assert (mark.count(), mark.get_attribute("aria-label")) == (1, "A person gave this name to group 2")
+        assert tab.frame.locator(".interp b:text-is('on')").count() == 0, "a name is text"
+        recalled = ti.recall_group_names(directions(0, 2, 3), logs / "first")
+        assert recalled.names == (None, "stripes <b>on</b> zebras", None)
+        tab.frame.locator(".group-head").nth(2).click()
+        assert tab.frame.get_by_role("region", name="About stripes <b>on</b> zebras").is_visible()
+        for step in ("Home", "ArrowRight", "End"):  # where it has another place in the record
+            tab.press(step)
+            assert listed(tab)[2] == "stripes <b>on</b> zebras"
+        tab.section("Overview")
+        assert "stripes <b>on</b> zebras 31 %" in tab.frame.locator(".share-bar").get_attribute("aria-label")
+    with made_view(browser, url) as tab:
+        wait_until(lambda: listed(tab)[2] == "stripes <b>on</b> zebras", "the name is there again")
+        give(tab, listed(tab)[2], "")
+        wait_until(lambda: listed(tab)[2] == "group 2", "an empty name takes it away")
+        assert json.loads(names.read_text())["names"] == []
+
+
+def test_names_follow_groups_that_drift_and_no_others(browser, url, logs, names):
+    ti.keep_group_names(logs / "first", directions(2, 3, noise=0.6), {"group 0": "near", "group 1": "close"})
+    ti.keep_group_names(logs / "first", directions(8), {"group 0": "another"})
+    expected = ti.recall_group_names(directions(0, 4, 2, 3), logs / "first").names
+    assert expected == (None, None, "near", "close")
+    with made_view(browser, url) as tab:
+        wait_until(lambda: listed(tab) == ["group 0", "group 4", "near", "close"], "as the library recalls them")
+
+
+def test_what_another_person_wrote_meanwhile_is_never_overwritten(browser, url, logs, names):
+    with made_view(browser, url) as tab:
+        listed(tab)
+        button = tab.frame.locator(".group-list").get_by_role("button", name="group 3: give it a name")
+        button.click()
+        field = tab.frame.locator(".group-list .name-input")
+        field.fill("mine")
+        ti.keep_group_names(logs / "first", directions(3, 0), {"group 0": "theirs", "group 1": "sky"})
+        field.press("Enter")
+        said = tab.frame.get_by_role("alert")
+        assert said.inner_text() == "Meanwhile somebody else called it “theirs”. Type again to replace that."
+        assert ti.recall_group_names(directions(3), logs / "first").names == ("theirs",)
+        field.press("Enter")
+        wait_until(lambda: listed(tab) == ["sky", "group 4", "group 2", "mine"], "theirs of other groups stay")
+        assert ti.recall_group_names(directions(0, 3), logs / "first").names == ("sky", "mine")
+        assert tab.problems
+        assert all("409" in problem for problem in tab.problems)
+        tab.problems.clear()
+
+
+def test_where_nothing_may_be_written_names_are_only_shown(browser, url, logs, names):
+    ti.keep_group_names(logs / "first", directions(2), {"group 0": "stripes"})
+
+    def forbid(route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"read_only": "TensorBoard may not write there"})
+
+    browser.route("**/names?run=*", forbid)
+    try:
+        with made_view(browser, url) as tab:
+            wait_until(lambda: "stripes" in listed(tab), "the name is shown")
+            assert tab.frame.locator(".name-button").count() == 0
+            assert tab.frame.locator(".group-name").first.get_attribute("title") == "TensorBoard may not write there"
+    finally:
+        browser.unroute("**/names?run=*")
+
+
+def test_a_group_keeps_its_color_and_place_over_the_steps(browser, url):
+    with made_view(browser, url) as tab:
+        looks, pictures = {}, {}
+        for key, step in (("Home", 10), ("ArrowRight", 20), ("End", 30)):
+            tab.press(key)
+            order = listed(tab)
+            cards = tab.frame.locator(".group-list .group")
+            colors = [cards.nth(row).evaluate("card => card.style.getPropertyValue('--group')") for row in range(4)]
+            looks[step] = dict(zip(order, zip(colors, range(4), strict=True), strict=True))
+            cards.nth(2).hover()  # group 2 alone: the same picture each time, from another place of the record
+            tab.frame.locator(".group.active").wait_for()
+            pictures[step] = tab.pictures(".grid.maps")[0]["sum"]
+            if step == 10:
+                tab.frame.locator(".group-head").nth(2).click()
+            assert tab.frame.get_by_role("region", name="About group 2").is_visible(), "what is open stays open"
+        assert looks[10] == looks[20]
+        assert set(looks[30]) == {"group 0", "group 4", "group 2", "group 3"}
+        assert {name: looks[30][name] for name in ("group 0", "group 2", "group 3")}.items() <= looks[10].items()
+        assert looks[30]["group 4"][1] == looks[10]["group 1"][1], "the place that is free"
+        assert looks[30]["group 4"][0] not in {color for color, _ in looks[10].values()}
+        assert len(set(pictures.values())) == 1
+
+
+def compared(tab: Tab) -> list[tuple[str, str, str]]:
+    """Return what stands left, in the middle and right of each line."""
+    tab.wait_for_pictures()
+    lines = tab.frame.locator(".compared li:not(.compared-head)").all()
+    parts = [[part.inner_text().replace("\n", " ").strip() for part in line.locator("> *").all()] for line in lines]
+    return [tuple(line) for line in parts]
+
+
+def test_two_steps_stand_side_by_side(browser, url):
+    with made_view(browser, url) as tab:
+        tab.wait_for_pictures()
+        tab.frame.get_by_label("Compare groups with").select_option(label="another step")
+        tab.frame.locator(".comparison").wait_for()
+        assert "step 10 beside step 30" in tab.text(".comparison h3")
+        assert "3 groups on both sides, 1 gone, 1 new." in tab.text(".comparison .caption")
+        lines = compared(tab)
+        first, last = SHARES[10], SHARES[30]
+        changes = {identity: last.get(identity, 0) - first.get(identity, 0) for identity in {*first, *last}}
+        order = sorted(changes, key=lambda identity: -abs(changes[identity]))
+        assert [re.search(r"group (\d)", left + right)[1] for left, _, right in lines] == [str(one) for one in order]
+        assert lines[0] == (
+            "group 2 10 %",
+            "+21.0 points Grew, 10 % → 31 %; fires in the same places (1.00); made of the same channels (1.00).",
+            "group 2 31 %",
+        )
+        assert ("group 1 20 %", "−20.0 points Gone since step 10, where it had 20 %.", "not at step 30") in lines
+        assert ("not at step 10", "+15.0 points New since step 10: 15 %.", "group 4 15 %") in lines
+        assert lines[-1][1].startswith("+0.5 points Hardly changed, 5.0 % → 5.5 %")
+        tab.frame.get_by_label("Step to compare with").select_option("20")
+        wait_until(lambda: "step 20 beside step 30" in tab.text(".comparison h3"), "another step")
+        wait_until(lambda: "p.interpretability.at=20" in tab.page.url, "the address has it")
+    with made_view(browser, url, "&p.interpretability.versus=first%2Finterp&p.interpretability.at=30") as tab:
+        tab.wait_for_pictures()
+        assert "Step 30 is the one that is shown" in tab.text()
+        tab.press("Home")  # looking back from an earlier step nothing is called new
+        assert [line[1] for line in compared(tab) if line[0].startswith("group 4")] == [
+            "−15.0 points Only at step 30: 15 %."
+        ]
+
+
+def test_two_runs_are_matched_by_where_their_groups_fire(browser, url):
+    with made_view(browser, url) as tab:
+        tab.wait_for_pictures()
+        tab.frame.get_by_label("Compare groups with").select_option(label="second")
+        tab.frame.locator(".comparison").wait_for()
+        lines = {(left, right): words for left, words, right in compared(tab)}
+        assert set(lines) == {
+            ("group 0 10 %", "group 2 31 %"),
+            ("group 1 50 %", "group 0 20 %"),
+            ("group 3 5.0 %", "group 3 5.5 %"),
+            ("group 2 7.0 %", "not in first"),
+            ("not in second", "group 4 15 %"),
+        }
+        assert (
+            lines["group 1 50 %", "group 0 20 %"]
+            == "−30.0 points Shrank, 50 % → 20 %; fires in the same places (1.00)."
+        )
+        assert "1 only in second, 1 only in first. Pairs fire at the same places" in tab.text(".comparison .caption")
+        assert "channels (" not in tab.text(".comparison"), "another training has other channels"
+        colors = tab.frame.locator(".comparison .compared-name .swatch").evaluate_all(
+            "all => all.map(one => one.style.background)"
+        )
+        assert len(set(colors)) == 5, "a color is a pair, or a group that has none"
+        wait_until(lambda: "p.interpretability.versus=second%2Finterp" in tab.page.url, "the address has it")
+
+
+def test_the_number_of_groups_is_chosen_where_several_were_recorded(browser, url):
+    with made_view(browser, url, run="several") as tab:
+        tab.wait_for_pictures()
+        radios = tab.frame.get_by_role("radiogroup", name="How many groups").get_by_role("radio")
+        assert radios.all_inner_texts() == ["2", "4", "8"]
+        heads = tab.frame.locator(".layer-head")
+        assert [text.split("\n")[-1].split(" ·")[0] for text in heads.all_inner_texts()] == ["2 groups", "2 groups"]
+        radios.nth(1).click()
+        wait_until(lambda: len(listed(tab)) == 8, "four of each layer")
+        radios.nth(1).press("ArrowRight")
+        wait_until(lambda: len(listed(tab)) == 12, "eight of one layer, four of the other, which has no more")
+        assert tab.step() == 20, "the arrow chose, and did not move the step"
+        wait_until(lambda: "p.interpretability.k=8" in tab.page.url, "the address has it")
+    with made_view(browser, url, "&p.interpretability.k=4", run="several") as tab:
+        assert len(listed(tab)) == 8
+        assert tab.frame.get_by_role("radio", checked=True).inner_text() == "4"
+    with made_view(browser, url) as tab:
+        tab.wait_for_pictures()
+        assert tab.frame.get_by_role("radiogroup").count() == 0, "with one number there is nothing to choose"
+
+
+def test_pairs_are_those_of_scipy(browser, url):
+    rng = np.random.default_rng(0)
+    tables = [rng.normal(size=rng.integers(1, 9, 2)).round(3) for _ in range(200)]
+    with made_view(browser, url) as tab:
+        found = tab.frame.evaluate(
+            """async (tables) => {
+                const place = document.querySelector("link[href*='groups/groups.css']").href;
+                const { pairUp } = await import(new URL("matching.js", place));
+                return tables.map(pairUp);
+            }""",
+            [table.tolist() for table in tables],
+        )
+    for table, pairs in zip(tables, found, strict=True):
+        rows, columns = linear_sum_assignment(table, maximize=True)
+        ours = tuple(np.array(pairs).T)
+        assert len(pairs) == min(table.shape)
+        assert table[ours].sum() == pytest.approx(table[rows, columns].sum())

@@ -431,6 +431,9 @@ def test_parts_that_run_one_by_one_share_what_was_found_and_drawn(probe):
         (layer,) = decision.data["layers"]
         icons = groups.images[groups.data["icons"]["image"]]
         np.testing.assert_array_equal(decision.images[layer["icons"]["image"]], icons)
+        nodes = [node for node in decision.data["nodes"] if node["kind"] == "group"]
+        for key in ("vector", "identity"):
+            assert [node[key] for node in nodes] == [group[key] for group in groups.data["groups"]]
         assert layer["map_scale"][:3] == pytest.approx(groups.data["map_scale"], rel=1e-3)
         shown.append(icons)
         network.get_layer("two").kernel.assign(network.get_layer("two").kernel[..., ::-1] * 1.5)

@@ -24,6 +24,15 @@ def test_unpack_returns_what_was_packed() -> None:
     assert metadata.unpack(blobs) == (HEADER, [b"one", b"two"])
 
 
+def test_tags_tell_records_of_one_layer_apart() -> None:
+    for about in (("groups", "a:1/b@2/c", ""), ("groups", "a:1/b", "16"), ("my kind", "", "4"), ("features", "7", "")):
+        assert metadata.split_tag(metadata.make_tag(*about)) == about
+    assert metadata.split_tag("a: b/c") == ("a: b", "c", "")
+    for wrong in ("k=4", " 4", "4/", "\u0664"):
+        with pytest.raises(ValueError, match="up to nine digits"):
+            metadata.make_tag("groups", "conv", wrong)
+
+
 def test_pack_keeps_the_keys_of_the_format_only() -> None:
     assert metadata.unpack(metadata.pack(HEADER | {"other": 1}, []))[0] == HEADER
 

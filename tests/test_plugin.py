@@ -55,9 +55,10 @@ def test_runs_lists_every_series_with_its_steps(run: pathlib.Path, serve: Callab
     assert sorted(runs["digits/interp"]) == [f"{kind}/{layer}" for kind in kinds for layer in ("conv2", "conv3")]
     series = runs["digits/interp"]["groups/conv3"]
     assert series["wall_time"] > 1e9
-    assert {key: series[key] for key in ("kind", "layer", "steps", "last_step")} == {
+    assert {key: series[key] for key in ("kind", "layer", "variant", "steps", "last_step")} == {
         "kind": "groups",
         "layer": "conv3",
+        "variant": "",
         "steps": [10, 20, 30],
         "last_step": 30,
     }

@@ -1,7 +1,7 @@
 """Back end of the tab: reads records through TensorBoard's data provider and serves them as JSON and PNG.
 
 The routes are a contract, written in `http_api.md`. Nothing is computed on request, and no path or address is taken
-from a request or from data.
+from a request or from data. All but one only read; that one keeps names that people give to groups.
 """
 
 import concurrent.futures
@@ -9,7 +9,7 @@ import functools
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +19,8 @@ from tensorboard.data import provider
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
-from tensorboard_plugin_interp import metadata
+from tensorboard_plugin_interp import metadata, names_route
+from tensorboard_plugin_interp.problem import Problem
 
 STATIC = pathlib.Path(__file__).parent / "static"
 MIME_TYPES = {
@@ -30,6 +31,7 @@ MIME_TYPES = {
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 PICTURE_SECONDS = 86_400  # pictures are never rewritten under one address: it holds the time of writing
 PICTURE_HEADERS = [("Content-Security-Policy", "default-src 'none'; sandbox")]
+READING = ("GET", "HEAD")
 READERS = 32  # threads that read the steps of one series
 ALL_STEPS = 1_000_000  # how many steps to ask for: all that TensorBoard has kept
 # What the two data providers raise when a file or a step vanishes between two questions.
@@ -40,13 +42,14 @@ class InterpPlugin(base_plugin.TBPlugin):
     """The tab "Interpretability".
 
     Args:
-        context: what TensorBoard gives to plugins; only its data provider is used.
+        context: what TensorBoard gives to plugins; its data provider is used, and where the log is.
     """
 
     plugin_name = metadata.PLUGIN_NAME
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
+        self._logdir = getattr(context, "logdir", None) or ""
         self._static = _read_static()
 
     def is_active(self) -> bool:
@@ -58,10 +61,11 @@ class InterpPlugin(base_plugin.TBPlugin):
         return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name=metadata.TAB_NAME)
 
     def get_plugin_apps(self) -> dict[str, Callable]:
-        """Return the routes: four of data, and one for each file of the front end."""
+        """Return the routes: five of data, and one for each file of the front end."""
         routes = {"/runs": self._runs, "/record": self._record, "/series": self._series, "/image": self._image}
         routes |= {route: functools.partial(_send, *file) for route, file in self._static.items()}
-        return {route: _guard(answer) for route, answer in routes.items()}
+        writing = {"/names": _guard(self._names, ("GET", "HEAD", "POST"))}
+        return {route: _guard(answer) for route, answer in routes.items()} | writing
 
     def _runs(self, request: wrappers.Request) -> wrappers.Response:
         """What there is. `?run=` asks for the steps of that run only: with a thousand runs, all steps take seconds."""
@@ -72,8 +76,7 @@ class InterpPlugin(base_plugin.TBPlugin):
         runs = {
             run: {
                 tag: {
-                    "kind": tag.partition("/")[0],
-                    "layer": tag.partition("/")[2],
+                    **dict(zip(("kind", "layer", "variant"), metadata.split_tag(tag), strict=True)),
                     "steps": steps.get((run, tag)),
                     "last_step": entry.max_step,
                     "wall_time": entry.max_wall_time,
@@ -99,7 +102,7 @@ class InterpPlugin(base_plugin.TBPlugin):
         def read(datum: provider.BlobSequenceDatum) -> dict[str, Any] | None:
             try:
                 data = self._header(request, datum)["data"]
-            except _Problem:  # one bad step must not hide the others
+            except Problem:  # one bad step must not hide the others
                 return None
             return {"step": datum.step, "data": data, "images": _addresses(run, tag, datum)}
 
@@ -113,11 +116,26 @@ class InterpPlugin(base_plugin.TBPlugin):
         step, index = _integer(request, "step"), _integer(request, "index")
         datum = self._datum(request, _text(request, "run"), _text(request, "tag"), step)
         if not 0 <= index < len(datum.values) - 1:
-            raise _Problem(404, f"step {step} has {len(datum.values) - 1} pictures, there is no picture {index}")
+            raise Problem(404, f"step {step} has {len(datum.values) - 1} pictures, there is no picture {index}")
         png = self._blob(request, datum.values[index + 1])
         if not png.startswith(PNG_MAGIC):
-            raise _Problem(422, f"picture {index} of step {step} is not a PNG")
+            raise Problem(422, f"picture {index} of step {step} is not a PNG")
         return http_util.Respond(request, png, "image/png", expires=PICTURE_SECONDS, headers=PICTURE_HEADERS)
+
+    def _names(self, request: wrappers.Request) -> wrappers.Response:
+        """What people call the groups of a run; a POST gives one of them a name."""
+        run = _text(request, "run")
+        ctx, experiment = _origin(request)
+        if run not in self._provider.list_blob_sequences(ctx, experiment_id=experiment, plugin_name=self.plugin_name):
+            raise Problem(404, f"no records under run {run!r}")
+        posted = request.method == "POST"
+        try:
+            folder = names_route.find_folder(self._logdir, run)
+        except Problem as problem:
+            if posted:
+                raise
+            return _json(request, names_route.tell_nothing(str(problem)))
+        return _json(request, names_route.change_name(folder, request) if posted else names_route.tell_names(folder))
 
     def _read(
         self, request: wrappers.Request, runs: list[str] | None, tags: list[str] | None = None
@@ -140,62 +158,54 @@ class InterpPlugin(base_plugin.TBPlugin):
         for _, _, data in self._read(request, [run], [tag]):
             # Without the fast loader an unsorted file comes unsorted.
             return [datum for _, datum in sorted({datum.step: datum for datum in data}.items())]
-        raise _Problem(404, f"no records under run {run!r}, tag {tag!r}")
+        raise Problem(404, f"no records under run {run!r}, tag {tag!r}")
 
     def _datum(self, request: wrappers.Request, run: str, tag: str, step: int) -> provider.BlobSequenceDatum:
         for datum in self._one(request, run, tag):
             if datum.step == step:
                 return datum
-        raise _Problem(404, f"no record of {tag!r} at step {step}")
+        raise Problem(404, f"no record of {tag!r} at step {step}")
 
     def _blob(self, request: wrappers.Request, reference: provider.BlobReference) -> bytes:
         try:
             blob = self._provider.read_blob(_origin(request)[0], blob_key=reference.blob_key)
         except errors.InvalidArgumentError as error:  # the data server fails on a key whose JSON needs an escape
-            raise _Problem(
+            raise Problem(
                 422,
                 "TensorBoard's fast data loader cannot read run or layer names with quotation marks, backslashes or "
                 "control characters: start it with --load_fast=false",
             ) from error
         except VANISHED as error:
-            raise _Problem(404, "this record has vanished from the log directory") from error
+            raise Problem(404, "this record has vanished from the log directory") from error
         if not isinstance(blob, bytes):
-            raise _Problem(422, "this record does not hold bytes: it was not written by tf-interp")
+            raise Problem(422, "this record does not hold bytes: it was not written by tf-interp")
         return blob
 
     def _header(self, request: wrappers.Request, datum: provider.BlobSequenceDatum) -> dict[str, Any]:
         """Return the header of one record, or 422 where its bytes cannot be read by this version."""
         if not datum.values:
-            raise _Problem(422, f"the record of step {datum.step} is empty")
+            raise Problem(422, f"the record of step {datum.step} is empty")
         try:
             header, _ = metadata.unpack([self._blob(request, datum.values[0])])
             json.dumps(header, allow_nan=False)  # a browser would fail on NaN
         except ValueError as error:
-            raise _Problem(422, f"the record of step {datum.step} cannot be read: {error}") from error
+            raise Problem(422, f"the record of step {datum.step} cannot be read: {error}") from error
         if not isinstance(header.get("data"), dict):
-            raise _Problem(422, f"the record of step {datum.step} has no data")
+            raise Problem(422, f"the record of step {datum.step} has no data")
         return header
 
 
-class _Problem(Exception):
-    """An answer other than 200, with one line that says why."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def _guard(answer: Callable[[wrappers.Request], wrappers.Response]) -> Callable:
-    """Return the WSGI app of one route: reading methods only, and problems as one line of JSON."""
+def _guard(answer: Callable[[wrappers.Request], wrappers.Response], methods: Sequence[str] = READING) -> Callable:
+    """Return the WSGI app of one route: these methods only, and problems as one line of JSON."""
 
     @wrappers.Request.application
     def app(request: wrappers.Request) -> wrappers.Response:
-        if request.method not in ("GET", "HEAD"):
-            error = {"error": f"{request.method} is not allowed: this tab only reads"}
-            return http_util.Respond(request, error, "application/json", 405, headers=[("Allow", "GET, HEAD")])
+        if request.method not in methods:
+            error = {"error": f"{request.method} is not allowed here, only {', '.join(methods)}"}
+            return http_util.Respond(request, error, "application/json", 405, headers=[("Allow", ", ".join(methods))])
         try:
             return answer(request)
-        except _Problem as problem:
+        except Problem as problem:
             return http_util.Respond(request, {"error": str(problem)}, "application/json", problem.code)
 
     return app
@@ -222,14 +232,14 @@ def _addresses(run: str, tag: str, datum: provider.BlobSequenceDatum) -> list[st
 
 def _text(request: wrappers.Request, name: str) -> str:
     if name not in request.args:
-        raise _Problem(400, f"the parameter {name!r} is missing")
+        raise Problem(400, f"the parameter {name!r} is missing")
     return request.args[name]
 
 
 def _integer(request: wrappers.Request, name: str) -> int:
     text = _text(request, name)
     if not re.fullmatch("-?[0-9]{1,18}", text):
-        raise _Problem(400, f"the parameter {name!r} must be an integer")
+        raise Problem(400, f"the parameter {name!r} must be an integer")
     return int(text)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tensorboard_plugin_interp import metadata
 from tf_interp.analysis.labels import align_labels, check_order
 from tf_interp.analysis.part import Part, View
 from tf_interp.analysis.vocabulary import Vocabulary
@@ -177,15 +178,15 @@ class Analysis:
 
         Args:
             part: one of the parts.
-            written: tags (`kind/layer`) of the records that there are.
+            written: tags of the records that there are.
         """
         layers = part.record_layers(self.layers, self.head)
-        return [layer for layer in layers if f"{part.kind}/{layer}" not in written]
+        return [layer for layer in layers if any(tag not in written for tag in part.tags(layer))]
 
     def _make(self, part: Part, view: View, step: int, common: Mapping[str, Any]) -> Iterator[Record]:
         started = time.perf_counter()
         for draft in part.make(view):
-            tag = f"{draft.kind}/{draft.layer}"
+            tag = metadata.make_tag(draft.kind, draft.layer, draft.data.get("variant", ""))
             data = {
                 **common,
                 "settings": draft.settings,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tensorboard_plugin_interp import metadata
 from tf_interp.analysis.drawing import Drawing
 from tf_interp.analysis.labels import explain_order
 from tf_interp.analysis.vocabulary import Vocabulary
@@ -293,6 +294,14 @@ class Part(abc.ABC):
             head: the output that is looked at.
         """
         return list(layers)
+
+    def tags(self, layer: str) -> list[str]:
+        """Return the tags of the records that it makes of a layer at one step: one, unless a part says otherwise.
+
+        Args:
+            layer: that they are filed under.
+        """
+        return [metadata.make_tag(self.kind, layer)]
 
     def directions(self, view: View, layer: str) -> Directions | None:
         """Return directions as those that `make` draws in a layer: as many, of the same shape; None if none are.

@@ -20,6 +20,7 @@ class Vocabulary:
         self.parts = tuple(parts)
         self._groups: dict[Hashable, Groups] = {}
         self._pictures: dict[tuple[str, bytes], tuple[np.ndarray, Any]] = {}
+        self._identities: dict[tuple[str, bytes], int] = {}
 
     def groups(self, key: Hashable, find: Callable[[], Groups]) -> Groups:
         """Return the groups of a layer.
@@ -31,6 +32,25 @@ class Vocabulary:
         if key not in self._groups:
             self._groups[key] = find()
         return self._groups[key]
+
+    def identify(self, directions: Directions, identities: Sequence[int]) -> None:
+        """Keep which groups of the steps before these are.
+
+        Args:
+            directions: K groups.
+            identities: the numbers that they keep over steps; -1 of an empty one.
+        """
+        for vector, identity in zip(directions.vectors, identities, strict=True):
+            self._identities[directions.layer, _name(vector)] = identity
+
+    def identity(self, layer: str, vector: np.ndarray) -> int | None:
+        """Return the number that a group keeps over steps; None where no part has followed it.
+
+        Args:
+            layer: path of the layer.
+            vector: float [C], of the group.
+        """
+        return self._identities.get((layer, _name(vector)))
 
     def keep(self, directions: Directions, pictures: np.ndarray, limits: Any = (0.0, 1.0)) -> None:
         """Keep what was drawn.

@@ -59,8 +59,8 @@ class Record:
 
     @property
     def tag(self) -> str:
-        """The name under which TensorBoard keeps the series of this record: `kind/layer`."""
-        return f"{self.kind}/{self.layer}"
+        """The name under which TensorBoard keeps the series of this record: `kind/layer`, or `kind:variant/layer`."""
+        return metadata.make_tag(self.kind, self.layer, self.data.get("variant") or "")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):

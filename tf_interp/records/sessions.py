@@ -79,7 +79,7 @@ def read_last(logdir: str | os.PathLike, session: int, kinds: Iterable[str]) -> 
     wanted = set(kinds)
     for _, values in _read_back(_find_steps(logdir, session)):
         for value in values:
-            kind = value.tag.partition("/")[0]
+            kind, _, _ = metadata.split_tag(value.tag)
             if kind in wanted - set(found):
                 try:
                     header, _ = metadata.unpack(list(value.tensor.string_val[:1]))

@@ -276,7 +276,7 @@ def read_runs(logdir: str | os.PathLike, kinds: Collection[str] | None = None) -
     places = {run: _find_records(paths) for run, paths in files.items()}
     if kinds is not None:
         places = {
-            run: [place for place in found if place[0].partition("/")[0] in kinds] for run, found in places.items()
+            run: [place for place in found if metadata.split_tag(place[0])[0] in kinds] for run, found in places.items()
         }
     return {run: _load(found) for run, found in places.items() if found}
 

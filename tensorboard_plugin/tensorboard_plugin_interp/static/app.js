@@ -6,6 +6,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { setGroupStyles } from "./drawing/canvas.js";
 import { sortRuns } from "./format.js";
+import { useNames } from "./groups/names/given_names.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
@@ -118,12 +119,16 @@ export function App({ source }) {
     pins: "",
     beside: "",
     off: "",
+    k: "",
+    versus: "",
+    at: "",
     ...readLink(),
   }));
   const change = (/** @type {Partial<typeof choice>} */ part) => setChoice((before) => ({ ...before, ...part }));
   const { runs, run, error } = useRuns(store, choice.run);
   useEffect(() => followTheme(setTheme), []);
   useEffect(() => writeLink({ ...choice, section: choice.section === "overview" ? "" : choice.section }), [choice]);
+  const names = useNames(store, run);
   const all = useMemo(() => byKind(runs?.[run] ?? {}), [runs, run]);
   const top = useTop(runs);
   const every = KINDS.flatMap((kind) => all[kind]);
@@ -167,6 +172,8 @@ export function App({ source }) {
   const ctx = {
     store,
     run,
+    runs,
+    names,
     step,
     series,
     unknown: [

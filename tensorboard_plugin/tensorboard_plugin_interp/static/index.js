@@ -7,6 +7,7 @@ const STYLES = [
   "style.css",
   "drawing/class_bars.css",
   "groups/groups.css",
+  "groups/comparison/comparison.css",
   "decision/decision.css",
   "dictionary/dictionary.css",
   "findings/findings.css",

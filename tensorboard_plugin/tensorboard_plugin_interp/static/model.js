@@ -1,9 +1,11 @@
 /**
  * Data of the tab: asks the back end, keeps answers, drops stale ones. The contract is `http_api.md`.
  *
+ * @import { Names } from "./groups/names/given_names.js"
  * @import { Entry, Sheet, TabRecord } from "./records.js"
  *
- * @typedef {{kind: string, layer: string, steps: number[]|null, last_step: number, wall_time: number}} Series
+ * @typedef {{kind: string, layer: string, variant?: string, steps: number[]|null, last_step: number, wall_time: number}} Series
+ *   `variant` tells several of one kind and layer from each other
  * @typedef {Record<string, Record<string, Series>>} Runs run -> tag -> series
  * @typedef {{steps: Entry[], unreadable: number, written: [number, number][]}} SeriesAnswer `written`: step and time of
  *   all that are kept
@@ -11,6 +13,12 @@
  * @property {(run?: string) => Promise<{runs: Runs}>} runs
  * @property {(run: string, tag: string, step: number) => Promise<TabRecord>} record
  * @property {(run: string, tag: string, after?: number) => Promise<SeriesAnswer>} series steps above `after`, or all
+ * @property {(run: string) => Promise<NamesAnswer>} [names] what people call groups; none in a report
+ * @property {(run: string, name: object) => Promise<NamesAnswer>} [keepName] fails with `status` 409 where another one was faster
+ *
+ * @typedef {{layer: string, group: string, name: string, place: number,
+ *   vector: {size: number, channels: number[], weights: number[]}|null}} NameEntry of the file of names, at its place there
+ * @typedef {{version: string, names: NameEntry[], same: number, longest: number, read_only: string|null, notes: string[]}} NamesAnswer
  *
  * @typedef {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}} LoadedSheet
  *   `stale` while a newer one is being loaded; without image and cells if it cannot be loaded
@@ -20,6 +28,8 @@
  * @property {Store} store
  * @property {string} run
  * @property {number} step
+ * @property {Runs} runs
+ * @property {Names} names that people gave to the groups of this run
  * @property {Record<string, ShownSeries[]>} series by kind
  * @property {string[]} unknown kinds that this version does not show
  * @property {(step: number) => void} setStep
@@ -41,13 +51,13 @@ const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
 /** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
 export function httpSource() {
   const base = new URL("../", import.meta.url);
-  /** @param {string} route @param {Record<string, string|number>} parameters */
-  const ask = async (route, parameters) => {
+  /** @param {string} route @param {Record<string, string|number>} parameters @param {RequestInit} [how] */
+  const ask = async (route, parameters, how) => {
     const url = new URL(route, base);
     for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, String(value));
     let response;
     try {
-      response = await fetch(url);
+      response = await fetch(url, how);
     } catch {
       throw new Error("TensorBoard does not answer. Is it still running?");
     }
@@ -60,7 +70,8 @@ export function httpSource() {
     } catch {
       // not an answer of ours
     }
-    throw new Error(said || `TensorBoard answered with error ${response.status}.`);
+    const problem = new Error(said || `TensorBoard answered with error ${response.status}.`);
+    throw Object.assign(problem, { status: response.status });
   };
   /** @template {{images: string[]}} T @param {T} entry @returns {T} */
   const absolute = (entry) => ({
@@ -74,6 +85,9 @@ export function httpSource() {
       const answer = await ask("series", after === undefined ? { run, tag } : { run, tag, after });
       return { ...answer, steps: answer.steps.map(absolute) };
     },
+    names: (run) => ask("names", { run }),
+    keepName: (run, name) =>
+      ask("names", { run }, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(name) }),
   };
 }
 
@@ -282,6 +296,18 @@ export function useRecord(store, run, tag, step) {
     store.record(run, tag, step ?? 0),
   );
   return { record: answer.value, error: answer.error, stale: answer.stale };
+}
+
+/**
+ * @param {Store} store
+ * @param {string} run another one than is shown; "" for none
+ * @param {Runs} runs as they are known: of those that are not shown without their steps
+ * @returns {Record<string, Series>|undefined} its series with their steps
+ */
+export function useRun(store, run, runs) {
+  const last = Math.max(...Object.values(runs[run] ?? {}).map((series) => series.last_step));
+  const answer = useAnswer(run && JSON.stringify([run, last]), run, undefined, async () => (await store.source.runs(run)).runs[run]);
+  return answer.value;
 }
 
 /** @param {Store} store @param {string} run @param {string} tag @param {number[]} steps @returns {Entry[]} */

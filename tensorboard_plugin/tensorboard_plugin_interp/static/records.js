@@ -51,6 +51,7 @@
  * @property {Record<string, {change: number, random: number}>} [proofs] without the group, beside random directions
  * @property {{word: string|null, evidence: string, r: Unsure, auprc: Unsure, p: Unsure, also: string[]}|null} [word]
  * @property {number} [identity] that it keeps over steps; -1 of an empty group
+ * @property {string|null} [vector] what it is made of: base64 of a signed byte a channel
  * @property {Unsure} [drift] since the last look
  * @property {Unsure} [total_drift] since it was born
  * @property {number} [fires] in how many probe pictures
@@ -88,6 +89,8 @@
  * @property {string} kind "input", "group" or "rest"
  * @property {number} index of it in its layer
  * @property {{channel: number, weight: number}[]} [channels]
+ * @property {string|null} [vector] of a group: what it is made of
+ * @property {number|null} [identity] of a group: that it keeps over steps
  * @typedef {object} GraphLayer
  * @property {string} layer
  * @property {number[]} sides

@@ -5,17 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_plugin_interp import metadata
+from tf_interp.analysis.vocabulary import Vocabulary
 from tf_interp.graph import AttributionGraph
 from tf_interp.models import Head
 
 _DIGITS = 4
 
 
-def tell_nodes(graph: AttributionGraph) -> dict[str, Any]:
+def tell_nodes(graph: AttributionGraph, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return the nodes but for the outputs, and the edges between them.
 
     Args:
         graph: of all pictures.
+        vocabulary: knows which groups have been followed over steps.
     """
     inner = [node for node in graph.nodes if node.kind != "output"]
     place = {node.name: number for number, node in enumerate(inner)}
@@ -25,7 +28,10 @@ def tell_nodes(graph: AttributionGraph) -> dict[str, Any]:
         counts[node.layer] += 1
         rows.append({"name": node.name.split(": ", 1)[1], "layer": node.layer, "kind": node.kind, "index": index})
         if node.kind == "group":
-            rows[-1]["channels"] = list_channels(graph.groups[node.layer].vectors[index], 4)
+            vector = graph.groups[node.layer].vectors[index]
+            rows[-1]["channels"] = list_channels(vector, 4)
+            rows[-1]["vector"] = metadata.pack_vector(vector.tolist())
+            rows[-1]["identity"] = vocabulary.identity(node.layer, vector)
     edges = [[place[edge.source], place[edge.target]] for edge in graph.edges if edge.target in place]
     return {"nodes": rows, "edges": edges}
 

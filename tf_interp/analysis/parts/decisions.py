@@ -16,7 +16,7 @@ from tf_interp.attribution.scores import Scores
 from tf_interp.graph import AttributionGraph, attribution_graph
 from tf_interp.graph.attribution_graph import rank_scores
 from tf_interp.graph.graph_nodes import INPUT, check_layers
-from tf_interp.groups import Groups
+from tf_interp.groups import GroupHistory, Groups
 from tf_interp.models import Head
 from tf_interp.probe import pick_rows
 
@@ -108,7 +108,7 @@ class Decisions(Part):
         graph = attribution_graph(view.model, images, layers, target=outputs, groups=groups, cells=self.cells)
         data["layers"] = [self._show_layer(view, album, graph, path) for path in graph.groups]
         boxes = graph.network.places[0].boxes
-        data |= tell_nodes(graph) | {"regions": [] if boxes is None else shorten(boxes)}
+        data |= tell_nodes(graph, view.vocabulary) | {"regions": [] if boxes is None else shorten(boxes)}
         data["pictures"] = tell_pictures(graph, classes, view.head)
         data["details"] = self._detail(view, album, graph, images, classes, entry["labels"], data["pictures"])
         data["large"] = album.add_shown(view.show(images), _LARGE)
@@ -149,7 +149,11 @@ class Decisions(Part):
     def _find_groups(self, view: View, path: str, notes: list[str]) -> Groups:
         part = find_part(view)
         if part is not None and self.k in (None, part.k):
-            return find_shared(view, path, part.k, part.seed)
+            found = find_shared(view, path, part.k, part.seed)
+            if view.workspace is not None and view.vocabulary.identity(path, found.vectors[0]) is None:
+                # that part's record is written already: a history that began there
+                view.vocabulary.identify(found, GroupHistory().add(view.step, found).identities)
+            return found
         *sides, channels = view.model.layers[path]
         rows = len(view.probe) * (1 if None in sides else int(np.prod(sides)))
         k = min(self.k or 4, channels or 4, rows)

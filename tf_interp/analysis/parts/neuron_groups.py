@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_plugin_interp import metadata
 from tf_interp.analysis.drawing import Drawing
 from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
 from tf_interp.analysis.parts.decision_record import list_channels
@@ -23,10 +24,10 @@ from tf_interp.models import Target
 class NeuronGroups(Part):
     """Factorization of a layer's activations on the probe, with maps, icons, effects and what switching off does.
 
-    Groups keep their number and color over training: each step starts from the last factors.
+    Groups keep their number, place and color over training: each step starts from the last factors.
 
     Args:
-        k: number of groups.
+        k: number of groups; of several, `[4, 8]`, each has a record of its own, and the first is what other parts show.
         targets: class indices or names whose logit is attributed to the groups; None takes the (at most 4) most
             frequent labels of the probe, of a regression the first numbers.
         icons: whether to draw each group by feature visualization.
@@ -40,7 +41,7 @@ class NeuronGroups(Part):
             from the first on, or a list of their places; 0 for none.
 
     Raises:
-        ValueError: if `k` or `steps` is below 1, or there is no such method.
+        ValueError: if a `k` or `steps` is below 1, a `k` is named twice, or there is no such method.
 
     Example:
         >>> NeuronGroups(4, icons=False).k
@@ -53,7 +54,7 @@ class NeuronGroups(Part):
 
     def __init__(
         self,
-        k: int = 6,
+        k: int | Sequence[int] = 6,
         *,
         targets: Sequence[int | str] | None = None,
         icons: bool = True,
@@ -65,15 +66,21 @@ class NeuronGroups(Part):
         method: str | tuple[str, Mapping[str, Any]] = "auto",
         switches: int | Sequence[int] = 8,
     ) -> None:
-        if k < 1:
-            raise ValueError(f"NeuronGroups needs at least one group, got k={k}")
+        counts: Sequence[Any] = k if isinstance(k, Sequence) else (k,)
+        if not counts or not all(isinstance(one, numbers.Integral) and int(one) > 0 for one in counts):
+            raise ValueError(
+                f"NeuronGroups needs at least one group: k is a number from 1, or a list of them, got {k!r}"
+            )
+        if len(set(counts)) < len(counts):
+            raise ValueError(f"NeuronGroups names a number of groups twice: k={k!r}")
         rows = range(switches) if isinstance(switches, numbers.Integral) else switches
         negative = isinstance(switches, numbers.Integral) and switches < 0
         if negative or not isinstance(rows, Sequence) or any(row not in range(SHOWN) for row in rows):
             raise ValueError(
                 f"switches is a number of pictures from 0 to {SHOWN}, or a list of their places, got {switches!r}"
             )
-        self.k, self.targets, self.icons, self.seed = k, targets, icons, seed
+        self.counts = tuple(map(int, counts))
+        self.k, self.targets, self.icons, self.seed = self.counts[0], targets, icons, seed
         self.method, self.switches = choose(method), tuple(dict.fromkeys(map(int, rows)))
         self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed)
 
@@ -83,85 +90,103 @@ class NeuronGroups(Part):
             view.target(target)
         for layer in view.layers:
             if not self.method.overcomplete:
-                check_channels(view, layer, self.k)
+                check_channels(view, layer, max(self.counts))
             *sides, _ = view.model.layers[layer]
-            if None not in sides and self.k > len(view.probe) * np.prod(sides):
+            if None not in sides and max(self.counts) > len(view.probe) * np.prod(sides):
                 raise ValueError(
                     f"layer {layer!r} has {len(view.probe) * np.prod(sides)} positions on the {len(view.probe)} probe "
-                    f"pictures, too few for {self.k} groups: give more pictures"
+                    f"pictures, too few for {max(self.counts)} groups: give more pictures"
                 )
+
+    def tags(self, layer: str) -> list[str]:
+        """Return a tag for each number of groups."""
+        return [self._tag(layer, k) for k in self.counts]
+
+    def _tag(self, layer: str, k: int) -> str:
+        return metadata.make_tag(self.kind, layer, self._variant(k))
+
+    def _variant(self, k: int) -> str:
+        return "" if len(self.counts) == 1 else str(k)
 
     def directions(self, view: View, layer: str) -> Directions | None:
         """Return as many channels as groups will be drawn."""
         count = view.model.layers[layer][-1]
         if not self.icons or not count:
             return None
-        return Directions.from_channels(layer, [row % count for row in range(self.k)], count)
+        return Directions.from_channels(layer, [row % count for row in range(sum(self.counts))], count)
 
     def make(self, view: View) -> Iterator[Draft]:
-        """Yield one draft per layer."""
+        """Yield one draft per layer and number of groups."""
         for layer in view.layers:
-            memory = view.memory.setdefault(layer, {})
-            groups = find_shared(view, layer, self.k, self.seed)
-            targets = self._targets(view)
-            effects, residual = self._effects(view, groups, targets)
-            shown = [row for row in self.switches if row < len(view.probe)]
-            switched = measure_switches(view, groups, targets, shown)
-            album, told = Album(), list[str]()
-            history = copy.deepcopy(memory.get("history")) or GroupHistory()
-            tracked, events = tell_history(view, history, groups)
-            described, common = tell_profiles(view, album, groups, targets)
-            words = tell_names(view, groups, told)
-            entry = view.describe_probe(album, min(SHOWN, len(groups.weights)))
-            last = memory.get("rendering")
-            drawing, notes = view.prepare(self.drawing if self.icons else None)
-            rendering, icons, limits = None, None, None
-            if drawing is not None:
-                rendering = drawing.draw(view.model, groups, last, view.workspace, f"{self.kind}/{layer}")
-                limits = drawing.options.get("limits", (0.0, 1.0))
-                icons = album.add_shown(view.show(rendering.images, limits), None)
-            places = view.arrange(groups.weights, layer)
-            maps, scale = self._map(places.values[: entry["thumbnails"]["count"]], groups.weights)
-            rows = [
-                {
-                    "name": groups.names[index],
-                    "share": groups.shares[index],
-                    "icon": index if icons else None,
-                    "channels": list_channels(groups.vectors[index], 5),
-                    "effects": {name: values[index] for name, values in effects.items()},
-                    "proofs": tell_proofs(switched, index),
-                    "word": words[index],
-                    **tracked[index],
-                    **described[index],
-                }
-                for index in range(self.k)
-            ]
-            data = {
-                "groups": rows,
-                "error": groups.error,
-                "left_out": groups.left_out,
-                "method": None if groups.method is None else groups.method.label,
-                "residual_effects": residual,
-                "icons": icons,
-                "maps": album.add(maps, columns=self.k),
-                "map_scale": scale,
-                "switches": tell_switches(view, switched, shown),
-                "events": events,
-                **common,
-                "probe": entry,
+            for k in self.counts:
+                yield self._make(view, layer, k)
+
+    def _make(self, view: View, layer: str, k: int) -> Draft:
+        memory = view.memory.setdefault(layer if k == self.k else (layer, k), {})
+        groups = find_shared(view, layer, k, self.seed)
+        targets = self._targets(view)
+        effects, residual = self._effects(view, groups, targets)
+        shown = [row for row in self.switches if row < len(view.probe)]
+        switched = measure_switches(view, groups, targets, shown)
+        album, told = Album(), list[str]()
+        history = copy.deepcopy(memory.get("history")) or GroupHistory()
+        tracked, events = tell_history(view, history, groups)
+        view.vocabulary.identify(groups, [row["identity"] for row in tracked])
+        described, common = tell_profiles(view, album, groups, targets)
+        words = tell_names(view, groups, told)
+        entry = view.describe_probe(album, min(SHOWN, len(groups.weights)))
+        last = memory.get("rendering")
+        drawing, notes = view.prepare(self.drawing if self.icons else None)
+        rendering, icons, limits = None, None, None
+        if drawing is not None:
+            rendering = drawing.draw(view.model, groups, last, view.workspace, self._tag(layer, k))
+            limits = drawing.options.get("limits", (0.0, 1.0))
+            icons = album.add_shown(view.show(rendering.images, limits), None)
+        places = view.arrange(groups.weights, layer)
+        maps, scale = self._map(places.values[: entry["thumbnails"]["count"]], groups.weights)
+        rows = [
+            {
+                "name": groups.names[index],
+                "share": groups.shares[index],
+                "icon": index if icons else None,
+                "channels": list_channels(groups.vectors[index], 5),
+                "vector": metadata.pack_vector(groups.vectors[index].tolist()),
+                "effects": {name: values[index] for name, values in effects.items()},
+                "proofs": tell_proofs(switched, index),
+                "word": words[index],
+                **tracked[index],
+                **described[index],
             }
-            scalars = {
-                f"group share/{layer}/{name}": share for name, share in zip(groups.names, groups.shares, strict=True)
-            }
-            if rendering is not None:
-                view.vocabulary.keep(groups, rendering.images, limits)
-            # now that all is there: the next step starts from them
-            memory.update(groups=groups, rendering=rendering, history=history)
-            yield Draft(
-                self.kind, layer, f"{self.k} groups of neurons in {layer}", data, album,
-                {"k": self.k, "seed": self.seed, "images": len(view.probe), "method": self.method.label},
-                [*groups.notes, *places.notes, *notes, *(switched.notes if switched else ()), *told], scalars,
-            )  # fmt: skip
+            for index in range(k)
+        ]
+        data = {
+            "groups": rows,
+            "error": groups.error,
+            "left_out": groups.left_out,
+            "method": None if groups.method is None else groups.method.label,
+            "residual_effects": residual,
+            "icons": icons,
+            "maps": album.add(maps, columns=k),
+            "map_scale": scale,
+            "switches": tell_switches(view, switched, shown),
+            "events": events,
+            **common,
+            "probe": entry,
+            **({"variant": variant} if (variant := self._variant(k)) else {}),
+        }
+        more = f"k={k}/" if self._variant(k) else ""
+        scalars = {
+            f"group share/{layer}/{more}{name}": share for name, share in zip(groups.names, groups.shares, strict=True)
+        }
+        if rendering is not None:
+            view.vocabulary.keep(groups, rendering.images, limits)
+        # now that all is there: the next step starts from them
+        memory.update(groups=groups, rendering=rendering, history=history)
+        return Draft(
+            self.kind, layer, f"{k} groups of neurons in {layer}", data, album,
+            {"k": k, "seed": self.seed, "images": len(view.probe), "method": self.method.label},
+            [*groups.notes, *places.notes, *notes, *(switched.notes if switched else ()), *told], scalars,
+        )  # fmt: skip
 
     def _effects(
         self, view: View, groups: Groups, targets: Sequence[Target]
@@ -200,7 +225,8 @@ def find_shared(view: View, layer: str, k: int, seed: int) -> Groups:
     """
     part = find_part(view)
     method = choose("auto") if part is None else part.method
-    last = view.memory.get(layer, {}).get("groups")
+    kept = (view.memory.get(key, {}).get("groups") for key in (layer, (layer, k)))
+    last = next((found for found in kept if found is not None and len(found) == k), None)
     settings: dict[str, Any] = {"seed": seed, "init": last, "method": method}
     return view.vocabulary.groups(
         (layer, k, seed, method), lambda: find_groups(view.model, view.probe, layer, k, **settings)

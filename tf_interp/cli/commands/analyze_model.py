@@ -77,7 +77,7 @@ def analyze_command(options: argparse.Namespace) -> None:
 
 def _run(terminal: Terminal, analysis: Analysis, session: Session, workspace: Workspace, written: set[str]) -> None:
     """Compute what is missing and write it."""
-    asked = [f"{part.kind}/{layer}" for part in analysis.parts for layer in analysis.missing(part, ())]
+    asked = [tag for part in analysis.parts for layer in analysis.missing(part, ()) for tag in part.tags(layer)]
     missing = [tag for tag in asked if tag not in written]
     if not missing:
         terminal.say(f"{session.logdir} holds all {len(asked)} records of this command already: nothing to compute\n")

@@ -25,8 +25,9 @@ def find_turnover(records: Sequence[Record], told: Iterable[RunFinding], memory:
     found = []
     for record in records:
         data, epoch = record.data, record.data.get("epoch")
-        before = memory.get(record.layer, {"quiet": 0, "shares": {}})
+        before = memory.get(record.tag, {"quiet": 0, "shares": {}})
         shares = {group["identity"]: group["share"] for group in data.get("groups", ()) if "identity" in group}
+        among = f", among {data['variant']} groups," if data.get("variant") else ""  # several numbers are recorded
         events = [event for event in data.get("events", ()) if event["event"] in ("birth", "death")]
         for event in events if before["quiet"] >= _SETTLED else ():
             lost, identity = event["event"] == "death", event["identity"]
@@ -36,7 +37,7 @@ def find_turnover(records: Sequence[Record], told: Iterable[RunFinding], memory:
             what = "is gone" if lost else "appears"
             sentence = begin_sentence(
                 tell_moment(record.step, epoch),
-                f"in {record.layer} the group {event['name']!r}, {100 * share:.0f} % of the layer's activation, "
+                f"in {record.layer}{among} the group {event['name']!r}, {100 * share:.0f} % of the layer's activation, "
                 f"{what}, though the groups there had settled.",
             )
             kind, subject = f"group-{'lost' if lost else 'born'}", {"layer": record.layer, "group": event["name"]}
@@ -44,5 +45,5 @@ def find_turnover(records: Sequence[Record], told: Iterable[RunFinding], memory:
             numbers = {"share": share, "identity": identity}
             found.append(RunFinding(kind, sentence, record.step, epoch, subject, _RATE, evidence, numbers))
         quiet = 0 if data.get("events") else before["quiet"] + 1
-        memory[record.layer] = {"quiet": quiet, "shares": shares}
+        memory[record.tag] = {"quiet": quiet, "shares": shares}
     return found

@@ -6,7 +6,7 @@
  * @import { Asked, Decided } from "./numbers/decision_numbers.js"
  */
 import { html, useState } from "../vendor/preact-htm.js";
-import { groupStyle, readLevel } from "../drawing/canvas.js";
+import { readLevel } from "../drawing/canvas.js";
 import { ClassBars } from "../drawing/class_bars.js";
 import { Swatch } from "../drawing/direction.js";
 import { Select } from "../drawing/parts.js";
@@ -14,6 +14,7 @@ import { PictureStrip } from "../drawing/picture_strip.js";
 import { TokenRow, readTokens } from "../drawing/token_row.js";
 import { className, number, plural, quantityOf, signed } from "../format.js";
 import { useSheet } from "../model.js";
+import { calledIn, styleOf } from "./node_look.js";
 import { NodeMap, RecordCell } from "./node_pictures.js";
 import { chooseOutputs, chosenClasses, decides, layerOf, nameOutput, nodesOf } from "./numbers/decision_numbers.js";
 
@@ -70,7 +71,7 @@ export function DecisionHead({ ctx, record, rows, asked, mine, node, what }) {
       ${
         picture &&
         html`
-          <${Looked} record=${record} row=${rows[0]} node=${chosen} place=${place} onPlace=${setPlace} />
+          <${Looked} ctx=${ctx} record=${record} row=${rows[0]} node=${chosen} place=${place} onPlace=${setPlace} />
         `
       }
       <div class="decision-said">
@@ -94,7 +95,7 @@ export function DecisionHead({ ctx, record, rows, asked, mine, node, what }) {
       ${
         picture &&
         html`
-          <${Here} record=${record} row=${rows[0]} place=${place} />
+          <${Here} ctx=${ctx} record=${record} row=${rows[0]} place=${place} />
         `
       }
     </div>
@@ -106,10 +107,10 @@ const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /**
  * The picture, with where the selected node is and a cursor.
- * @param {{record: TabRecord<DecisionData>, row: number, node: GraphNode|undefined, place: {x: number, y: number}|null,
+ * @param {{ctx: Ctx, record: TabRecord<DecisionData>, row: number, node: GraphNode|undefined, place: {x: number, y: number}|null,
  *   onPlace: (place: {x: number, y: number}|null) => void}} props
  */
-function Looked({ record, row, node, place, onPlace }) {
+function Looked({ ctx, record, row, node, place, onPlace }) {
   const { data } = record;
   const layer = node && layerOf(data, node);
   const maps = useSheet(record, layer?.maps);
@@ -136,7 +137,7 @@ function Looked({ record, row, node, place, onPlace }) {
       <${TokenRow}
         tokens=${tokens}
         levels=${levels}
-        color=${node?.kind === "group" ? groupStyle(node.index) : "var(--quiet)"}
+        color=${(node && styleOf(data, node)) || "var(--quiet)"}
         tip=${(/** @type {number} */ token) => (levels ? number(levels[token]) : "")}
         at=${place ? Math.floor(place.x * tokens.length) : null}
         onPoint=${(/** @type {number} */ token) => onPlace({ x: (token + 0.5) / tokens.length, y: 0 })}
@@ -162,7 +163,7 @@ function Looked({ record, row, node, place, onPlace }) {
         layer
           ? html`
               <${NodeMap} record=${record} node=${node} row=${row} size=${SIDE}
-                label=${`Where ${node?.name} of ${node?.layer} fires`} />
+                label=${`Where ${node && (calledIn(ctx, data, node))} of ${node?.layer} fires`} />
             `
           : html`
               <${RecordCell} record=${record} sheet=${data.large} index=${row} size=${SIDE} label="The picture" />
@@ -244,9 +245,9 @@ function DecisionBars({ ctx, record, row, asked, node, what }) {
 
 /**
  * What fires at a position, layer by layer: the semantic dictionary in groups.
- * @param {{record: TabRecord<DecisionData>, row: number, place: {x: number, y: number}|null}} props
+ * @param {{ctx: Ctx, record: TabRecord<DecisionData>, row: number, place: {x: number, y: number}|null}} props
  */
-function Here({ record, row, place }) {
+function Here({ ctx, record, row, place }) {
   const { layers = [] } = record.data;
   return html`
     <div class="here">
@@ -259,7 +260,7 @@ function Here({ record, row, place }) {
       }
       ${layers.map(
         (layer) => html`
-          <${HereLayer} key=${layer.layer} record=${record} layer=${layer} row=${row} place=${place}
+          <${HereLayer} key=${layer.layer} ctx=${ctx} record=${record} layer=${layer} row=${row} place=${place}
             most=${layers.length > 2 ? 3 : 5} />
         `,
       )}
@@ -268,10 +269,10 @@ function Here({ record, row, place }) {
 }
 
 /**
- * @param {{record: TabRecord<DecisionData>, layer: GraphLayer, row: number, place: {x: number, y: number}|null,
+ * @param {{ctx: Ctx, record: TabRecord<DecisionData>, layer: GraphLayer, row: number, place: {x: number, y: number}|null,
  *   most: number}} props `most` bars
  */
-function HereLayer({ record, layer: { layer, maps, map_scale: scale, icons, crops }, row, place, most }) {
+function HereLayer({ ctx, record, layer: { layer, maps, map_scale: scale, icons, crops }, row, place, most }) {
   const sheet = useSheet(record, maps);
   const nodes = nodesOf(record.data, layer);
   const strongest = Math.max(...scale.slice(0, -1), 1e-9);
@@ -298,9 +299,9 @@ function HereLayer({ record, layer: { layer, maps, map_scale: scale, icons, crop
                   </span>
                 `
               }
-              <span class="here-name"><${Swatch} color=${groupStyle(node.index)} />${node.name}</span>
+              <span class="here-name" title=${calledIn(ctx, record.data, node)}><${Swatch} color=${styleOf(record.data, node)} />${calledIn(ctx, record.data, node)}</span>
               <span class="here-bar">
-                <i style=${{ width: `${(100 * value) / strongest}%`, background: groupStyle(node.index) }} />
+                <i style=${{ width: `${(100 * value) / strongest}%`, background: styleOf(record.data, node) }} />
               </span>
               <span class="here-value">${number(value)}</span>
             </li>

@@ -5,8 +5,9 @@
  * @import { DecisionData, TabRecord } from "../records.js"
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { groupStyle } from "../drawing/canvas.js";
 import { number, signed } from "../format.js";
+import { GivenMark } from "../groups/names/group_name.js";
+import { styleOf } from "./node_look.js";
 import { NodeMap, RecordCell } from "./node_pictures.js";
 import { layerOf, nodesOf, sumInto } from "./numbers/decision_numbers.js";
 
@@ -73,10 +74,10 @@ function placeNodes(data, width) {
  * @param {{record: TabRecord<DecisionData>, decided: Decided, rows: number[],
  *   kept: {nodes: boolean[], edges: boolean[][]},
  *   output: {title: string, second: string}, difference: boolean, selected: number|null, pins: number[],
- *   label: (node: Node) => string,
+ *   label: (node: Node) => string, given: (node: Node) => boolean,
  *   onSelect: (node: number|null) => void, onPin: (node: number) => void}} props
  */
-export function Graph({ record, decided, rows, kept, output, difference, selected, pins, label, onSelect, onPin }) {
+export function Graph({ record, decided, rows, kept, output, difference, selected, pins, label, given, onSelect, onPin }) {
   const { data } = record;
   const ref = useRef(/** @type {any} */ (null));
   const [width, setWidth] = useState(900);
@@ -166,7 +167,7 @@ export function Graph({ record, decided, rows, kept, output, difference, selecte
             <div
               key=${id}
               class="node ${node.kind} ${alive ? "" : "pruned"} ${dim ? "dim" : ""}"
-              style=${{ ...position(drawing.boxes[id]), "--group": node.kind === "group" ? groupStyle(node.index) : "" }}
+              style=${{ ...position(drawing.boxes[id]), "--group": styleOf(data, node) }}
             >
               <button class="node-body" ...${common}>
                 ${
@@ -187,7 +188,7 @@ export function Graph({ record, decided, rows, kept, output, difference, selecte
                   `
                 }
                 <span class="node-text">
-                  <span class="node-name" title=${label(node)}>${label(node)}</span>
+                  <span class="node-name" title=${label(node)}>${given(node) && html`<${GivenMark} group=${node} />`}${label(node)}</span>
                   <b class=${node.off <= 0 ? "toward" : "away"} title="What the output loses without it, measured">
                     ${signed(-node.off || 0)}
                   </b>

@@ -1,12 +1,15 @@
 /**
  * One node of the graph: what it is, what it does, what if it were otherwise; and without one, the strongest of all.
  *
+ * @import { Ctx } from "../model.js"
  * @import { DecisionData, TabRecord } from "../records.js"
  * @import { Decided, Edge, Node } from "./numbers/decision_numbers.js"
  */
 import { html } from "../vendor/preact-htm.js";
 import { namePicture, number, signed } from "../format.js";
 import { Facts, SignedBar, Term } from "../drawing/parts.js";
+import { GroupName } from "../groups/names/group_name.js";
+import { groupsOf } from "./node_look.js";
 import { RecordCell } from "./node_pictures.js";
 import { layerOf, sayOutput } from "./numbers/decision_numbers.js";
 
@@ -46,12 +49,11 @@ export function Strongest({ decided, label, output, onSelect }) {
 }
 
 /**
- * @param {{record: TabRecord<DecisionData>, decided: Decided, node: Node, rows: number[],
+ * @param {{ctx: Ctx, record: TabRecord<DecisionData>, decided: Decided, node: Node, rows: number[],
  *   label: (node: Node) => string, output: {title: string, second: string}, what: "off"|"doubled"|"like"|null,
- *   onWhat: (what: "off"|"doubled"|"like"|null) => void, onSelect: (id: number|null) => void,
- *   onName: (node: Node, name: string) => void}} props
+ *   onWhat: (what: "off"|"doubled"|"like"|null) => void, onSelect: (id: number|null) => void}} props
  */
-export function NodeDetail({ record, decided, node, rows, label, output, what, onWhat, onSelect, onName }) {
+export function NodeDetail({ ctx, record, decided, node, rows, label, output, what, onWhat, onSelect }) {
   const { data } = record;
   const { icons, crops } = (node.kind === "group" && layerOf(data, node)) || {};
   const into = decided.edges.filter((edge) => edge.target === node.id).reverse();
@@ -67,22 +69,16 @@ export function NodeDetail({ record, decided, node, rows, label, output, what, o
   return html`
     <section class="card node-detail" aria-label=${`${node.layer}, ${label(node)}`}>
       <header>
-        <h3>${node.layer}, ${label(node)}</h3>
-        ${
-          node.kind === "group" &&
-          html`
-            <input
-              key=${node.id}
-              class="node-rename"
-              aria-label=${`Your name for ${node.name}`}
-              placeholder="give it a name"
-              maxlength="60"
-              value=${label(node) === node.name ? "" : label(node)}
-              onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.stopPropagation()}
-              onChange=${(/** @type {any} */ event) => onName(node, event.target.value)}
-            />
-          `
-        }
+        <h3>
+          ${node.layer},${" "}
+          ${
+            node.kind === "group"
+              ? html`
+                  <${GroupName} key=${node.id} ctx=${ctx} layer=${node.layer} groups=${groupsOf(data, node.layer)} index=${node.index} />
+                `
+              : label(node)
+          }
+        </h3>
         <span class="space" />
         <button class="icon-button" aria-label="Select no node" onClick=${() => onSelect(null)}>✕</button>
       </header>

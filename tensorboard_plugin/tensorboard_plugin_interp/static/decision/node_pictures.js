@@ -6,7 +6,8 @@
 import { html } from "../vendor/preact-htm.js";
 import { Cell, GroupMap } from "../drawing/canvas.js";
 import { useSheet } from "../model.js";
-import { layerOf, nodesOf } from "./numbers/decision_numbers.js";
+import { colorsIn } from "./node_look.js";
+import { layerOf } from "./numbers/decision_numbers.js";
 
 /**
  * One cell of a sheet of a record. A picture is loaded once, however many ask for it.
@@ -28,7 +29,7 @@ export function NodeMap({ record, node, row, size, label }) {
       thumbnails=${large}
       index=${row}
       maps=${maps}
-      groups=${nodesOf(data, node.layer).length}
+      colors=${colorsIn(data, node.layer)}
       only=${node.index}
       size=${size}
       label=${label}

@@ -27,17 +27,13 @@ const GROUP_COLORS = [
   [190, 215, 110],
   [205, 165, 250],
 ];
+export const COLORS = GROUP_COLORS.length;
 const POSITIVE = [38, 116, 224];
 const NEGATIVE = [236, 106, 10];
 
-/** @param {number} index @returns {number[]} */
-function groupColor(index) {
-  return GROUP_COLORS[index % GROUP_COLORS.length];
-}
-
-/** @param {number} index @returns {string} the same for CSS, a little lighter in the dark theme */
-export function groupStyle(index) {
-  return `var(--group-${index % GROUP_COLORS.length})`;
+/** @param {number} color its number @returns {string} the same for CSS, a little lighter in the dark theme */
+export function groupStyle(color) {
+  return `var(--group-${color % COLORS})`;
 }
 
 /** Give CSS the colors of groups. @param {boolean} dark */
@@ -125,10 +121,11 @@ function layOver(context, field) {
 /**
  * The colors of several groups at once. Where groups overlap the stronger one leads; the strongest sets the opacity.
  * @param {Cells[]} maps one per group, 0..255
+ * @param {number[]} colors number of the color of each
  * @param {number|null} only show this group alone
  * @returns {ImageData}
  */
-function combine(maps, only) {
+function combine(maps, colors, only) {
   const { width, height } = maps[0];
   const field = new ImageData(width, height);
   for (let position = 0; position < width * height; position++) {
@@ -141,7 +138,8 @@ function combine(maps, only) {
       const weight = value * value;
       weights += weight;
       strongest = Math.max(strongest, value);
-      groupColor(group).forEach((part, channel) => (color[channel] += weight * part * part)); // about linear light
+      const own = GROUP_COLORS[colors[group] % COLORS];
+      own.forEach((part, channel) => (color[channel] += weight * part * part)); // about linear light
     }
     color.forEach((part, channel) => (field.data[position * 4 + channel] = weights ? Math.sqrt(part / weights) : 0));
     field.data[position * 4 + 3] = 235 * Math.min(1, 1.15 * strongest ** 0.85);
@@ -280,20 +278,21 @@ export function Cell({ sheet, index, size, label }) {
 
 /**
  * A probe picture with the colors of groups over it.
- * @param {{thumbnails: LoadedSheet|undefined, index: number, maps: LoadedSheet|undefined, groups: number,
- *   only: number|null, size: number, label: string}} props
+ * @param {{thumbnails: LoadedSheet|undefined, index: number, maps: LoadedSheet|undefined, colors: number[],
+ *   only: number|null, size: number, label: string}} props `colors` has the number of the color of each group
  */
-export function GroupMap({ thumbnails, index, maps, groups, only, size, label }) {
+export function GroupMap({ thumbnails, index, maps, colors, only, size, label }) {
+  const groups = colors.length;
   /** @type {Draw|null} */
   const draw =
     isThere(thumbnails) && isThere(maps) && index < thumbnails.count && (index + 1) * groups <= maps.count
       ? (context) => {
           drawFaded(context, thumbnails, index, 0.5);
           const read = Array.from({ length: groups }, (_, group) => readCell(maps, index * groups + group));
-          if (read.length) layOver(context, combine(read, only));
+          if (read.length) layOver(context, combine(read, colors, only));
         }
       : null;
-  const depends = [thumbnails?.image, maps?.image, index, groups, only, size, Boolean(draw)];
+  const depends = [thumbnails?.image, maps?.image, index, colors.join(), only, size, Boolean(draw)];
   const loading = isLoading(thumbnails, maps);
   return html`
     <${Canvas}

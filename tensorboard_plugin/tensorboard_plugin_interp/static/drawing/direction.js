@@ -6,11 +6,11 @@ import { Meter } from "./parts.js";
 /**
  * How it is laid out depends on where it stands; see `.direction` in style.css.
  * @param {{name: string, sheet: import("../model.js").LoadedSheet|undefined, picture: number|null|undefined,
- *   size: number, color?: string, children?: any,
+ *   size: number, color?: string, titled?: boolean, children?: any,
  *   strength?: {value: number, most: number, mark?: number, text: string, label: string}|false}} props
- *   `picture` is a cell of the sheet; none is drawn where there is no number. `strength` is a bar of 0..`most`
+ *   without `titled` its name stands elsewhere. `picture` is a cell of the sheet; none is drawn where there is no number. `strength` is a bar of 0..`most`
  */
-export function Direction({ name, sheet, picture, size, color, strength, children }) {
+export function Direction({ name, sheet, picture, size, color, titled = true, strength, children }) {
   return html`
     <span class="direction">
       ${
@@ -23,7 +23,12 @@ export function Direction({ name, sheet, picture, size, color, strength, childre
         `
       }
       <span class="direction-main">
-        <span class="direction-name"><${Swatch} color=${color} />${name}</span>
+        ${
+          titled &&
+          html`
+            <span class="direction-name"><${Swatch} color=${color} />${name}</span>
+          `
+        }
         ${
           strength &&
           html`

@@ -1,14 +1,17 @@
 /**
  * What a group is: its classes, its examples, what it contributes with the proof, and what became of it.
  *
+ * @import { Ctx } from "../model.js"
  * @import { Group, GroupsData, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
-import { Cell, groupStyle } from "../drawing/canvas.js";
+import { Cell } from "../drawing/canvas.js";
 import { Swatch } from "../drawing/direction.js";
 import { Facts, Meter, Term } from "../drawing/parts.js";
 import { namePicture, number, percent, plural, quantityOf, signed } from "../format.js";
 import { useSheet } from "../model.js";
+import { stylesOf } from "./group_look.js";
+import { GroupName, namesOf } from "./names/group_name.js";
 
 const SHOWN = 8; // classes of a profile
 const WORD =
@@ -20,20 +23,22 @@ const EXAMPLES =
   "switching it off takes most away. Where the last differ from the best, firing is not the same as mattering.";
 const DRIFT = "How far the group’s make-up has turned since it was born: 0 is not at all, 1 is at right angles.";
 
-/** @param {{record: TabRecord<GroupsData>, index: number}} props */
-export function GroupDetail({ record, index }) {
+/** @param {{ctx: Ctx, record: TabRecord<GroupsData>, index: number}} props */
+export function GroupDetail({ ctx, record, index }) {
   const { groups = [], classes = [] } = record.data;
   const group = groups[index];
+  const color = stylesOf(groups)[index];
   const profile = (group.profile ?? [])
     .map((value, place) => ({ name: classes[place], value }))
     .sort((a, b) => b.value - a.value);
   const most = Math.max(...profile.map(({ value }) => value), 1e-9);
   const proofs = Object.entries(group.proofs ?? {}).sort((a, b) => Math.abs(b[1].change) - Math.abs(a[1].change));
   return html`
-    <div class="card group-detail" aria-label=${`About ${group.name}`} role="region">
+    <div class="card group-detail" aria-label=${`About ${namesOf(ctx, record.layer, groups)[index]}`} role="region">
       <h3>
-        <${Swatch} color=${groupStyle(index)} />${group.name}
-        <${Name} group=${group} />
+        <${Swatch} color=${color} />
+        <${GroupName} ctx=${ctx} layer=${record.layer} groups=${groups} index=${index} />
+        <${Word} group=${group} />
       </h3>
       <div class="detail-columns">
         <div>
@@ -46,7 +51,7 @@ export function GroupDetail({ record, index }) {
                   ({ name, value }) => html`
                     <li key=${name}>
                       <span class="effect-name">${name}</span>
-                      <${Meter} value=${value} most=${most} label=${`${name}: ${number(value)}`} color=${groupStyle(index)} />
+                      <${Meter} value=${value} most=${most} label=${`${name}: ${number(value)}`} color=${color} />
                       <span class="effect-value">${number(value)}</span>
                     </li>
                   `,
@@ -98,7 +103,7 @@ export function GroupDetail({ record, index }) {
 }
 
 /** @param {{group: Group}} props what the group may be called, with the evidence */
-export function Name({ group }) {
+export function Word({ group }) {
   const { word } = group;
   if (!word) return null;
   return html`

@@ -6,12 +6,13 @@
  * @import { GroupsData, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
-import { groupStyle } from "../drawing/canvas.js";
 import { ClassBars } from "../drawing/class_bars.js";
 import { Swatch } from "../drawing/direction.js";
 import { SignedBar, Term } from "../drawing/parts.js";
 import { PictureStrip } from "../drawing/picture_strip.js";
 import { className, namePicture, quantityOf, signed } from "../format.js";
+import { stylesOf } from "./group_look.js";
+import { namesOf } from "./names/group_name.js";
 import { readOff, shapleyOf, subsetOf, writeOff } from "./switch_numbers.js";
 
 const OFF =
@@ -21,13 +22,17 @@ const SHARE =
   "The group’s Shapley value: how much it changes this score on average, over all orders in which groups can be " +
   "switched on. Together they are the score with all groups less that with none.";
 
-/** @param {{ctx: Ctx, record: TabRecord<GroupsData>, only: number|null}} props `only` is the group that is pointed at */
-export function Switches({ ctx, record, only }) {
+/**
+ * @param {{ctx: Ctx, record: TabRecord<GroupsData>, order: number[], only: number|null}} props groups in the order in which
+ *   they are shown; `only` is the one that is pointed at
+ */
+export function Switches({ ctx, record, order, only }) {
   const { groups = [], switches, class_names: names } = record.data;
   const pictures = switches?.pictures ?? [];
   const row = Math.max(0, pictures.findIndex(({ probe }) => String(probe) === (ctx.choice.picture || "0")));
   const picture = pictures[row];
   if (!picture) return null;
+  const [colors, called] = [stylesOf(groups), namesOf(ctx, record.layer, groups)];
   const off = readOff(ctx.choice.off, record.layer, groups.length);
   const everything = picture.outputs.length - 1;
   const subset = subsetOf(groups.length, off);
@@ -63,26 +68,26 @@ export function Switches({ ctx, record, only }) {
             <${Term} tip=${SHARE}>What each is worth<//> for ${asked}
           </p>
           <ul class="switch-list">
-            ${groups.map((group, index) => {
+            ${order.map((index) => {
               const there = !off.includes(index);
               const next = there ? [...off, index] : off.filter((one) => one !== index);
               const others = groups.map((_, other) => other).filter((other) => other !== index);
               return html`
-                <li key=${group.name} class=${only === index ? "active" : ""}>
+                <li key=${index} class=${only === index ? "active" : ""}>
                   <button
                     role="switch"
                     class="toggle"
                     aria-checked=${there}
-                    aria-label=${group.name}
-                    title=${there ? `Switch ${group.name} off` : `Switch ${group.name} on again`}
+                    aria-label=${called[index]}
+                    title=${there ? `Switch ${called[index]} off` : `Switch ${called[index]} on again`}
                     onClick=${() => set(next)}
                   >
                     <i />
                   </button>
-                  <span class="switch-name"><${Swatch} color=${groupStyle(index)} />${group.name}</span>
+                  <span class="switch-name" title=${called[index]}><${Swatch} color=${colors[index]} />${called[index]}</span>
                   <${SignedBar} value=${worth[index]} most=${most} />
                   <span class="effect-value">${signed(worth[index])}</span>
-                  <button class="chip-button" title=${`Switch all but ${group.name} off`} onClick=${() => set(others)}>
+                  <button class="chip-button" title=${`Switch all but ${called[index]} off`} onClick=${() => set(others)}>
                     only
                   </button>
                 </li>

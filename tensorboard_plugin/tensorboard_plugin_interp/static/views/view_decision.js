@@ -21,7 +21,7 @@ import { DecisionHead, Strip } from "../decision/decision_head.js";
 import { Graph } from "../decision/graph_drawing.js";
 import { NodeDetail, Strongest } from "../decision/node_detail.js";
 import { ChannelTables } from "../decision/channel_table.js";
-import { keepNames, readNames } from "../decision/node_names.js";
+import { calledIn, givenTo } from "../decision/node_look.js";
 import { EdgeTable } from "../decision/edge_table.js";
 import { PositionsRow } from "../decision/positions_row.js";
 import { className, namePicture, percent, plural, whole } from "../format.js";
@@ -113,7 +113,6 @@ function Decision({ ctx, series, record }) {
   const { rows, chosen, asked, node, pins, gone } = readChoice(ctx, data);
   const [shares, setShares] = useState({ nodes: 0.8, edges: 0.98 });
   const [what, setWhat] = useState(/** @type {"off"|"doubled"|"like"|null} */ (null));
-  const [names, setNames] = useState(() => readNames(ctx.run));
   const other = useOther(ctx, series, record, rows, asked);
   const mine = useMemo(() => readDecision(data, rows, asked), [record, chosen, asked.target, asked.against]);
   if (!data.pictures?.length || !data.nodes?.length)
@@ -137,12 +136,7 @@ function Decision({ ctx, series, record }) {
   const kept = pruneDecision(mine, shares.nodes, shares.edges);
   const decided = other ? subtract(mine, other.decided) : mine;
   const trust = scoreDecision(mine, null);
-  const mark = (/** @type {Node} */ one) => names[nameNode(one)] || one.name;
-  const rename = (/** @type {Node} */ one, /** @type {string} */ name) => {
-    const next = { ...names, [nameNode(one)]: name.trim() };
-    keepNames(ctx.run, next);
-    setNames(next);
-  };
+  const mark = (/** @type {Node} */ one) => calledIn(ctx, data, one);
   const own = describeOutput(data, rows, asked);
   const output = other && sayOutput(other.output) !== sayOutput(own) ? EACH : own;
   const select = (/** @type {number|null} */ id) => {
@@ -187,6 +181,7 @@ function Decision({ ctx, series, record }) {
         selected=${node}
         pins=${pins}
         label=${mark}
+        given=${(/** @type {Node} */ one) => givenTo(ctx, data, one) !== null}
         onSelect=${select}
         onPin=${pin}
       />
@@ -229,6 +224,7 @@ function Decision({ ctx, series, record }) {
             `
           : html`
               <${NodeDetail}
+                ctx=${ctx}
                 record=${record}
                 decided=${mine}
                 node=${mine.nodes[node]}
@@ -238,7 +234,6 @@ function Decision({ ctx, series, record }) {
                 what=${what}
                 onWhat=${setWhat}
                 onSelect=${select}
-                onName=${rename}
               />
             `
       }

@@ -2,15 +2,20 @@
  * Neurons that fire together: where they do, what they look for, and what they do to the decision.
  *
  * @import { Ctx, ShownSeries } from "../model.js"
- * @import { Entry, GroupsData, TabRecord } from "../records.js"
+ * @import { GroupsData, TabRecord } from "../records.js"
  */
 import { html, useState } from "../vendor/preact-htm.js";
-import { Cell, GroupMap, groupStyle } from "../drawing/canvas.js";
-import { ShareChart } from "../drawing/charts.js";
-import { Direction, Legend, Swatch } from "../drawing/direction.js";
-import { className, namePicture, number, percent, plural, quantityOf, whole } from "../format.js";
+import { Cell, GroupMap } from "../drawing/canvas.js";
+import { Legend, Swatch } from "../drawing/direction.js";
+import { className, namePicture, percent, plural, quantityOf, whole } from "../format.js";
 import { useSeries, useSheet } from "../model.js";
-import { Events, GroupDetail, Name } from "../groups/group_detail.js";
+import { Comparison } from "../groups/comparison/side_by_side.js";
+import { GroupCard, strongest } from "../groups/group_card.js";
+import { GroupTools, chooseVariant } from "../groups/group_tools.js";
+import { GroupDetail } from "../groups/group_detail.js";
+import { colorsOf, identityOf, orderOf, stylesOf } from "../groups/group_look.js";
+import { namesOf } from "../groups/names/group_name.js";
+import { ShareHistory } from "../groups/share_history.js";
 import { Switches } from "../groups/switches.js";
 import { Cards, Effects, Facts, Layers, Message, Outcome, Term, isRight } from "../drawing/parts.js";
 
@@ -30,11 +35,15 @@ const tellLeftOut = (part) =>
 
 /** @param {{ctx: Ctx}} props */
 export function Groups({ ctx }) {
+  const chosen = { ...ctx, series: { ...ctx.series, groups: chooseVariant(ctx.series.groups, ctx.choice.k) } };
   return html`
     <${Layers}
-      ctx=${ctx}
+      ctx=${chosen}
       kind="groups"
-      lead=${LEAD}
+      lead=${html`
+        ${LEAD}
+        <${GroupTools} ctx=${ctx} />
+      `}
       heading=${(/** @type {TabRecord<GroupsData>} */ record) => html`
         <span class="quiet">
           ${plural((record.data.groups ?? []).length, "group")} ·${" "}
@@ -54,48 +63,42 @@ export function Groups({ ctx }) {
 
 /** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<GroupsData>}} props */
 function Body({ ctx, series, record }) {
-  const [pointed, setPointed] = useState(/** @type {number|null} */ (null));
+  const [pointed, setPointed] = useState(/** @type {number|null} */ (null)); // by identity: steps may exchange places
   const [held, setHeld] = useState(/** @type {number|null} */ (null));
-  const only = pointed ?? held;
   const icons = useSheet(record, record.data.icons);
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
   const { groups = [], residual_effects: residual = {} } = record.data;
-  const colors = groups.map((_, index) => groupStyle(index));
+  const identities = groups.map(identityOf);
+  const find = (/** @type {number|null} */ identity) => {
+    const index = identity === null ? -1 : identities.indexOf(identity);
+    return index < 0 ? null : index;
+  };
+  const shown = find(held);
+  const only = find(pointed) ?? shown;
+  const colors = stylesOf(groups);
+  const order = orderOf(entries, groups);
   const effects = groups.flatMap((group) => Object.values(group.effects ?? {}));
   const most = Math.max(...effects.map((value) => Math.abs(value ?? 0)), 1e-9);
   const widest = Math.max(...groups.map((group) => group.share ?? 0), 1e-9);
-  const names = groups.map((group) => group.name);
+  const names = namesOf(ctx, record.layer, groups);
   return html`
+    ${
+      ctx.choice.versus &&
+      html`
+        <${Comparison} ctx=${ctx} series=${series} record=${record} />
+      `
+    }
     <div class="split">
       <div>
         <${Thumbnails} ctx=${ctx} tag=${series.tag} record=${record} only=${only} />
         ${
-          held !== null &&
-          groups[held] &&
+          shown !== null &&
           html`
-            <${GroupDetail} record=${record} index=${held} />
+            <${GroupDetail} ctx=${ctx} record=${record} index=${shown} />
           `
         }
-        <${Switches} ctx=${ctx} record=${record} only=${only} />
-        ${
-          entries.length > 1 &&
-          html`
-            <div class="card chart-card">
-              <h3>Share of the layer’s activation over training</h3>
-              <${ShareChart}
-                label="Share of each group over the steps"
-                names=${names}
-                colors=${colors}
-                only=${only}
-                at=${record.step}
-                onPick=${ctx.setStep}
-                height=${180}
-                points=${entries.map((entry) => ({ x: entry.step, shares: sharesOf(entry, names) }))}
-              />
-              <${Events} record=${record} />
-            </div>
-          `
-        }
+        <${Switches} ctx=${ctx} record=${record} order=${order} only=${only} />
+        <${ShareHistory} ctx=${ctx} record=${record} entries=${entries} only=${only} />
       </div>
       <ul class="group-list" onPointerLeave=${() => setPointed(null)}>
         <li class="caption">
@@ -103,53 +106,23 @@ function Body({ ctx, series, record }) {
           <${Term} tip=${EFFECT}>mean effect (${quantityOf(record)})<//>
           <${Legend} sheet=${record.data.icons} of="Icons: " />
         </li>
-        ${groups.map(
-          (group, index) => html`
-            <li
-              key=${group.name}
-              class="card group ${only === index ? "active" : only === null ? "" : "faint"}"
-              style=${{ "--group": colors[index] }}
-              onPointerEnter=${() => setPointed(index)}
-            >
-              <button
-                class="group-head"
-                aria-pressed=${held === index}
-                onFocus=${() => setPointed(index)}
-                onBlur=${() => setPointed(null)}
-                onClick=${() => setHeld(held === index ? null : index)}
-                title=${held === index ? "Show all groups again" : "Show this group alone, and what it is"}
-              >
-                <${Direction}
-                  name=${group.name}
-                  sheet=${icons}
-                  picture=${group.icon}
-                  size=${72}
-                  color=${colors[index]}
-                  strength=${{
-                    value: group.share ?? 0,
-                    most: widest,
-                    text: percent(group.share),
-                    label: `${percent(group.share)} of the layer's activation`,
-                  }}
-                >
-                  ${
-                    Array.isArray(record.data.icons?.legend) &&
-                    html`
-                      <${Legend} sheet=${record.data.icons} index=${group.icon ?? -1} />
-                    `
-                  }
-                  <${Name} group=${group} />
-                  <span class="chips">
-                    ${(group.channels ?? []).slice(0, 4).map(
-                      (channel) => html`
-                        <span class="chip" title=${`weight ${number(channel.weight)}`}>ch ${channel.channel}</span>
-                      `,
-                    )}
-                  </span>
-                <//>
-              </button>
-              <${Effects} effects=${strongest(group.effects)} most=${most} />
-            </li>
+        ${order.map(
+          (index) => html`
+            <${GroupCard}
+              key=${identities[index]}
+              ctx=${ctx}
+              record=${record}
+              index=${index}
+              name=${names[index]}
+              icons=${icons}
+              color=${colors[index]}
+              widest=${widest}
+              most=${most}
+              look=${only === index ? "active" : only === null ? "" : "faint"}
+              held=${held === identities[index]}
+              onPoint=${(/** @type {boolean} */ here) => setPointed(here ? identities[index] : null)}
+              onHold=${(/** @type {boolean} */ now) => setHeld(now ? identities[index] : null)}
+            />
           `,
         )}
         ${
@@ -166,17 +139,6 @@ function Body({ ctx, series, record }) {
   `;
 }
 
-/** @param {Entry<GroupsData>} entry @param {string[]} names @returns {number[]} the share of each group at one step */
-function sharesOf(entry, names) {
-  return names.map((name) => entry.data.groups?.find((group) => group.name === name)?.share ?? 0);
-}
-
-/** @param {Record<string, number>|undefined} effects @returns {[string, number][]} the three strongest */
-function strongest(effects) {
-  const known = Object.entries(effects ?? {}).filter(([, value]) => Number.isFinite(value));
-  return known.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 3);
-}
-
 /** @param {{ctx: Ctx, tag: string, record: TabRecord<GroupsData>, only: number|null, limit?: number}} props */
 export function Thumbnails({ ctx, tag, record, only, limit }) {
   const { probe, maps: sheet, groups = [], class_names: names } = record.data;
@@ -191,6 +153,8 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
     Math.floor(sheet.count / Math.max(1, groups.length)),
     limit ?? Infinity,
   );
+  const colors = colorsOf(groups);
+  const called = namesOf(ctx, record.layer, groups);
   const cards = Array.from({ length: count }, (_, index) => {
     const id = namePicture(record.data, index);
     return {
@@ -202,10 +166,10 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
           thumbnails=${thumbnails}
           index=${index}
           maps=${maps}
-          groups=${groups.length}
+          colors=${colors}
           only=${only}
           size=${140}
-          label=${`${id} with ${only === null ? "all groups" : groups[only]?.name}`}
+          label=${`${id} with ${only === null ? "all groups" : called[only]}`}
         />
         ${
           !limit &&
@@ -233,13 +197,15 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
   `;
 }
 
-/** @param {{name: string, record: TabRecord<GroupsData>}} props one probe picture in the side panel */
-export function PictureDetail({ name, record }) {
+/** @param {{ctx: Ctx, name: string, record: TabRecord<GroupsData>}} props one probe picture in the side panel */
+export function PictureDetail({ ctx, name, record }) {
   const { probe, maps: sheet, groups = [], class_names: names } = record.data;
   const thumbnails = useSheet(record, probe?.thumbnails);
   const maps = useSheet(record, sheet);
   const index = Number(name);
-  const common = { thumbnails, index, maps, groups: groups.length };
+  const common = { thumbnails, index, maps, colors: colorsOf(groups) };
+  const called = namesOf(ctx, record.layer, groups);
+  const styles = stylesOf(groups);
   return html`
     <div class="pair">
       <figure>
@@ -261,13 +227,13 @@ export function PictureDetail({ name, record }) {
     />
     <h3>Each group alone</h3>
     <ul class="thumbs large">
-      ${groups.map(
-        (group, only) => html`
-          <li key=${group.name}>
-            <${GroupMap} ...${common} only=${only} size=${112} label=${group.name} />
+      ${orderOf([], groups).map(
+        (only) => html`
+          <li key=${only}>
+            <${GroupMap} ...${common} only=${only} size=${112} label=${called[only]} />
             <span>
-              <${Swatch} color=${groupStyle(only)} />
-              ${group.name}
+              <${Swatch} color=${styles[only]} />
+              ${called[only]}
             </span>
           </li>
         `,

@@ -2,14 +2,17 @@
  * The first page: what the network has learned, in one look, with ways into the sections.
  *
  * @import { Ctx, ShownSeries } from "../model.js"
- * @import { ConceptTest, Group, Probe, Sheet, TabRecord } from "../records.js"
+ * @import { ConceptTest, GroupsData, Probe, Sheet, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
-import { Cell, groupStyle } from "../drawing/canvas.js";
+import { Cell } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
 import { contrastsOf, duration, percent, plural, whole } from "../format.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { accuracy, Awaited, Guard, isRight, LayerName, Message } from "../drawing/parts.js";
+import { orderOf, stylesOf } from "../groups/group_look.js";
+import { namesOf } from "../groups/names/group_name.js";
+import { chooseVariant } from "../groups/group_tools.js";
 import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Explained } from "../decision/explained.js";
@@ -19,7 +22,8 @@ import { Thumbnails } from "./view_groups.js";
 
 /** @param {{ctx: Ctx}} props */
 export function Overview({ ctx }) {
-  const { features, groups, decision, attribution, concepts } = ctx.series;
+  const { features, decision, attribution, concepts } = ctx.series;
+  const groups = chooseVariant(ctx.series.groups, ctx.choice.k);
   const every = [...features, ...groups, ...decision, ...attribution, ...concepts];
   return html`
     <div class="overview">
@@ -60,7 +64,7 @@ export function Overview({ ctx }) {
               (series) => html`
                 <${Row} key=${series.tag} ctx=${ctx} series=${series} whole>
                   ${(record) => html`
-                    <${ShareBar} groups=${record.data.groups ?? []} />
+                    <${ShareBar} ctx=${ctx} record=${record} />
                     <${Thumbnails} ctx=${ctx} tag=${series.tag} record=${record} only=${null} limit=${12} />
                   `}
                 <//>
@@ -168,21 +172,23 @@ function Row({ ctx, series, whole = false, children }) {
   `;
 }
 
-/** @param {{groups: Group[]}} props all shares in one bar */
-function ShareBar({ groups }) {
+/** @param {{ctx: Ctx, record: TabRecord<GroupsData>}} props all shares in one bar */
+function ShareBar({ ctx, record }) {
+  const { groups = [] } = record.data;
+  const [names, colors] = [namesOf(ctx, record.layer, groups), stylesOf(groups)];
   const all = groups.reduce((sum, group) => sum + (group.share ?? 0), 0);
   return html`
     <div
       class="share-bar"
       role="img"
-      aria-label=${groups.map((group) => `${group.name} ${percent(group.share)}`).join(", ")}
+      aria-label=${groups.map((group, index) => `${names[index]} ${percent(group.share)}`).join(", ")}
     >
-      ${groups.map(
-        (group, index) => html`
+      ${orderOf([], groups).map(
+        (index) => html`
           <i
-            key=${group.name}
-            style=${{ width: `${(group.share ?? 0) * 100}%`, background: groupStyle(index) }}
-            title=${`${group.name}: ${percent(group.share)}`}
+            key=${index}
+            style=${{ width: `${(groups[index].share ?? 0) * 100}%`, background: colors[index] }}
+            title=${`${names[index]}: ${percent(groups[index].share)}`}
           />
         `,
       )}

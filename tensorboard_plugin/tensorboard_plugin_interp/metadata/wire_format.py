@@ -1,4 +1,4 @@
-"""Plugin name, schema number, and the one wire format of a record. Standard library only.
+"""Plugin name, schema number, tags, and the one wire format of a record. Standard library only.
 
 A record travels as a list of byte strings, `[header JSON, png, png, ...]`, in one BLOB_SEQUENCE event. The header is
 `{"schema", "kind", "layer", "step", "title", "data"}`; what `data` holds for each kind is written in `http_api.md`.
@@ -43,6 +43,41 @@ def parse_session(name: str) -> int | None:
     """
     match = re.fullmatch(rf"{SUBRUN}(?:-([2-9]|[1-9][0-9]{{1,8}}))?", name)
     return None if match is None else int(match[1] or 1)
+
+
+def make_tag(kind: str, layer: str, variant: str = "") -> str:
+    """Return the name under which TensorBoard keeps the series of a record.
+
+    Args:
+        kind: of the record.
+        layer: path of the layer.
+        variant: tells records of one kind, layer and step from each other, where there are several: digits.
+
+    Raises:
+        ValueError: if the variant has anything but digits.
+
+    Example:
+        >>> make_tag("groups", "block1/conv"), make_tag("groups", "block1/conv", "8")
+        ('groups/block1/conv', 'groups:8/block1/conv')
+    """
+    if variant and not re.fullmatch(r"[0-9]{1,9}", variant):
+        raise ValueError(f"the variant of a record has up to nine digits and nothing else, got {variant!r}")
+    return f"{kind}:{variant}/{layer}" if variant else f"{kind}/{layer}"
+
+
+def split_tag(tag: str) -> tuple[str, str, str]:
+    """Return kind, layer and variant of a tag.
+
+    Args:
+        tag: from `make_tag`.
+
+    Example:
+        >>> split_tag("groups:8/block1/conv"), split_tag("features/a:1/b")
+        (('groups', 'block1/conv', '8'), ('features', 'a:1/b', ''))
+    """
+    kind, _, layer = tag.partition("/")
+    match = re.fullmatch(r"(.+):([0-9]{1,9})", kind)
+    return (kind, layer, "") if match is None else (match[1], layer, match[2])
 
 
 def pack(header: dict, pngs: list[bytes]) -> list[bytes]:

@@ -1,0 +1,227 @@
+/**
+ * Groups of two steps or two runs side by side: which are the same, which one side lacks, and how much has changed.
+ *
+ * @import { Ctx, ShownSeries } from "../../model.js"
+ * @import { GroupsData, TabRecord } from "../../records.js"
+ * @import { Row } from "./comparison_numbers.js"
+ */
+import { html, useMemo } from "../../vendor/preact-htm.js";
+import { COLORS, Cell, GroupMap, groupStyle } from "../../drawing/canvas.js";
+import { Swatch } from "../../drawing/direction.js";
+import { Message, SignedBar, Term } from "../../drawing/parts.js";
+import { number, percent, plural, runName, signed, whole } from "../../format.js";
+import { useRecord, useSheet } from "../../model.js";
+import { compareSides } from "./comparison_numbers.js";
+import { useNames } from "../names/given_names.js";
+import { colorsOf } from "../group_look.js";
+import { GivenMark, plainName } from "../names/group_name.js";
+import { chooseVariant, comparedStep, useCompared } from "../group_tools.js";
+
+const MAPS = 3; // pictures of each side of a row
+const SMALL = 0.01; // a share that changes by less has hardly changed
+const BY = {
+  identity: "Groups are followed through this training: a pair is one group at two steps.",
+  places: "Pairs fire at the same places of the same pictures; trainings have channels of their own, so what groups are made of says nothing.",
+  makeup: "Pairs are made of the same channels: the two have no pictures in common. That means something only where one training went on from the other.",
+  nothing: "The records hold nothing to compare groups by.",
+};
+
+/** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<GroupsData>}} props `record` is the one that is shown */
+export function Comparison({ ctx, series, record }) {
+  const compared = useCompared(ctx);
+  const asked = series.variant || ctx.choice.k;
+  const other = compared && chooseVariant(compared.series, asked).find(({ layer }) => layer === series.layer);
+  const step = other ? comparedStep(ctx, compared.own, other.steps) : null;
+  const same = compared?.own && step === record.step && other?.tag === series.tag;
+  const { record: there, error } = useRecord(ctx.store, compared?.run ?? "", other?.tag ?? "", same ? null : step);
+  if (same)
+    return html`
+      <${Message}>Step ${whole(step)} is the one that is shown: choose another to compare it with.<//>
+    `;
+  if (error)
+    return html`
+      <${Message} kind="error">${error}<//>
+    `;
+  if (!compared || !there)
+    return html`
+      <${Message}>
+        ${compared && !other ? `${runName(compared.run)} has no groups of ${series.layer}.` : "Loading what it is compared with …"}
+      <//>
+    `;
+  return html`
+    <${Sides} ctx=${ctx} run=${compared.run} own=${compared.own} there=${there} here=${record} />
+  `;
+}
+
+/** @param {{ctx: Ctx, run: string, own: boolean, there: TabRecord<GroupsData>, here: TabRecord<GroupsData>}} props */
+function Sides({ ctx, run, own, there, here }) {
+  const named = useNames(ctx.store, own ? "" : run);
+  const [before, after] = [useSide(there), useSide(here)];
+  const ready = [before, after].every(({ maps, expects }) => !expects || (maps && !maps.stale));
+  const found = useMemo(
+    () => (ready ? compareSides({ data: there.data, maps: before.maps }, { data: here.data, maps: after.maps }, own) : null),
+    [there, here, own, ready, before.maps?.image, after.maps?.image],
+  );
+  if (!found)
+    return html`
+      <${Message}>Loading what it is compared with …<//>
+    `;
+  const names = own ? ctx.names : named;
+  const groups = { there: there.data.groups ?? [], here: here.data.groups ?? [] };
+  const given = { there: names.given(there.layer, groups.there), here: ctx.names.given(here.layer, groups.here) };
+  const left = own ? `step ${whole(there.step)}` : `${runName(run)}, step ${whole(there.step)}`;
+  const right = own ? `step ${whole(here.step)}` : `${runName(ctx.run)}, step ${whole(here.step)}`;
+  const colors = { there: colorsOf(groups.there), here: colorsOf(groups.here) };
+  // a pair has one color, that of the group that is shown, and nobody else has it
+  const taken = new Set(colors.here);
+  for (const row of found.rows) if (row.there !== null && row.here !== null) colors.there[row.there] = colors.here[row.here];
+  for (const { there: alone, here: other } of found.rows) {
+    if (alone === null || other !== null) continue;
+    while (taken.has(colors.there[alone]) && taken.size < COLORS) colors.there[alone] = (colors.there[alone] + 1) % COLORS;
+    taken.add(colors.there[alone]);
+  }
+  const pairs = found.rows.filter((row) => row.there !== null && row.here !== null);
+  const most = Math.max(...found.rows.map(({ change }) => Math.abs(change)), 1e-9);
+  const lost = found.rows.filter((row) => row.here === null).length;
+  const fresh = found.rows.length - pairs.length - lost;
+  const places = own ? [`at ${left}`, `at ${right}`] : [`in ${runName(run)}`, `in ${runName(ctx.run)}`];
+  const words = own && there.step < here.step ? ["gone", "new"] : places.map((place) => `only ${place}`);
+  const side = (/** @type {"there"|"here"} */ which, /** @type {number|null} */ index) => html`
+    <${Side}
+      side=${which === "there" ? before : after}
+      group=${index === null ? null : groups[which][index]}
+      index=${index ?? 0}
+      name=${index === null ? null : given[which][index]}
+      colors=${colors[which]}
+      lacks=${`not ${places[which === "there" ? 0 : 1]}`}
+    />
+  `;
+  return html`
+    <section class="card comparison" aria-label=${`${left} beside ${right}`}>
+      <h3>${left} beside ${right}</h3>
+      <p class="caption">
+        ${[
+          `${plural(pairs.length, "group")} on both sides`,
+          lost && `${lost} ${words[0]}`,
+          fresh && `${fresh} ${words[1]}`,
+        ]
+          .filter(Boolean)
+          .join(", ")}. ${BY[found.by]}
+        ${
+          found.others !== null &&
+          ["places", "makeup"].includes(found.by) &&
+          html`
+            ${" "}
+            <${Term} tip="The mean cosine of two groups that are no pair: what a pair’s number is to be read beside.">
+              Groups that are no pair agree by ${number(found.others)}<//>.
+          `
+        }
+      </p>
+      <ul class="compared">
+        <li class="compared-head caption" aria-hidden="true">
+          <span>${left}</span>
+          <span>change of the share</span>
+          <span>${right}</span>
+        </li>
+        ${found.rows.map((row) => {
+          const [one, two] = [nameOf("there", row.there), nameOf("here", row.here)];
+          return html`
+            <li key=${`${row.there} ${row.here}`}>
+              ${side("there", row.there)}
+              <div class="compared-change">
+                <b>${points(row.change)} points</b>
+                <${SignedBar} value=${row.change} most=${most} />
+                <span class="compared-words">${describe(row, one, two)}</span>
+              </div>
+              ${side("here", row.here)}
+            </li>
+          `;
+        })}
+      </ul>
+    </section>
+  `;
+
+  /** @param {"there"|"here"} which @param {number|null} index @returns {string|null} */
+  function nameOf(which, index) {
+    return index === null ? null : (given[which][index] ?? null);
+  }
+
+  /** @param {Row} row @param {string|null} one @param {string|null} two @returns {string} what has changed, in words */
+  function describe(row, one, two) {
+    const [was, is] = [row.there === null ? null : groups.there[row.there], row.here === null ? null : groups.here[row.here]];
+    if (!was) return own && there.step < here.step ? `New since ${left}: ${percent(is?.share)}.` : `Only ${places[1]}: ${percent(is?.share)}.`;
+    if (!is) return own && there.step < here.step ? `Gone since ${left}, where it had ${percent(was.share)}.` : `Only ${places[0]}: ${percent(was.share)}.`;
+    const verb = Math.abs(row.change) < SMALL ? "Hardly changed" : row.change > 0 ? "Grew" : "Shrank";
+    const parts = [`${verb}, ${percent(was.share)} → ${percent(is.share)}`];
+    if (row.where !== null) parts.push(`fires in ${howMuch(row.where)} places (${number(row.where)})`);
+    if (row.makeup !== null && (own || found?.by === "makeup"))
+      parts.push(`made of ${howMuch(row.makeup)} channels (${number(row.makeup)})`);
+    if (one && two && one !== two) parts.push(`called “${one}” there and “${two}” here`);
+    return `${parts.join("; ")}.`;
+  }
+}
+
+/** @param {number} change of a share @returns {string} in percentage points */
+const points = (change) => signed(Math.round(1000 * change) / 10).replace(/(\.\d)\d+$/, "$1");
+
+/** @param {number} agreement @returns {string} */
+const howMuch = (agreement) =>
+  agreement >= 0.9 ? "the same" : agreement >= 0.7 ? "mostly the same" : agreement >= 0.5 ? "partly the same" : "other";
+
+/** @param {TabRecord<GroupsData>} record @returns {any} its sheets, and whether there will be maps */
+function useSide(record) {
+  const { data } = record;
+  return {
+    data,
+    icons: useSheet(record, data.icons),
+    maps: useSheet(record, data.maps),
+    thumbnails: useSheet(record, data.probe?.thumbnails),
+    expects: Boolean(data.maps),
+  };
+}
+
+/**
+ * @param {{side: any, group: import("../../records.js").Group|null, index: number, name: string|null, colors: number[],
+ *   lacks: string}} props
+ */
+function Side({ side, group, index, name, colors, lacks }) {
+  if (!group)
+    return html`
+      <div class="compared-side lacks quiet">${lacks}</div>
+    `;
+  const shown = name ?? plainName(group);
+  const count = Math.min(MAPS, side.data.probe?.thumbnails.count ?? 0);
+  return html`
+    <div class="compared-side">
+      <span class="compared-name">
+        <${Swatch} color=${groupStyle(colors[index])} />${shown}${
+          name &&
+          html`
+            <${GivenMark} group=${group} />
+          `
+        }
+        <b>${percent(group.share)}</b>
+      </span>
+      <span class="compared-pictures">
+        ${
+          typeof group.icon === "number" &&
+          html`
+            <span><${Cell} sheet=${side.icons} index=${group.icon} size=${64} label=${`What ${shown} looks for`} /></span>
+          `
+        }
+        ${
+          side.expects &&
+          Array.from(
+            { length: count },
+            (_, picture) => html`
+              <span key=${picture}>
+                <${GroupMap} thumbnails=${side.thumbnails} index=${picture} maps=${side.maps} colors=${colors} only=${index}
+                  size=${64} label=${`Where ${shown} fires in picture ${picture + 1}`} />
+              </span>
+            `,
+          )
+        }
+      </span>
+    </div>
+  `;
+}
