@@ -332,3 +332,14 @@ def test_a_probe_of_class_indices_is_no_judge_of_steps():
     with pytest.raises(ValueError, match=r"the steps of an order: give labels \[N,3\]"):
         head.check_labels(Probe.from_arrays(np.zeros((3, 8, 8, 3), np.float32), [0, 1, 2]).labels)
     assert head.decide(np.array(network(X))) is None
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_tokens_are_no_choice_that_stops_gradients(dtype):
+    """Whole numbers of the input, and those that are made of it before any layer, hide no layer."""
+    tokens = keras.Input((9,), dtype=dtype)
+    words = keras.layers.Embedding(30, 4)(tokens)
+    rows = keras.layers.Dense(4)(ops.one_hot(ops.cast(tokens, "int32"), 30))
+    network = keras.Model(tokens, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(words + rows)))
+    head = open_model(network).head()
+    assert (head.kind, head.caution) == ("multiclass", None)

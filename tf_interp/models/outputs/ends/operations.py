@@ -87,7 +87,10 @@ def list_before(output: tf.Tensor) -> list[tf.Operation]:
 
 
 def find_barrier(output: tf.Tensor) -> str | None:
-    """Return the type of an operation that lets no gradient pass, if every road from an output back ends at one."""
+    """Return the type of an operation that lets no gradient pass, if every road from an output back ends at one.
+
+    One with no layer before it does not count: tokens are whole numbers, and their embedding can be asked about.
+    """
     found, stack, seen = None, [output], set()
     while stack:
         tensor = stack.pop()
@@ -100,11 +103,25 @@ def find_barrier(output: tf.Tensor) -> str | None:
         whole = operation.type == "Cast" and not tensor.dtype.is_floating and operation.inputs[0].dtype.is_floating
         indices = operation.type in ("TopKV2", "MaxPoolWithArgmax") and tensor.value_index
         if operation.type in _FLAT or whole or indices:
-            found = operation.type
+            found = found or (operation.type if _has_layer_before(operation) else None)
             continue
         choice = operation.type in ("Select", "SelectV2")
         stack += operation.inputs[1:] if choice else operation.inputs
     return found
+
+
+def _has_layer_before(operation: tf.Operation) -> bool:
+    """Return whether what an operation is given was computed by a layer with weights."""
+    stack, seen = [*operation.inputs], set()
+    while stack:
+        tensor = stack.pop()
+        if tensor.op in seen or tensor.dtype == tf.resource:
+            continue
+        seen.add(tensor.op)
+        if tensor.op.type in _LAYERS or ("Gather" in tensor.op.type and tensor.dtype.is_floating):
+            return True
+        stack += tensor.op.inputs
+    return False
 
 
 def is_free(tensor: tf.Tensor, depth: int = 16) -> bool:
