@@ -1,8 +1,12 @@
 """The alarm: how often it rings over all looks if any of the labelings were the true one, counted, not drawn."""
 
+import itertools
+
 import numpy as np
 import pytest
 
+from tf_interp.concepts.statistics.continuous import ContinuousDesign
+from tf_interp.concepts.statistics.design import Design
 from tf_interp.concepts.watching.alarm import Alarm, standardize
 from tf_interp.concepts.watching.spending import SPENDINGS, get_spending, guess_share
 
@@ -35,6 +39,68 @@ def test_of_all_labelings_as_many_ring_as_alpha_says(spending, correlation):
     looks = walk(1, correlation=correlation)
     rung = [looks_until_it_rings(looks, true, 0.05, spending) is not None for true in range(LABELINGS)]
     assert sum(rung) == 0.05 * LABELINGS
+
+
+def relabel(design, projections):
+    """Yield the projections [looks,n,T] in each order (or with each sign) that the design takes for as likely."""
+    if isinstance(design, ContinuousDesign):
+        yield from (projections[:, list(order)] for order in itertools.permutations(range(len(design.values))))
+    elif design.paired:
+        for signs in itertools.product([1, -1], repeat=len(set(design.groups or range(design.concept)))):
+            moved = np.repeat(signs, design.concept // len(signs))[:, None] * projections[:, : design.concept]
+            yield np.concatenate([moved, 0 * moved], 1)
+    else:
+        _, sources = np.unique(design.groups or range(design.count), return_inverse=True)
+        own = len(set(sources[: design.concept]))
+        for first in itertools.combinations(range(sources.max() + 1), own):
+            order = [*first, *(source for source in range(sources.max() + 1) if source not in first)]
+            yield projections[:, np.concatenate([np.flatnonzero(sources == source) for source in order])]
+
+
+@pytest.mark.parametrize(
+    ("design", "alpha", "rings", "ways"),
+    [
+        (Design(2, 5), 0.15, 3, 21),
+        (Design(3, 3), 0.15, 2, 20),  # three may cross, but with all labels turned a statistic is as large
+        (Design(4, 8, groups=(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)), 0.2, 3, 15),
+        (Design(5, 5, paired=True), 0.17, 4, 32),
+        (Design(8, 8, paired=True, groups=(0, 0, 1, 1, 2, 2, 3, 3)), 0.26, 4, 16),
+        (ContinuousDesign((0.1, 0.4, 2.0, 3.0)), 0.13, 3, 24),
+    ],
+)
+def test_whichever_labels_are_the_true_ones_as_many_ring_as_alpha_allows(design, alpha, rings, ways):
+    count = len(design.values) if isinstance(design, ContinuousDesign) else design.concept + design.contrast
+    projections = walk(7, tests=2)[:6, :count].astype(np.float32)
+    found = []
+    for own in relabel(design, projections):
+        alarm, rung = Alarm(alpha, get_spending("linear")), False
+        for look, values in enumerate(own):
+            true, null = design.test(values, 200, 0)
+            rung |= bool(alarm.look((look + 1) / 6, np.concatenate([true[None], null])).beyond.any())
+        found.append(rung)
+    assert len(found) == ways
+    assert sum(found) == rings
+
+
+def test_relabelings_that_come_twice_ring_together_or_not_at_all():
+    looks = walk(8)[:8, np.random.default_rng(8).integers(0, 60, LABELINGS)]  # each about seven times
+    rung = np.array([looks_until_it_rings(looks, true, 0.05) is not None for true in range(LABELINGS)])
+    assert 0 < rung.sum() <= 0.05 * LABELINGS
+    _, same = np.unique(looks[0, :, 0], return_inverse=True)
+    assert all(len(set(rung[same == number])) == 1 for number in range(same.max() + 1))
+
+
+def test_a_test_with_an_effect_gives_the_others_no_more_chances():
+    looks, rung = walk(9)[:8], 0
+    for true in range(LABELINGS):
+        order = np.r_[true, np.delete(np.arange(LABELINGS), true)]
+        alarm, found = Alarm(0.1, get_spending("linear")), False
+        for number, statistics in enumerate(looks):
+            own = statistics[order]
+            own[0, 0] += 9 * (number >= 2)
+            found |= bool(alarm.look((number + 1) / 8, own).beyond[1:].any())
+        rung += found
+    assert 0 < rung <= 0.1 * LABELINGS + 1  # the one labeling with the effect takes part in what chance is allowed
 
 
 def test_who_reads_each_look_by_itself_is_wrong_far_more_often():
@@ -93,6 +159,22 @@ def test_who_goes_on_spends_no_more_than_was_left():
             found |= bool(alarm.look((number + 1) / LOOKS, looks[number][order]).beyond.any())
         rung += found
     assert rung == 0.06 * LABELINGS
+
+
+def test_all_of_alpha_may_be_spent_at_the_first_look():
+    statistics = walk(10, tests=1)[0]
+    alarm = Alarm(0.05, get_spending(lambda over: 1.0))
+    assert alarm.spent(0) == 0.05
+    statistics[0] = 1.01 * np.sort(np.abs(statistics), 0)[-20]
+    assert alarm.look(0.0, statistics).beyond.all()
+    assert Alarm(0.05, get_spending("linear"), start=1.0).spent(1.0) == 0
+
+
+def test_another_number_of_relabelings_is_refused():
+    alarm = Alarm(0.05, get_spending("linear"))
+    alarm.look(0.5, walk(11)[0])
+    with pytest.raises(ValueError, match=r"there were 399, now there are 299"):
+        alarm.look(1.0, walk(11)[1, :300])
 
 
 def test_it_remembers_one_bit_a_labeling():

@@ -7,6 +7,7 @@ import pytest
 from concept_networks import FAST, HEAD, make_linear, noise, tinted
 
 from tf_interp.concepts import ConceptWatch, tcav
+from tf_interp.concepts.statistics.design import Design
 
 SHADES = np.linspace(0, 0.3, 24)
 
@@ -122,6 +123,42 @@ def test_too_few_relabelings_are_told(tests):
     assert watch.too_coarse is None
     assert rung(watch, tests["red"], 1.0) == set()
     assert watch.too_coarse == pytest.approx(len(tests["red"].designs) / 1000)
+
+
+def test_few_pairs_are_too_few_though_there_are_as_many_relabelings_as_alpha_says(tests):
+    projections = {("features", "red", "paired"): np.tile([[1.0], [0.0]], (1, 5)).reshape(10, 1).astype(np.float32)}
+    few = dataclasses.replace(
+        tests["red"], designs={("red", "paired"): Design(5, 5, paired=True)}, projections=projections
+    )
+    watch = ConceptWatch()  # 1/32 is below alpha, but with all signs turned the statistic is as large
+    assert rung(watch, few, 1.0) == set()
+    assert watch.too_coarse == 2 / 32
+    late = ConceptWatch(0.07, start=0.5)
+    assert rung(late, few, 1.0) == set()
+    assert late.too_coarse == 4 / 32
+    assert ConceptWatch(2 / 32).look(few, 1.0)
+
+
+def test_another_test_is_refused(tests):
+    watch = ConceptWatch()
+    watch.look(tests["nothing"], 0.5)
+    settings = {**tests["nothing"].settings, "seed": 7}
+    with pytest.raises(ValueError, match="the same test at each look, now it has other seed"):
+        watch.look(dataclasses.replace(tests["nothing"], settings=settings), 1.0)
+    designs = dict([*tests["nothing"].designs.items()][1:])
+    with pytest.raises(ValueError, match="other comparisons"):
+        watch.look(dataclasses.replace(tests["nothing"], designs=designs), 1.0)
+    assert watch.made == 1
+    assert watch.look(tests["red"], 1.0)
+
+
+def test_who_goes_on_counts_looks_from_where_others_stopped(tests):
+    watch = ConceptWatch(looks=2, start=0.5)
+    rung(watch, tests["nothing"])
+    assert watch.share == 0.75
+    assert watch.spent == pytest.approx(0.25 * 0.05)
+    rung(watch, tests["nothing"])
+    assert watch.spent == pytest.approx(0.5 * 0.05)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_interp.concepts.watching.spending import Spending
+from tf_interp.concepts.watching.spending import Spending, get_spent
 
-_ROUNDING = 1e-6  # numbers that differ by no more are ties: nobody is beyond them
+_ROUNDING = 1e-5  # numbers that differ by no more of their spread are ties: nobody is beyond them
 
 
 class Reading(NamedTuple):
@@ -57,7 +57,7 @@ class Alarm:
 
     def spent(self, share: float) -> float:
         """Return how much of alpha may be spent when a share 0..1 of the training is over."""
-        return self.alpha * max(0.0, self.spending(share) - self.spending(self.start))
+        return self.alpha * get_spent(self.spending, self.start, share)
 
     def look(self, share: float, statistics: np.ndarray) -> Reading:
         """Read the tests once more.
@@ -69,20 +69,29 @@ class Alarm:
 
         Returns:
             What is beyond chance.
+
+        Raises:
+            ValueError: if there are not as many relabelings as before.
         """
         size = standardize(statistics)
-        largest = size.max(1)
-        crossed = np.zeros(len(size), bool) if self._crossed is None else np.unpackbits(self._crossed, count=len(size))
-        crossed = crossed.astype(bool)
+        if self._crossed is not None and len(size) != self._labelings:
+            raise ValueError(
+                f"an alarm needs the same relabelings at each look: there were {self._labelings - 1:,}, now there are "
+                f"{len(size) - 1:,}"
+            )
+        crossed = np.zeros(len(size), np.uint8)
+        if self._crossed is not None:
+            crossed = np.unpackbits(self._crossed, count=len(size))
         self._labelings = len(size)
-        slots = int(np.floor(self.spent(share) * len(size) + 1e-9)) - int(crossed.sum())
-        others = largest[~crossed]
+        largest = size.max(1)
+        others = largest[crossed == 0]
+        slots = int(self.spent(share) * len(size) + 1e-9) - (len(size) - len(others))
         if slots <= 0 or not len(others):
             return Reading(np.zeros(size.shape[1], bool), np.full(size.shape[1], np.nan))
         # the first that is not allowed across: who is tied with it stays too
         bound = np.partition(others, -slots - 1)[-slots - 1] if slots < len(others) else 0.0
-        bound = bound * (1 + _ROUNDING) + np.finfo(float).tiny
-        self._crossed = np.packbits(crossed | (largest > bound))
+        bound += _ROUNDING
+        self._crossed = np.packbits((largest > bound) | (crossed == 1))
         return Reading(size[0] > bound, size[0] / bound)
 
 
@@ -95,7 +104,8 @@ def standardize(statistics: np.ndarray) -> np.ndarray:
     Returns:
         float64 array [1+B,R].
     """
-    size = np.abs(np.asarray(statistics, np.float64))
-    size = np.where(np.isfinite(size).all(0), size, 0.0)
+    size = np.abs(np.array(statistics, np.float64, order="F"))  # by column: all that follows goes down the columns
     spread = np.sqrt((size**2).mean(0))
-    return np.divide(size, spread, where=spread > 0, out=np.zeros_like(size))
+    said = np.isfinite(spread) & (spread > 0)
+    size[:, ~said] = 0
+    return np.divide(size, np.where(said, spread, 1), out=size)

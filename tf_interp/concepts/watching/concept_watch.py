@@ -9,7 +9,7 @@ import numpy as np
 from tf_interp.concepts.result.explain import bears_out
 from tf_interp.concepts.result.result import ConceptTest
 from tf_interp.concepts.watching.alarm import Alarm
-from tf_interp.concepts.watching.spending import Spending, get_spending, guess_share
+from tf_interp.concepts.watching.spending import Spending, get_spending, get_spent, guess_share
 
 _LEAST = 1.0  # logits
 
@@ -21,7 +21,8 @@ class Ring:
     Args:
         number: of the test's row.
         row: the row, one of `ConceptTest.rows`.
-        strength: how large the displacement is, in units of what chance is allowed at this look.
+        strength: how large the displacement is, in units of what chance is allowed at this look; below 1 where it was
+            beyond chance at a look before and only now its row bears it out, NaN where chance is allowed nothing now.
     """
 
     number: int
@@ -40,10 +41,10 @@ class ConceptWatch:
     Args:
         alpha: probability of a false alarm in a whole training.
         spending: how alpha is spread over it, see `get_spending`.
-        looks: how many there will be, where `look` is told no share; None where nobody knows: the alarm then never
-            has spent all of alpha.
-        start: share of the training that was over when it begins, and for which others have spent their part of alpha:
-            a training that was interrupted and goes on.
+        looks: how many it will make, where `look` is told no share; None where nobody knows: the alarm then never has
+            spent all of alpha.
+        start: share of the training for which others have spent their part of alpha: where a training that was
+            interrupted goes on, the share at which it was looked at last.
 
     Raises:
         ValueError: if alpha is not between 0 and 1, or no such spending function is known.
@@ -73,13 +74,14 @@ class ConceptWatch:
         self.made = 0  # looks
         self._spending = get_spending(spending)
         self._alarms: dict[tuple[str, str], Alarm] = {}
+        self._asked: dict[str, Any] = {}  # what is tested at each look
         self._beyond: set[int] = set()  # rows, which have the same number at each look
         self._rung: set[int] = set()
 
     @property
     def spent(self) -> float:
         """How much of alpha may have been spent by now."""
-        return self.alpha * max(0.0, self._spending(self.share) - self._spending(self.start))
+        return self.alpha * get_spent(self._spending, self.start, self.share)
 
     def is_behind(self, share: float | None) -> bool:
         """Return whether a share of a training that is over says that another training has begun."""
@@ -102,7 +104,8 @@ class ConceptWatch:
             that counts. Chance alone is ruled out soon for any trace of an effect; to rely on something is more.
 
         Raises:
-            ValueError: if the share goes back, or the test has no relabelings (method "kim2018").
+            ValueError: if the share goes back, or the test has no relabelings (method "kim2018"), or others than at the
+                look before.
         """
         if not test.designs:
             raise ValueError(
@@ -110,13 +113,15 @@ class ConceptWatch:
                 f"{test.settings['method']!r}"
             )
         if share is None:
-            share = guess_share(self.made) if self.looks is None else (self.made + 1) / self.looks
+            over = guess_share(self.made) if self.looks is None else (self.made + 1) / self.looks
+            share = self.start + (1 - self.start) * over
         share = min(1.0, float(share))
         if self.is_behind(share):
             raise ValueError(
                 f"the share of the training that is over went back from {self.share:.3g} to {share:.3g}: another "
                 "training needs a ConceptWatch of its own"
             )
+        self._check(test)
         self.share, self.made = share, self.made + 1
         rings = []
         for number, strength in self._read(test):
@@ -127,6 +132,22 @@ class ConceptWatch:
                 self._rung.add(number)
                 rings.append(Ring(number, row, strength))
         return sorted(rings, key=lambda ring: -np.nan_to_num(ring.strength))
+
+    def _check(self, test: ConceptTest) -> None:
+        """Raise if something else is tested than at the look before: rows and relabelings would not be the same."""
+        given = test.settings
+        asked = {
+            "comparisons": list(test.designs.items()),
+            "targets": list(given["targets"]),
+            **{name: given[name] for name in ("layers", "permutations", "seed")},
+        }
+        other = [name for name, value in self._asked.items() if asked[name] != value]
+        if other:
+            raise ValueError(
+                f"a ConceptWatch needs the same test at each look, now it has other {' and '.join(other)}: another "
+                "test needs a ConceptWatch of its own, with a part of alpha"
+            )
+        self._asked = asked
 
     def _read(self, test: ConceptTest) -> list[tuple[int, float]]:
         """Return number and strength of each test, those of a comparison by an alarm of their own."""
@@ -154,7 +175,11 @@ class ConceptWatch:
         """The smallest alpha at which it could ring at all with so few relabelings; None where alpha is enough."""
         if not self._alarms:
             return None
-        least = max(alarm.smallest for alarm in self._alarms.values()) * len(self._alarms)
+        designs = dict(self._asked["comparisons"])
+        # with few sources relabelings come in pairs of the same size, and neither is larger than the other
+        least = max(max(alarm.smallest, designs[key].p_smallest) for key, alarm in self._alarms.items())
+        left = get_spent(self._spending, self.start, 1.0)
+        least = least * len(designs) / left if left > 0 else float("inf")
         return least if least > self.alpha else None
 
 

@@ -61,6 +61,17 @@ def get_spending(spending: Any) -> Spending:
     return spending
 
 
+def get_spent(spending: Spending, start: float, share: float) -> float:
+    """Return what share of alpha may be spent by a watch that began at `start`, when a share of the training is over.
+
+    Args:
+        spending: as `get_spending` returns it.
+        start: share of the training that was over when it began: what others may have spent by then is theirs.
+        share: that is over now.
+    """
+    return max(0.0, float(spending(share)) - (float(spending(start)) if start > 0 else 0.0))
+
+
 def guess_share(looks: int) -> float:
     """Return what share of a training of unknown length is taken to be over: it rises for ever and stays below 1.
 
