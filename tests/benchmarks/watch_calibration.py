@@ -11,6 +11,7 @@ who corrects that for all tests and looks, and the alarm if it is not told that 
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import time
 
@@ -36,7 +37,6 @@ ALPHA = 0.05
 COMPARED = (("concept", "random"), ("concept", "relative"), ("concept", "paired"), ("degrees", "continuous"))
 ALL = "all four"
 BORNE_OUT = {"displacement": 1.0, "ci_low": 1.0, "ci_high": 1.0, "flags": [], "predicted": None}
-UNKNOWN = {"displacement": None}
 KINDS = ("rings", "beyond chance", "by eye", "corrected", "told of no sources")
 
 
@@ -129,6 +129,16 @@ class Once:
         return self.seen[1]
 
 
+class Rows:
+    """Rows of a test that are made when somebody asks for them: an alarm does when a test is beyond chance."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __getitem__(self, number):
+        return self.make()[number]
+
+
 class Watcher:
     """Everybody who watches one training with the same sets.
 
@@ -174,11 +184,16 @@ class Watcher:
         """Read everything once more, and note in `rung` who rings for what."""
         projections, whole = self.read(), None
 
+        def make(compared):
+            nonlocal whole
+            whole = self.test() if whole is None else whole
+            return [row for row in whole.rows if (row["concept"], row["contrast"]) in compared]
+
         def ask(kind, name, compared, rows):
             settings = {"method": "displacement", "layers": [LAYER], "permutations": PERMUTATIONS, "seed": self.seed}
             settings["targets"] = dict.fromkeys(map(str, CLASSES))
             own = {(LAYER, *key): projections[key] for key in compared}
-            test = ConceptTest(rows, len(rows), settings, ALPHA, {}, [], compared, own)
+            test = ConceptTest(rows, len(compared) * len(CLASSES), settings, ALPHA, {}, [], compared, own)
             if self.watches[kind, name].look(test, share):
                 self.rung[kind].add(name)
 
@@ -189,13 +204,9 @@ class Watcher:
                 if least <= level:
                     self.rung[kind].add(key[1])
         for name, compared in self.families.items():
-            count = len(compared) * len(CLASSES)
-            ask("beyond chance", name, compared, [BORNE_OUT] * count)
-            rows = [UNKNOWN] * count
-            if name in self.rung["beyond chance"]:  # only now it matters what the whole test says
-                whole = self.test() if whole is None else whole
-                rows = [row for row in whole.rows if (row["concept"], row["contrast"]) in compared]
-            ask("rings", name, compared, rows)
+            ask("rings", name, compared, Rows(functools.partial(make, compared)))
+            if self.watches["rings", name]._beyond:
+                self.rung["beyond chance"].add(name)
         for name, compared in self.blind.items():
             ask("told of no sources", name, compared, [BORNE_OUT] * len(CLASSES))
 

@@ -24,19 +24,25 @@ class Reading(NamedTuple):
 class Alarm:
     """A group-sequential permutation test of a family of tests that share their relabelings.
 
-    At each look the true labels and all relabelings are ranked by the largest of their statistics, each in units of
-    its own spread over all labelings. Those at the top cross, as many as the share of alpha that may be spent by then
-    allows, and keep having crossed. The alarm rings when the true labels are among them: under the null hypothesis
-    they are no likelier there than any other, whatever the looks have to do with each other, as long as it does not
+    At each look the statistics of the true labels and of all relabelings are ranked together, those of each test in
+    units of their own spread. Those at the top cross, as many as the share of alpha that may be spent by then allows,
+    and keep having crossed. The alarm rings for a test when its true labels are among them: where nothing is there they
+    are no likelier among them than any other, whatever the looks have to do with each other, as long as it does not
     depend on the labels which looks are made.
+
+    What crosses is counted for each test by itself, and the counts of all tests together keep to alpha. So the rate
+    also holds for tests without an effect beside others that have one. If a labeling crossed for the largest of its
+    statistics, it would not: labelings like the true one cross early for the sake of a test with an effect, and are
+    then missing among those that the next test is compared with.
 
     Args:
         alpha: probability that it ever rings though nothing is there, over all looks and tests.
         spending: share of the training that is over -> share of alpha that may be spent.
         start: the share of the training where it begins; what would have been spent until then stays unspent.
 
-    Source: the maximum over looks and tests is that of Westfall and Young, Resampling-Based Multiple Testing, 1993,
-    ch. 2; spending alpha over looks that of Lan and DeMets, Discrete Sequential Boundaries for Clinical Trials, 1983.
+    Source: spending alpha over looks is that of Lan and DeMets, Discrete Sequential Boundaries for Clinical Trials,
+    1983; the same relabelings for all looks and tests are those of Westfall and Young, Resampling-Based Multiple
+    Testing, 1993, ch. 2, without their maximum over tests.
 
     Example:
         >>> alarm = Alarm(0.25, lambda over: over)
@@ -47,13 +53,13 @@ class Alarm:
 
     def __init__(self, alpha: float, spending: Spending, start: float = 0.0) -> None:
         self.alpha, self.spending, self.start = alpha, spending, start
-        self._crossed: np.ndarray | None = None  # a bit a labeling, the true one first
-        self._labelings = 0
+        self._crossed: np.ndarray | None = None  # a bit a test and labeling, the true one first
+        self._shape = (0, 0)  # labelings, tests
 
     @property
     def smallest(self) -> float:
         """The smallest error rate that so many labelings can tell from 0; infinity before the first look."""
-        return 1 / self._labelings if self._labelings else float("inf")
+        return 1 / self._shape[0] if self._shape[0] else float("inf")
 
     def spent(self, share: float) -> float:
         """Return how much of alpha may be spent when a share 0..1 of the training is over."""
@@ -71,27 +77,27 @@ class Alarm:
             What is beyond chance.
 
         Raises:
-            ValueError: if there are not as many relabelings as before.
+            ValueError: if there are not as many tests and relabelings as before.
         """
         size = standardize(statistics)
-        if self._crossed is not None and len(size) != self._labelings:
+        if self._crossed is not None and size.shape != self._shape:
             raise ValueError(
-                f"an alarm needs the same relabelings at each look: there were {self._labelings - 1:,}, now there are "
-                f"{len(size) - 1:,}"
+                "an alarm needs the same relabelings and tests at each look: there were "
+                f"{self._shape[0] - 1:,} of {self._shape[1]}, now there are {size.shape[0] - 1:,} of {size.shape[1]}"
             )
-        crossed = np.zeros(len(size), np.uint8)
+        crossed = np.zeros(size.size, np.uint8)
         if self._crossed is not None:
-            crossed = np.unpackbits(self._crossed, count=len(size))
-        self._labelings = len(size)
-        largest = size.max(1)
-        others = largest[crossed == 0]
-        slots = int(self.spent(share) * len(size) + 1e-9) - (len(size) - len(others))
+            crossed = np.unpackbits(self._crossed, count=size.size)
+        self._shape = size.shape
+        ranked = size.ravel(order="F")  # test by test
+        others = ranked[crossed == 0]
+        slots = int(self.spent(share) * len(size) + 1e-9) - (size.size - len(others))
         if slots <= 0 or not len(others):
             return Reading(np.zeros(size.shape[1], bool), np.full(size.shape[1], np.nan))
         # the first that is not allowed across: who is tied with it stays too
         bound = np.partition(others, -slots - 1)[-slots - 1] if slots < len(others) else 0.0
         bound += _ROUNDING
-        self._crossed = np.packbits((largest > bound) | (crossed == 1))
+        self._crossed = np.packbits((ranked > bound) | (crossed == 1))
         return Reading(size[0] > bound, size[0] / bound)
 
 
