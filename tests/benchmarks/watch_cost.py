@@ -60,8 +60,8 @@ def main():
         f"[{min(each):.3f} .. {max(each):.3f}]"
     )
     kept = sum(alarm._crossed.nbytes for alarm in watch._alarms.values())
-    print(f"kept from look to look: {kept:,} bytes, {8 * kept / len(test.designs) / (PERMUTATIONS + 1):.2f} bits a "
-          "relabeling and comparison")  # fmt: skip
+    bits = 8 * kept / tests / (PERMUTATIONS + 1)
+    print(f"kept from look to look: {kept:,} bytes, {bits:.2f} bits a test and relabeling")
 
 
 if __name__ == "__main__":

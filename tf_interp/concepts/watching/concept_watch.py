@@ -33,8 +33,8 @@ class Ring:
 class ConceptWatch:
     """An alarm for concept tests that are made at many steps of one training, valid over all tests and looks.
 
-    The probability that it ever rings for something that is not there is `alpha` at most, over all looks and tests, also
-    beside others that are there. The layers and targets of a comparison share its part of alpha, since they share its
+    The probability that it ever rings for something that is not there is `alpha` at most, over all looks and tests,
+    also beside others that are there. The layers and targets of a comparison share its part of alpha, as they share its
     relabelings; different comparisons, whose pictures are others, have equal parts. Exact for random, relative, paired
     and continuous contrasts, also with sources, since the relabelings are those of the test itself. Where a training
     stops early, less was spent. It must not depend on which pictures show the concept when looks are made.
