@@ -64,8 +64,9 @@ def relabel(design, projections):
         (Design(3, 3), 0.15, 2, 20),  # three may cross, but with all labels turned a statistic is as large
         (Design(4, 8, groups=(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)), 0.2, 3, 15),
         (Design(5, 5, paired=True), 0.17, 4, 32),
-        (Design(8, 8, paired=True, groups=(0, 0, 1, 1, 2, 2, 3, 3)), 0.26, 4, 16),
+        (Design(8, 8, paired=True, groups=(0, 0, 1, 1, 2, 2, 3, 3)), 0.35, 4, 16),
         (ContinuousDesign((0.1, 0.4, 2.0, 3.0)), 0.13, 3, 24),
+        (ContinuousDesign((1.0, 2.0, 3.0, 4.0)), 0.13, 2, 24),  # in the other order a statistic is as large
     ],
 )
 def test_whichever_labels_are_the_true_ones_as_many_ring_as_alpha_allows(design, alpha, rings, ways):
@@ -76,6 +77,8 @@ def test_whichever_labels_are_the_true_ones_as_many_ring_as_alpha_allows(design,
         statistics = [design.test(values, 200, 0) for values in own]
         found.append(rings_for(np.stack([np.concatenate([true[None], null]) for true, null in statistics]), 0, alpha))
     assert len(found) == ways
+    turned = alpha * ways - rings >= 1  # one more may cross, but never one alone
+    assert design.p_smallest == pytest.approx((1 + turned) / ways)
     assert np.sum(found) == rings  # of both tests together
 
 

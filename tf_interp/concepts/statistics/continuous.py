@@ -35,8 +35,10 @@ class ContinuousDesign:
     @property
     def p_smallest(self) -> float:
         """The smallest p that all shuffles of the values together can give."""
-        _, ties = np.unique(self._of_units(), return_counts=True)
-        return math.prod(map(math.factorial, ties.tolist())) / math.factorial(int(ties.sum()))
+        own = np.sort(self._of_units())
+        _, ties = np.unique(own, return_counts=True)
+        turned = np.allclose(own, -own[::-1], atol=1e-5)  # in the other order a statistic is as large
+        return (1 + turned) * math.prod(map(math.factorial, ties.tolist())) / math.factorial(int(ties.sum()))
 
     def label(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return targets and weights of the true values, float32 [1,n], for a fit."""
