@@ -128,8 +128,10 @@ class ConceptWatch:
         for number, strength in self._read(test):
             if strength >= 1:
                 self._beyond.add(number)
+            if number not in self._beyond - self._rung:
+                continue
             row = test.rows[number]
-            if number in self._beyond - self._rung and bears_out(row) and _counts(row, least or {}):
+            if bears_out(row) and _counts(row, least or {}):
                 self._rung.add(number)
                 rings.append(Ring(number, row, strength))
         return sorted(rings, key=lambda ring: -np.nan_to_num(ring.strength))
