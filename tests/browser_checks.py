@@ -195,7 +195,7 @@ def check_overview(tab: Tab) -> None:
     tab.section("Overview")
     for title in ("Concepts", "This run", "Features", "Neuron groups", "Decisions"):
         assert tab.frame.get_by_role("heading", name=title, exact=True).is_visible()
-    assert SENTENCE.search(tab.text(".finding")), tab.text(".finding")
+    assert SENTENCE.search(tab.text(".headline .finding")), tab.text(".headline .finding")
     assert "explain" in tab.text()
     assert re.search(r"\d of|probe pictures?", tab.text())
     pictures = tab.pictures()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser_checks import check_all, check_theme, open_tab, start_tensorboard, wait_for_runs
 
-from tf_interp import cli, demo, read
+from tf_interp import cli, demo, read, read_findings
 from tf_interp.attribution.methods.switching_off.shapley import shapley_values
 from tf_interp.groups.meaning.naming.name_evidence import overlap
 
@@ -33,6 +33,19 @@ def test_the_effect_of_the_tag_grows_to_three_times_the_controls(finding):
     assert tag["p_holm"] < 0.05
     assert tag["ci_low"] > 0
     assert tag["contrast"] == "paired"
+
+
+def test_the_alarm_rings_for_the_tag_as_it_is_learned_and_never_for_the_mark(finding, capsys):
+    relied = [item for item in finding.findings if item.kind == "relies"]
+    assert [item.subject["concept"] for item in relied] == ["tag"]
+    sentence, epoch = relied[0].sentence, relied[0].epoch
+    assert epoch <= 2
+    assert sentence.startswith(f"Epoch {epoch + 1}: the logit of 3 begins to rely on tag (+")
+    assert sentence in finding.describe()
+    assert finding.describe().endswith("For the mark it was silent.")
+    assert [item.sentence for item in read_findings(finding.log_dir)["."] if item.kind == "relies"] == [sentence]
+    assert cli.main(["findings", str(finding.log_dir), "--fail-on", "relies:tag", "--fail-on", "relies:mark"]) == 1
+    assert sentence in capsys.readouterr().out
 
 
 def test_behavior_agrees_with_the_concept_test(finding):
@@ -103,7 +116,8 @@ def test_the_graph_of_a_tagged_picture_leads_to_the_tag_and_that_of_its_twin_doe
 def test_the_log_holds_every_part_at_every_epoch(finding):
     steps: dict[str, list[int]] = {}
     for record in read(finding.log_dir):
-        steps.setdefault(record.tag, []).append(record.step)
+        if record.kind != "finding":  # where there is something new
+            steps.setdefault(record.tag, []).append(record.step)
     assert set(steps) == {
         f"{kind}/{layer}" for kind in ("features", "groups", "attribution", "concepts") for layer in demo.LAYERS
     } | {"decision/output"}
@@ -146,9 +160,11 @@ def test_the_tab_shows_the_story(finding, browser):
     with start_tensorboard(finding.log_dir) as url:
         wait_for_runs(url, 8)
         with open_tab(browser, url, 1440, 1000) as tab:
+            told = tab.frame.get_by_role("region", name="Findings").locator("p.finding").first
+            assert told.inner_text() == next(item.sentence for item in finding.findings if item.kind == "relies")
             tab.frame.get_by_label("Layer").select_option(demo.LAYER)
             tab.section("Overview")
-            text = tab.text(".finding")
+            text = tab.text(".headline .finding")
             assert f"{text} {tab.text('.judgement')}" in finding.describe()
             assert tab.step() == demo.EPOCHS * 41
             check_all(tab, "demo-light")
