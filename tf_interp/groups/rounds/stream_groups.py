@@ -112,7 +112,7 @@ def stream_groups(
             counted = np.ones(positions.shape[:-1], bool) if padded is None else ~padded
             if first:
                 count += len(positions)
-                left_out += 0 if padded is None else np.count_nonzero(padded)
+                left_out += 0 if padded is None else int(np.count_nonzero(padded))
                 elsewhere |= padded is None and bool(said)
                 fires.extend(counted[: max(0, keep - len(ids))])
                 ids.extend(digest_images(images)[: keep - len(ids)] if len(ids) < keep else ())
