@@ -82,6 +82,27 @@ def test_probabilities_that_are_not_recognized_are_told():
     assert "sum to one, so they are probabilities, but how RealDiv makes them is not recognized" in head.caution
     head = open_model(keras.Model(x, p * 0.5)).head()
     assert "all outputs lie in [0,1]" in head.caution
+    one = L.Dense(1, activation="sigmoid")(x)
+    head = open_model(keras.Model(x, L.Concatenate()([1 - one, one]))).head()
+    assert (head.kind, head.quantity) == ("multiclass", "probability")
+
+
+def test_classes_behind_a_choice_are_classes():
+    x = keras.Input((4,))
+    chosen = keras.ops.one_hot(keras.ops.argmax(L.Dense(5)(x), -1), 5)
+    model = open_model(keras.Model(x, L.Dense(3)(L.Dense(4, name="hidden")(chosen))))
+    assert model.head().kind == "multiclass"
+    assert attribute(model, np.ones((2, 4)), 1, layer="hidden").values.any()
+    assert open_model(keras.Model(x, keras.ops.round(L.Dense(3)(x)))).head().kind == "other"
+
+
+@pytest.mark.filterwarnings("ignore:.*softmax over axis")
+def test_one_number_is_told_by_its_bounds():
+    x = keras.Input((4,))
+    head = open_model(keras.Model(x, 1 + 4 * L.Dense(1, activation="sigmoid")(x))).head()
+    assert (head.kind, head.evidence) == ("regression", "one number between 1 and 5")
+    head = open_model(keras.Model(x, L.Dense(1, activation="softmax")(x))).head()
+    assert "a sigmoid was meant" in head.caution
 
 
 def _lengths(y):

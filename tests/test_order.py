@@ -12,6 +12,11 @@ ENDS = {
     "numbers": (lambda x: x, 0),
     "sums": (lambda x: tf.cumsum(tf.abs(x), -1), 1),
     "sums of any numbers": (lambda x: tf.cumsum(x, -1), 0),
+    "sums from any number on": (lambda x: tf.cumsum(tf.concat([x[:, :1], tf.nn.softplus(x[:, 1:])], -1), -1), 1),
+    "sums after any number": (
+        lambda x: tf.cumsum(tf.concat([x[:, :1], tf.nn.softplus(x[:, 1:])], -1), -1, exclusive=True),
+        0,
+    ),
     "sums over the batch": (lambda x: tf.cumsum(tf.abs(x), 0), 0),
     "sums from the end": (lambda x: tf.cumsum(tf.nn.softmax(x), -1, reverse=True), -1),
     "rest": (lambda x: 1 - tf.cumsum(tf.nn.softmax(x), -1, exclusive=True), -1),

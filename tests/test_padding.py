@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tf_interp import find_groups, open_model
+from tf_interp import find_groups, open_model, read_activations, stream_groups, tcav
 from tf_interp.models.batching.padding import find_padding
 
 L = keras.layers
@@ -30,7 +31,7 @@ def _given():
     x, padding = keras.Input((5,), dtype="int32", name="tokens"), keras.Input((5,), dtype="int32", name="mask")
     words, mask = L.Embedding(9, 4)(x), keras.ops.expand_dims(keras.ops.cast(padding, "bool"), 1)
     y = L.MultiHeadAttention(2, 2, name="layer")(words, words, attention_mask=mask)
-    return keras.Model({"tokens": x, "mask": padding}, L.Dense(2)(y))
+    return keras.Model({"tokens": x, "mask": padding}, L.Dense(2)(L.Flatten()(y)))
 
 
 CASES = {
@@ -79,3 +80,50 @@ def test_a_layer_of_other_positions_counts_all_and_says_so(opened):
 def test_a_mask_that_nothing_reads_leaves_nothing_out(opened):
     model = opened(_embed(L.Flatten(name="flatten")))
     assert find_padding(model, TOKENS) == {}
+
+
+@pytest.mark.parametrize("case", ["attention", "a mask of its own"])
+def test_means_and_concept_tests_are_of_what_is_no_padding(case, opened):
+    make, inputs = CASES[case]
+    model = opened(make())
+    whole = read_activations(model, inputs, ["layer"])["layer"]
+    wanted = np.stack([row[kept].mean(0) for row, kept in zip(whole, TOKENS != 0, strict=True)])
+    got = read_activations(model, inputs, ["layer"], pooling="mean", batch_size=3)["layer"]
+    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+    cut = {"tokens": TOKENS[:3], "mask": (TOKENS[:3] != 0).astype(np.int32)} if isinstance(inputs, dict) else TOKENS[:3]
+    test = tcav(model, {"c": _repeat(cut, 1)}, _repeat(cut, 3), {0: inputs}, "layer", permutations=99, bootstraps=20)
+    assert any("padding by the network's own mask: they do not count in means" in note for note in test.notes)
+    values, slopes = test.state.values["layer"], test.state.slopes[0].gradients["layer"]
+    assert not np.allclose(values[0], whole[0].mean(0))
+    with tf.GradientTape() as tape:
+        activation = tf.constant(whole)
+        tape.watch(activation)
+        logit = model.run(inputs, ["output"], {"layer": activation})["output"][:, 0]
+    expected = (np.asarray(tape.gradient(logit, activation)) * (TOKENS != 0)[..., None]).sum(1)
+    np.testing.assert_allclose(slopes, expected, rtol=1e-4, atol=1e-6)
+
+
+def _repeat(inputs, seed):
+    if isinstance(inputs, dict):
+        tokens = _repeat(inputs["tokens"], seed)
+        return {"tokens": tokens, "mask": (tokens != 0).astype(np.int32)}
+    return np.where(inputs != 0, np.random.default_rng(seed).integers(1, 9, (4, *inputs.shape)), 0).reshape(-1, 5)
+
+
+def test_streamed_groups_are_those_of_find_groups(opened):
+    model = opened(_embed(L.GRU(4, return_sequences=True, name="layer")))
+    wanted = find_groups(model, TOKENS, "layer", 2, method="nmf")
+    groups = stream_groups(model, [TOKENS[:3], TOKENS[3:]], "layer", 2, method="nmf", keep=3)
+    np.testing.assert_allclose(groups.weights, wanted.weights[:3], rtol=1e-3, atol=1e-5)
+    assert groups.error == pytest.approx(wanted.error, rel=1e-3)
+    assert any("9 of 20 positions are padding" in note for note in groups.notes)
+
+
+def test_a_row_that_is_padding_throughout_keeps_its_mean(opened):
+    model = opened(_embed(_attend))
+    tokens = np.array([[0, 0, 0, 0, 0], [1, 2, 0, 0, 0]], np.int32)
+    alone, both = (
+        read_activations(model, item, ["layer"], pooling="mean")["layer"][0] for item in (tokens[:1], tokens)
+    )
+    assert np.isfinite(both).all()
+    np.testing.assert_allclose(alone, both, rtol=1e-5)

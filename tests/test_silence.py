@@ -117,3 +117,29 @@ def test_vargrad_of_a_line():
 def test_a_map_that_is_not_empty_says_nothing():
     model = build(L.Conv2D(4, 3, activation="relu"), L.Flatten(), L.Dense(2))
     assert attribute(model, IMAGES, 1).notes == ()
+
+
+@pytest.mark.parametrize("door", ["live", "saved"])
+def test_a_branch_beside_it_is_not_blamed(door, tmp_path):
+    x = keras.Input((6,))
+    one, other = L.Dense(4, name="one")(x), L.Dense(4, name="other")(x)
+    closed = L.ReLU(name="closed")(L.Dense(4, name="before", bias_initializer=keras.initializers.Constant(-99))(one))
+    network = keras.Model(x, L.Dense(2, name="end")(closed + L.Dense(4, name="beside")(other)))
+    if door == "saved":
+        network.export(tmp_path, verbose=False)
+    model = open_model(network if door == "live" else tmp_path)
+    (note,) = attribute(
+        model, IMAGES[:, 0, 0, :1] + np.zeros((3, 6), np.float32), 0, layer="one", method="gradient"
+    ).notes
+    assert note.endswith("layer 'closed' are zero there (dead ReLU)")
+
+
+def test_numbers_that_the_score_does_not_ask_about():
+    x = keras.Input((6,))
+    joined = L.Concatenate(name="joined")([L.Dense(2, name="one")(x), L.Dense(2, name="other")(x)])
+    model = open_model(keras.Model(x, joined))
+    (note,) = attribute(
+        model, IMAGES[:, 0, 0, :1] + np.zeros((3, 6), np.float32), 3, layer="one", method="gradient"
+    ).notes
+    assert "it ends at layer 'joined'" in note
+    assert note.endswith("since the score asks only about other numbers there")

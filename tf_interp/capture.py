@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_interp.directions import to_positions
 from tf_interp.models import Model
 from tf_interp.models.batches import call_compiled, check_model, in_batches, learn
+from tf_interp.models.batching.padding import find_kept
 from tf_interp.probe import Probe, take_dict
 
 POOLINGS = ("mean", "flat")
@@ -30,7 +31,8 @@ def read_activations(
             network with several inputs a dict of arrays [N,...].
         layers: layer names; "output" is the logits.
         pooling: None leaves activations as they are; "mean" averages over positions (all axes but the first and the
-            last), "flat" puts each image's numbers in one row.
+            last) without those that the network's own mask leaves out, as padding of tokens; "flat" puts each image's
+            numbers in one row.
         batch_size: images per forward pass.
 
     Returns:
@@ -111,23 +113,28 @@ def stream_activations(
     paths = {name: model.resolve(name, channels=pooling == "mean") for name in layers}
     wanted = list(dict.fromkeys(paths.values()))
 
-    def read(batch: Any) -> dict[str, tf.Tensor]:
-        return {path: pool(value, pooling) for path, value in model.run(batch, wanted).items()}
+    kept = find_kept(model, taken) if pooling == "mean" else {}
 
-    def work(batch: Any) -> Any:
-        return call_compiled(model, ("capture", *wanted, pooling), read, batch)
+    def read(batch: Any, kept: Any) -> dict[str, tf.Tensor]:
+        return {path: pool(value, pooling, kept=kept) for path, value in model.run(batch, wanted).items()}
 
-    for got in in_batches(model, "reading activations", [taken], batch_size, work):
+    def work(batch: Any, kept: Any) -> Any:
+        return call_compiled(model, ("capture", *wanted, pooling), read, batch, kept)
+
+    for got in in_batches(model, "reading activations", [taken, kept], batch_size, work):
         yield {name: got[path] for name, path in paths.items()}
 
 
-def pool(value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean) -> tf.Tensor:
+def pool(
+    value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean, kept: Mapping[int, tf.Tensor] | None = None
+) -> tf.Tensor:
     """Return an activation as float32, with one row for each image unless `pooling` is None.
 
     Args:
         value: tensor [b,...] of any float type.
         pooling: "mean", "flat", or None.
         reduce: what "mean" does with the axes of positions; `tf.reduce_sum` is right for gradients.
+        kept: number of positions -> bool [b,T], which of them "mean" counts; see `find_kept`.
 
     Returns:
         float32 tensor [b,d], or [b,...].
@@ -139,4 +146,18 @@ def pool(value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean) ->
         return value[:, None]
     if pooling == "flat":
         return tf.reshape(value, (tf.shape(value)[0], -1))
+    for length, counted in (kept or {}).items() if value.shape.rank == 3 else ():
+        value = _leave_out(value, length, counted, reduce is tf.reduce_mean)
     return reduce(value, axis=list(range(1, value.shape.rank - 1)))
+
+
+def _leave_out(value: tf.Tensor, length: int, counted: tf.Tensor, mean: bool) -> tf.Tensor:
+    """Return an activation [b,T,C], if it has as many positions, whose mean or sum is that of the counted ones."""
+    if value.shape[1] not in (None, length):
+        return value
+
+    def blank() -> tf.Tensor:
+        left = tf.where(counted[..., None], value, 0.0)
+        return left / tf.reduce_mean(tf.cast(counted, tf.float32), 1)[:, None, None] if mean else left
+
+    return blank() if value.shape[1] == length else tf.cond(tf.shape(value)[1] == length, blank, lambda: value)

@@ -1,10 +1,13 @@
 """Why a map is empty: no black picture without its reason."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tf_interp.attribution.scene import Scene
+from tf_interp.models.dependence import find_behind
 
 
 def find_cause(scene: Scene, row: int) -> str | None:
@@ -23,7 +26,7 @@ def find_cause(scene: Scene, row: int) -> str | None:
     paths = [path for path in scene.model.layers if path not in scene.model.outputs]
     first = 0 if scene.path is None else paths.index(scene.path) + 1
     last = paths.index(scene.scores.output) if scene.scores.output in paths else len(paths)
-    between = paths[first:last]
+    between = _find_way(scene, paths[first:last])
     without, with_one = -1, len(between)
     while with_one - without > 1:
         middle = (without + with_one) // 2
@@ -34,6 +37,24 @@ def find_cause(scene: Scene, row: int) -> str | None:
     if with_one == len(between):
         return None
     return _describe(between[with_one], np.asarray(scene.activation(between[with_one]))[row])
+
+
+def _find_way(scene: Scene, paths: list[str]) -> list[str]:
+    """Return those of some layers that are computed from what the scene is about; a branch beside it blocks nothing."""
+    found: list[str] = []
+
+    def trace(images: Any, point: tf.Tensor) -> None:
+        if scene.path is None:
+            images = point if scene.input is None else {**images, scene.input: point}
+        got = scene.model.run(images, paths, {} if scene.path is None else {scene.path: point}, scene.weights)
+        behind = find_behind([point])
+        found.extend(path for path in paths if got[path].op in behind)
+
+    spec = tf.nest.map_structure(
+        tf.TensorSpec.from_tensor, (tf.nest.map_structure(tf.constant, scene.images), scene.point)
+    )
+    tf.function(trace, autograph=False).get_concrete_function(*spec)
+    return found
 
 
 def _move(scene: Scene, path: str) -> Scene:
@@ -57,4 +78,7 @@ def _describe(path: str, value: np.ndarray) -> str:
     if np.minimum(value - low, high - value).max() <= 1e-6 * (high - low):
         where = f"{low:.3g}" if low == high else f"{low:.3g} or {high:.3g}"
         return f"layer {path!r} is saturated there, all its {value.size:,} units are at {where}"
-    return f"layer {path!r} lets no gradient through"
+    return (
+        f"on the way to the score it ends at layer {path!r}, by a factor of zero, a mask, an operation without a "
+        "gradient, or since the score asks only about other numbers there"
+    )

@@ -16,7 +16,7 @@ from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
-from tf_interp.models.batching.padding import find_padding
+from tf_interp.models.batching.padding import count_padding, find_padding, say_padding
 from tf_interp.probe import Probe
 
 AUTO = "auto"  # as many groups as hold
@@ -182,10 +182,9 @@ def take_padding(
         return None, ()
     found = padding.get(activations.shape[2]) if len(model.layers[path]) == 2 else None
     if found is None:
-        count, total = (sum(each(item) for item in padding.values()) for each in (np.count_nonzero, np.size))
-        said = f"{count} of {total} positions of what the network is given are padding by its own mask"
+        said = say_padding(*count_padding(padding.values()))
         return None, (f"{said}, but {path} has other positions: all of them count",)
-    said = f"{np.count_nonzero(found)} of {found.size} positions are padding by the network's own mask"
+    said = say_padding(*count_padding([found]))
     return found[:, None], (f"{said}: they were left out, and no group fires there",)
 
 

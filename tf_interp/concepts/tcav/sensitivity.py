@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_interp.capture import pool
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import call_compiled, count_rows, in_batches
+from tf_interp.models.batching.padding import find_kept
 from tf_interp.models.loss_scale import differentiate
 
 
@@ -19,7 +20,7 @@ class Sensitivity:
 
     Args:
         gradients: layer -> float32 [q,d], gradient of the logit; summed over positions under "mean" pooling, so that
-            `gradients @ delta` is the first-order change when every position moves by `delta`.
+            `gradients @ delta` is the first-order change when every position but padding moves by `delta`.
         predicted: share of the images that the network gives to this class; None where it decides nothing.
     """
 
@@ -55,7 +56,8 @@ def sensitivities(
             rows = [np.tile(targets[number][0].weights, (size, 1)) for number, size in zip(job, sizes, strict=True)]
         else:
             rows = [np.zeros((size, 1), np.float32) for size in sizes]
-        parts = [*in_batches(model, "concept gradients", [blocks, rows], batch_size, step)]
+        kept = find_kept(model, blocks) if pooling == "mean" else {}
+        parts = [*in_batches(model, "concept gradients", [blocks, rows, kept], batch_size, step)]
         ends = np.cumsum(sizes)[:-1]
         joined = {layer: np.split(np.concatenate([part[0][layer] for part in parts]), ends) for layer in layers}
         outputs = np.split(np.concatenate([part[1] for part in parts]), ends)
@@ -101,7 +103,7 @@ def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, poo
     def look(images):
         return model.run(images, [output])[output]
 
-    def step(images, weights):
+    def step(images, weights, kept):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch([value for value in tf.nest.flatten(images) if value.dtype.is_floating])
             got = model.run(images, [*layers, output])
@@ -124,12 +126,12 @@ def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, poo
             gradients |= derive(own, value, [name])
             if gradients[name] is None:
                 raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
-        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum) for name in layers}
+        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum, kept) for name in layers}
         return pooled, got[output]
 
-    def work(images, weights):
+    def work(images, weights, kept):
         if target.function is not None:
             weights = target.slope(call_compiled(model, ("concepts.outputs", output), look, images))
-        return call_compiled(model, ("concepts.sensitivities", layers, output, pooling), step, images, weights)
+        return call_compiled(model, ("concepts.sensitivities", layers, output, pooling), step, images, weights, kept)
 
     return work

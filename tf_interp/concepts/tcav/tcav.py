@@ -23,6 +23,7 @@ from tf_interp.concepts.tcav.rows import Compared, Options, compare, leave_blank
 from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sensitivities
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, count_rows, learn
+from tf_interp.models.batching.padding import tell_means
 from tf_interp.probe import pick_rows
 
 HELD = 2**26  # bytes of activations and gradients that a result holds at most, for `add_concepts`: 64 MB
@@ -82,7 +83,8 @@ def tcav(
         cav: kind of the concept vector, for `effect`, `score` and accuracy: "mean", "ridge", "logistic", "hinge", or a
             scikit-learn linear classifier. `displacement` and its p do not depend on it.
         pooling: "mean" over positions (a vector of channels), or "flat". The mean forgets places: take "flat" for what
-            sits in one place, such as a caption, in a network that does not average over positions itself.
+            sits in one place, such as a caption, in a network that does not average over positions itself. Positions
+            that the network's own mask leaves out, as padding of tokens, do not count in the mean; a note says so.
         permutations: number of relabelings.
         bootstraps: number of resamples for the intervals.
         runs: number of random sets of method "kim2018".
@@ -205,6 +207,8 @@ def _run(model: Model, request: Request, known: _Known | None) -> ConceptTest:
     if request.method == "kim2018":
         check_reference(sets, request)
     contrasts = declare_contrasts(sets, request.relative, request.hierarchy)
+    if request.pooling == "mean":
+        sets = dataclasses.replace(sets, notes=[*sets.notes, *tell_means(model, sets.blocks, request.paths)])
 
     values = _activate(model, request, sets, known)
     if known is None:

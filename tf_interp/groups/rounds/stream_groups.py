@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_interp.capture import read_activations
 from tf_interp.directions import Directions, to_positions
-from tf_interp.groups.find import as_groups, check_count, say_kept, take_start
+from tf_interp.groups.find import as_groups, check_count, say_kept, take_padding, take_start
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.methods.choice import Automatic, choose, settle_by_start, share_negative
 from tf_interp.groups.rounds.data_set import first_image, open_batches, stream_positions
@@ -18,6 +18,7 @@ from tf_interp.groups.rounds.streamed_fit import STREAMED, fit_shards
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model
+from tf_interp.models.batching.padding import say_padding
 
 
 def stream_groups(
@@ -36,7 +37,8 @@ def stream_groups(
 ) -> Groups:
     """Find k groups of neurons that fire together on a whole data set, with one batch at a time in memory.
 
-    The result is that of `find_groups` on all images at once, up to rounding: the same start, the same rounds. What
+    The result is that of `find_groups` on all images at once, up to rounding: the same start, the same rounds, the same
+    positions left out where the network's own mask says that they are padding. What
     there is to remember of the activations from round to round, the weights, is kept in a temporary file of 4 k bytes a
     position (in memory up to 64 MB).
 
@@ -88,35 +90,51 @@ def stream_groups(
     start, names = take_start(init, path)
     told = []
     if isinstance(chosen, Automatic):
-        _, _, first = next(stream_positions(model, begin, path, batch_size, "stream_groups"))
-        chosen = chosen.settle(first.reshape(-1, first.shape[-1]))
+        _, given, got = next(stream_positions(model, begin, path, batch_size, "stream_groups"))
+        padded, _ = take_padding(model, given, path, got)
+        rows = got.reshape(-1, got.shape[-1]) if padded is None else got[~padded]
+        chosen = chosen.settle(rows)
         if chosen.keeps_negative:
-            told.append(f"{say_kept(share_negative(first), path, chosen)}, by the first batch")
+            told.append(f"{say_kept(share_negative(rows), path, chosen)}, by the first batch")
     form = to_positions(read_activations(model, inputs, [path])[path]).shape[1:-1]
     ids: list[str] = []
-    count = 0
+    count, left_out, elsewhere = 0, 0, False
+    fires: list[np.ndarray] = []  # bool [h,w] for each image whose weights are kept
 
     def read() -> Iterator[Shard]:
-        nonlocal count
+        nonlocal count, left_out, elsewhere
         first = not count
         for name, images, positions in stream_positions(model, begin, path, batch_size, "stream_groups"):
             if positions.shape[1:-1] != form:
                 sizes = [" x ".join(map(str, size)) for size in (positions.shape[1:-1], form)]
                 raise ValueError(f"{name} has {sizes[0]} positions, before it had {sizes[1]}: give images of one size")
+            padded, said = take_padding(model, images, path, positions)
+            counted = np.ones(positions.shape[:-1], bool) if padded is None else ~padded
             if first:
                 count += len(positions)
+                left_out += 0 if padded is None else int(np.count_nonzero(padded))
+                elsewhere |= padded is None and bool(said)
+                fires.extend(counted[: max(0, keep - len(ids))])
                 ids.extend(digest_images(images)[: keep - len(ids)] if len(ids) < keep else ())
-            yield Shard(name, positions.reshape(-1, positions.shape[-1]))
+            yield Shard(name, positions[counted])
 
-    rows = keep * int(np.prod(form))
-    fitted = fit_shards(read, k, chosen, seed=seed, init=start, iterations=iterations, keep=rows, cache=cache)
+    most = keep * int(np.prod(form))
+    fitted = fit_shards(read, k, chosen, seed=seed, init=start, iterations=iterations, keep=most, cache=cache)
     seen = fitted.seen
     total = seen.positive + seen.negative
+    places = np.stack(fires)
+    weights = np.zeros((*places.shape, k), np.float32)
+    weights[places] = fitted.found.weights[: np.count_nonzero(places)]
     groups = as_groups(
-        path, fitted.found, (len(ids), *form), chosen, names=names, ids=ids,
+        path, fitted.found._replace(weights=weights), places.shape, chosen, names=names, ids=ids,
         negative=seen.negative / total if total else 0.0,
     )  # fmt: skip
     notes = [*told, f"the groups are of {count} images, their weights of the first {len(ids)}"]
+    if left_out:
+        said = say_padding(left_out, count * int(np.prod(form)))
+        notes.append(f"{said}: they were left out, and no group fires there")
+    if elsewhere:
+        notes.append(f"the network's own mask leaves out padding, but {path} has other positions: all of them count")
     if cache is None:
         notes.append(f"the network ran over the data set {fitted.passes} times; with cache=folder it runs once")
     return dataclasses.replace(groups, notes=(*groups.notes, *notes))

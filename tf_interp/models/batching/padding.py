@@ -1,6 +1,6 @@
 """Which positions of a sequence the network itself leaves out: its masks, found in the graph whatever the door."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,27 +23,58 @@ def find_padding(model: Any, images: Any) -> dict[int, np.ndarray]:
         model: the network.
         images: what it is given: an array [N,...], or a dict of them.
     """
-    ranks = [spec.shape.rank for spec in (model.input_specs or {}).values()]
-    if not any(rank in (None, 2, 3) for rank in ranks):  # pictures and the like have no masks, and a trace costs
-        return {}
-    inputs, masks = model.cached("padding masks", lambda: _list_masks(model))
-    if not masks:
+    read = _look_up(model)
+    if read is None:
         return {}
     given = images if model.preprocess is None else model.preprocess(images)
-    named = name_inputs(given, list(inputs), True)
     padding: dict[int, np.ndarray] = {}
-    for mask in masks:
-        left_out = ~_evaluate(mask, inputs, named)
+    for left_out in read(name_inputs(given, list(model.input_specs), True)):
         length = left_out.shape[1]
         padding[length] = padding.get(length, True) & left_out
     return {length: found for length, found in padding.items() if found.any() and not found.all()}
 
 
-def _list_masks(model: Any) -> tuple[Mapping[str, tf.Tensor], list[tf.Tensor]]:
-    """Return the inputs in a graph of the network, and the masks there; nothing is kept of a graph without any."""
-    inputs = model.graph_inputs
-    masks = [mask for tensor in inputs.values() for mask in _find_masks(tensor)]
-    return (inputs, masks) if masks else ({}, [])
+def find_kept(model: Any, images: Any) -> dict[int, np.ndarray]:
+    """Return number of positions -> bool [N,T], True where a position counts in a mean over the positions of its row.
+
+    Of a row that is padding throughout all positions count: there is nothing else to take the mean of. A length without
+    padding is left out.
+
+    Args:
+        model: the network.
+        images: as in `find_padding`, or a list of these, which count as one.
+    """
+    blocks = images if isinstance(images, list) else [images]
+    if _look_up(model) is None:
+        return {}
+    found = [find_padding(model, block) for block in blocks]
+    sizes = [len(next(iter(block.values())) if isinstance(block, Mapping) else block) for block in blocks]
+    kept = {}
+    for length in sorted({length for padding in found for length in padding}):
+        parts = zip(found, sizes, strict=True)
+        left_out = np.concatenate([item.get(length, np.zeros((size, length), bool)) for item, size in parts])
+        kept[length] = ~left_out | left_out.all(1, keepdims=True)
+    return kept
+
+
+def tell_means(model: Any, images: Any, paths: Iterable[str]) -> Iterator[str]:
+    """Yield what a person should know of means over positions where some are padding.
+
+    Args:
+        model: the network.
+        images: as in `find_kept`.
+        paths: of the layers whose means are taken.
+    """
+    kept = find_kept(model, images)
+    layers = {path: model.layers[path] for path in paths if len(model.layers[path]) > 1}
+    if not kept or not layers:
+        return
+    said = say_padding(*count_padding(~item for item in kept.values()))
+    known = [path for path, shape in layers.items() if len(shape) == 2 and shape[0] in (None, *kept)]
+    if known:
+        yield f"{said}: they do not count in means over the positions of {', '.join(known)}"
+    if other := [path for path in layers if path not in known]:
+        yield f"{said}, but {', '.join(other)} has other positions: all of them count"
 
 
 def _find_masks(tensor: tf.Tensor) -> Iterator[tf.Tensor]:
@@ -69,15 +100,48 @@ def _find_masks(tensor: tf.Tensor) -> Iterator[tf.Tensor]:
         stack += [output for user in steps for output in user.outputs if value is tensor or output.dtype == tf.bool]
 
 
-def _evaluate(mask: tf.Tensor, inputs: Mapping[str, tf.Tensor], given: Mapping[str, Any]) -> np.ndarray:
-    fed = {tensor.op.name: (tensor, name) for name, tensor in inputs.items()}
-    nodes = [operation for operation in find_before([mask]) if operation.name not in fed]
+def count_padding(left_out: Iterable[np.ndarray]) -> tuple[int, int]:
+    """Return how many positions are True in arrays of bools, and how many there are."""
+    arrays = [*left_out]
+    return sum(map(np.count_nonzero, arrays)), sum(map(np.size, arrays))
+
+
+def say_padding(count: int, total: int) -> str:
+    """Return the beginning of a sentence: how many of all positions are padding."""
+    return f"{count} of {total} positions are padding by the network's own mask"
+
+
+def _look_up(model: Any) -> Callable[[Mapping[str, Any]], list[np.ndarray]] | None:
+    """Return what `_compile` gives, made once."""
+    ranks = [spec.shape.rank for spec in (model.input_specs or {}).values()]
+    if not any(rank in (None, 2, 3) for rank in ranks):  # pictures and the like have no masks, and a trace costs
+        return None
+    found: Callable[[Mapping[str, Any]], list[np.ndarray]] | None = model.cached("padding", lambda: _compile(model))
+    return found
+
+
+def _compile(model: Any) -> Callable[[Mapping[str, Any]], list[np.ndarray]] | None:
+    """Return what makes the padding [N,T] of each mask from inputs by name; None where there are no masks."""
+    inputs = model.graph_inputs
+    masks = [mask for tensor in inputs.values() for mask in _find_masks(tensor)]
+    if not masks:
+        return None
+    places = {tensor.op.name: name for name, tensor in inputs.items()}
+    nodes = [operation for operation in find_before(masks) if operation.name not in places]
     part = tf.compat.v1.GraphDef(node=[operation.node_def for operation in nodes])
     read = {item.name for operation in nodes for item in operation.inputs}
+    used = {name: tensor for name, tensor in inputs.items() if tensor.name in read}
+    names = [mask.name for mask in masks]
 
-    def compute() -> Any:
-        used = [(tensor, name) for tensor, name in fed.values() if tensor.name in read]
-        known = {tensor.name: tf.cast(tf.constant(given[name]), tensor.dtype) for tensor, name in used}
-        return tf.graph_util.import_graph_def(part, known, [mask.name], name="mask")[0]
+    def compute(given: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        known = {used[name].name: value for name, value in given.items()}
+        return [*map(tf.logical_not, tf.graph_util.import_graph_def(part, known, names, name="mask"))]
 
-    return np.asarray(tf.function(compute, autograph=False).get_concrete_function()())
+    types = {name: tensor.dtype for name, tensor in used.items()}
+    spec = {name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for name, tensor in used.items()}
+    compiled = tf.function(compute, autograph=False).get_concrete_function(spec)
+
+    def run(given: Mapping[str, Any]) -> list[np.ndarray]:
+        return [np.asarray(item) for item in compiled({name: tf.cast(given[name], types[name]) for name in types})]
+
+    return run

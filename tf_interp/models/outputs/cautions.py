@@ -73,6 +73,10 @@ _TWICE = (
     "what its {} gets lies in [0,1] itself, whatever the weights are: it looks as if a softmax or sigmoid stood there "
     "twice. Effects are on the numbers between the two"
 )
+_ALONE = (
+    "it returns one number behind a softmax: over one number alone that is 1 whatever the network learns, and a "
+    "sigmoid was meant"
+)
 _SEVERAL = "the output joins several softmaxes: no single classes"
 _OTHER_LOSS = (
     "it ends in {}, each for itself, but the loss, {}, is for one of several classes: they were taken for that. If "
@@ -94,15 +98,18 @@ class Seen(NamedTuple):
     outside: bool = False
 
 
-def tell_recognized(end: End, loss: Loss | None, trained: str | None) -> str | None:
+def tell_recognized(end: End, loss: Loss | None, trained: str | None, alone: bool = False) -> str | None:
     """Return what should be known of an output behind which softmaxes or sigmoids were found; None if nothing.
 
     Args:
         end: how the network ends there.
         loss: that it was trained with, if known.
         trained: the kind of head that the loss is for, if known.
+        alone: whether it is one number.
     """
     told = [] if end.exact else [f"the network ends in {end.how}"]
+    if alone and end.kind == "softmax":
+        told.append(_ALONE)
     if end.kind == "softmaxes":
         told.append(_SEVERAL)
     if end.clipped is not None:
@@ -134,7 +141,7 @@ def tell_numbers(
         dense: whether it is a map, of which nothing was concluded from the bare numbers.
     """
     takes = None if loss is None else loss.takes
-    if end.joins and not trained:
+    if end.joins and not trained and not seen.shares:
         return "number", None, _JOINED.format(end.joins)
     if seen.shares and not end.order:
         return "probability", "that sum to one", _SUM_TO_ONE.format(end.operation)

@@ -20,6 +20,10 @@ _ONE_BOUNDED = (
     "one number in [0,1], whatever the weights are, was taken for a regression; if it is the probability of the second "
     "of two classes, say head='binary'"
 )
+_ONE_BETWEEN = (
+    "one number between {:.3g} and {:.3g}, whatever the weights are, was taken for a regression; if it decides between "
+    "two classes, say head='binary'"
+)
 _ORDINARY = ("BiasAdd", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedBatchNormV3", "Relu")  # ends of a map
 
 
@@ -172,11 +176,14 @@ def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen
     if not dense and trained is None and count == 1 and not end.joins:
         if end.bounded:
             return Guess("regression", "one number in [0,1]", "number", _ONE_BOUNDED)
+        if end.high - end.low < float("inf"):
+            evidence = f"one number between {end.low:.3g} and {end.high:.3g}"
+            return Guess("regression", evidence, "number", _ONE_BETWEEN.format(end.low, end.high))
         return Guess("regression", "one number without a sigmoid", "number", _ONE_NUMBER)
     quantity, why, caution = cautions.tell_numbers(end, loss, trained, seen, dense)
     if dense:
         return Guess("dense", f"shape {list(shape)}", quantity, caution)
-    if end.joins and not trained:
+    if end.joins and not trained and not seen.shares:
         return Guess("regression", f"it joins {end.joins}", quantity, caution)
     evidence = ("numbers" if count is None else f"{count} numbers") + (
         ", taken for logits" if why is None else f" {why}"
@@ -193,7 +200,7 @@ def _guess_recognized(end: End, shape: tuple[int | None, ...], loss: Loss | None
     """Return what an output is behind which softmaxes or sigmoids were found."""
     count = shape[-1] if shape else 1
     quantity = "logit" if end.exact else "log-probability" if end.kind == "softmax" else "log-odds"
-    caution = cautions.tell_recognized(end, loss, trained)
+    caution = cautions.tell_recognized(end, loss, trained, count == 1 and len(shape) < 2)
     if len(shape) > 1:
         return Guess("dense", f"shape {list(shape)}", quantity, caution)
     if end.kind == "sigmoid" and trained == "multiclass" and loss is not None:

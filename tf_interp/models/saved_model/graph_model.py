@@ -186,13 +186,12 @@ class GraphModel(Model):
             + flow
             + passed
             + state
-            + self._rounding
             + note_calls(self._reads)
             + note_loops(self._layers, self._graph)
         )
 
     def _own_warnings(self) -> list[str]:
-        return [DRAWN] * self.draws
+        return [DRAWN] * self.draws + self._rounding
 
     @property
     def draws(self) -> bool:

@@ -90,6 +90,7 @@ def find_barrier(output: tf.Tensor) -> str | None:
     """Return the type of an operation that lets no gradient pass, if every road from an output back ends at one.
 
     One with no layer before it does not count: tokens are whole numbers, and their embedding can be asked about.
+    Nor does one with a layer behind it, such as a dense one behind a codebook or one-hot tokens.
     """
     found, stack, seen = None, [output], set()
     while stack:
@@ -98,7 +99,7 @@ def find_barrier(output: tf.Tensor) -> str | None:
         if operation in seen or tensor.dtype == tf.resource:
             continue
         seen.add(operation)
-        if "Placeholder" in operation.type:
+        if "Placeholder" in operation.type or operation.type in _LAYERS:
             return None
         whole = operation.type == "Cast" and not tensor.dtype.is_floating and operation.inputs[0].dtype.is_floating
         indices = operation.type in ("TopKV2", "MaxPoolWithArgmax") and tensor.value_index

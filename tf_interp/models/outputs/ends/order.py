@@ -54,15 +54,21 @@ def _read_row(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
         return -found if last in [axis % rank for axis in other.flat] else found
     if operation.type == "StridedSlice":
         return _read(x, weights, depth - 1) if (other > 0).all() else 0
-    low, high = find_bounds(x, weights)
-    sign = 1 if low >= 0 else -1 if high <= 0 else 0
+    steps = [x]
+    plain = operation.type == "Cumsum" and not operation.get_attr("reverse") and not operation.get_attr("exclusive")
+    if plain and x.op.type == "ConcatV2" and x.op.inputs[0].shape[-1] == 1:
+        steps = [*x.op.inputs[1:-1]]  # along the last axis, the first number may be any: it is in all sums
+        axis = tf.get_static_value(x.op.inputs[-1])
+        steps = steps if axis is not None and int(axis) % rank == last else [x]
+    bounds = [find_bounds(step, weights) for step in steps]
+    sign = 1 if all(low >= 0 for low, _ in bounds) else -1 if all(high <= 0 for _, high in bounds) else 0
     if operation.type == "Cumsum":
         return (-sign if operation.get_attr("reverse") else sign) if int(other) % rank == last else 0
     if strip(operation.inputs[1]).op.name in weights or operation.get_attr("transpose_a"):
         return 0
-    steps = (other.T if operation.get_attr("transpose_b") else other)[:, 1:]
-    steps = steps - (other.T if operation.get_attr("transpose_b") else other)[:, :-1]
-    return sign if steps.size and (steps >= 0).all() else -sign if steps.size and (steps <= 0).all() else 0
+    rises = (other.T if operation.get_attr("transpose_b") else other)[:, 1:]
+    rises = rises - (other.T if operation.get_attr("transpose_b") else other)[:, :-1]
+    return sign if rises.size and (rises >= 0).all() else -sign if rises.size and (rises <= 0).all() else 0
 
 
 def _read_pair(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
