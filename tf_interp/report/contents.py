@@ -121,9 +121,17 @@ def _tell_probe(records: Sequence[PackedRecord]) -> dict[str, Any] | None:
     probes = [_object(record.data, "probe") for record in records if record.data.get("probe")]
     if not probes:
         return None
-    widest = max(probes, key=lambda probe: len(_list(probe, "right")))
-    right = [value for value in _list(widest, "right") if value is not None]
-    return {"count": widest.get("count"), "right": sum(map(bool, right)) if right else None, "judged": len(right)}
+    widest = max(probes, key=lambda probe: len(_judge(probe)))
+    right = [value for value in _judge(widest) if value is not None]
+    return {"count": widest.get("count"), "right": sum(right) if right else None, "judged": len(right)}
+
+
+def _judge(probe: Mapping[str, Any]) -> list[bool | None]:
+    """Return of each picture whether it was decided right, as the tab does; older records do not say so."""
+    if isinstance(probe.get("right"), list):
+        return [value if isinstance(value, bool) else None for value in probe["right"]]
+    pairs = zip(_list(probe, "predictions"), _list(probe, "labels"), strict=False)
+    return [None if None in pair else pair[0] == pair[1] for pair in pairs]
 
 
 def _name_picture(data: Mapping[str, Any], row: Any) -> dict[str, Any]:
@@ -131,7 +139,7 @@ def _name_picture(data: Mapping[str, Any], row: Any) -> dict[str, Any]:
     probe = _object(data, "probe")
     if not isinstance(row, int) or row < 0:
         return {"picture": "picture", "right": None}
-    own, right = _list(probe, "ids")[row : row + 1], _list(probe, "right")[row : row + 1]
+    own, right = _list(probe, "ids")[row : row + 1], _judge(probe)[row : row + 1]
     named = own and isinstance(own[0], str) and not re.fullmatch("[0-9a-f]{12,}", own[0])
     return {"picture": own[0] if named else f"picture {row + 1}", "right": right[0] if right else None}
 

@@ -1,4 +1,4 @@
-"""`embed_runs`: records as they stand in a page, each by itself, each picture once, as many steps as there is room for."""
+"""`embed_runs`: records as they stand in a page, each picture once, and as many steps as there is room for."""
 
 import dataclasses
 import hashlib
@@ -19,7 +19,7 @@ _LIGHT = frozenset({"finding"})  # kinds that take no room, and say when what ha
 
 
 def write_bytes(data: bytes) -> str:
-    """Return bytes as text, five characters for four bytes: a fifth less than base64 adds.
+    r"""Return bytes as text, five characters for four bytes: a fifth less than base64 adds.
 
     Args:
         data: any bytes.
@@ -28,8 +28,8 @@ def write_bytes(data: bytes) -> str:
         ASCII text; what is left over of the last four bytes takes one character more than it has bytes.
 
     Example:
-        >>> write_bytes(b"\\x00\\x00\\x00\\x01!")
-        '00001A('
+        >>> write_bytes(b"\x00\x00\x00\x01!")
+        '00001Ap'
     """
     rest = -len(data) % 4
     numbers = struct.unpack(f">{(len(data) + rest) // 4}I", data + bytes(rest))

@@ -13,12 +13,14 @@ _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) ([\w$]
 _LIST = re.compile(r"(?:^|(?<=[;}]))export\s*\{([^{}]*)\};?\s*\Z", re.M)
 _ITEM = re.compile(r"([\w$]+)(?:\s+as\s+([\w$]+))?")
 _COMMENT = re.compile(r"/\*.*?\*/|^\s*//[^\n]*$", re.M | re.S)
-_UNKNOWN = re.compile(r"""^\s*(?:import|export)\b(?!\.meta).*|[;}]\s*(?:import|export)\s*[{*"'].*|\bimport\s*\(.*""", re.M)
+_UNKNOWN = re.compile(
+    r"""^\s*(?:import|export)\b(?!\.meta).*|[;}]\s*(?:import|export)\s*[{*"'].*|\bimport\s*\(.*""", re.M
+)
 _NAME = "$module"  # of what a module returns, with its number
 
 
 def link_modules(folder: pathlib.Path, entry: str) -> str:
-    """Return one script that does what importing a module would do.
+    r"""Return one script that does what importing a module would do.
 
     Args:
         folder: where the modules are; none outside of it is read.
@@ -32,8 +34,8 @@ def link_modules(folder: pathlib.Path, entry: str) -> str:
             known here.
 
     Example:
-        >>> _ = (tmp_path / "one.js").write_text("export const one = 1;\\n")
-        >>> _ = (tmp_path / "main.js").write_text('import { one as first } from "./one.js";\\nalert(first);\\n')
+        >>> _ = (tmp_path / "one.js").write_text("export const one = 1;\n")
+        >>> _ = (tmp_path / "main.js").write_text('import { one as first } from "./one.js";\nalert(first);\n')
         >>> print(link_modules(tmp_path, "main.js"))
         const $module0 = (() => { // one.js
         const one = 1;

@@ -11,7 +11,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def write_markdown(blocks: Sequence[Block]) -> str:
-    """Return blocks as GitHub's Markdown.
+    r"""Return blocks as GitHub's Markdown.
 
     Args:
         blocks: from `make_outline`.
@@ -21,18 +21,18 @@ def write_markdown(blocks: Sequence[Block]) -> str:
 
     Example:
         >>> print(write_markdown([Block("heading", [["a_b"]], 2), Block("table", [["x"], ["1|2"]])]))
-        ## a\\_b
+        ## a\_b
         <BLANKLINE>
         | x |
         | --- |
-        | 1\\|2 |
+        | 1\|2 |
         <BLANKLINE>
     """
     return "\n".join(_write(block) for block in blocks)
 
 
 def escape_markdown(text: str, *, begins: bool = True) -> str:
-    """Return a text that Markdown shows as it is, on one line.
+    r"""Return a text that Markdown shows as it is, on one line.
 
     Args:
         text: any text.
@@ -40,7 +40,7 @@ def escape_markdown(text: str, *, begins: bool = True) -> str:
 
     Example:
         >>> escape_markdown("<b>*x*</b> @you")
-        '&lt;b&gt;\\\\*x\\\\*&lt;/b&gt; @\\u200byou'
+        '&lt;b&gt;\\*x\\*&lt;/b&gt; @\u200byou'
     """
     line = " ".join(text.split())
     line = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], line)

@@ -56,14 +56,14 @@ def make_frame(blocks: Sequence[Block], title: str) -> tuple[str, str]:
 
 
 def write_data(values: Mapping[str, Any]) -> str:
-    """Return JSON that may stand in an element `<script>`, in ASCII.
+    r"""Return JSON that may stand in an element `<script>`, in ASCII.
 
     Args:
         values: JSON values.
 
     Example:
         >>> write_data({"name": "</script>"})
-        '{"name":"\\\\u003c/script>"}'
+        '{"name":"\\u003c/script>"}'
     """
     return json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 

@@ -48,7 +48,8 @@ def write_report(
             `max_mb`.
 
     Example:
-        >>> write_report(logdir, tmp_path / "report.md").read_text().splitlines()[0]
+        >>> _ = ti.write(records, tmp_path / "logs")
+        >>> write_report(tmp_path / "logs", tmp_path / "report.md").read_text().splitlines()[0]
         '# Interpretability report: logs'
     """
     target = pathlib.Path(path)
