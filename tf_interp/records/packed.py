@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorboard_plugin_interp import metadata
@@ -18,7 +18,9 @@ class PackedRecord:
     """One record, with its pictures as they are in the file.
 
     Args:
-        tag: `kind/layer`.
+        tag: under which TensorBoard keeps its series.
+        kind: what it shows.
+        layer: path of the layer.
         step: training step.
         wall_time: when it was written, in seconds since 1970.
         title: one line for a person.
@@ -27,21 +29,13 @@ class PackedRecord:
     """
 
     tag: str
+    kind: str
+    layer: str
     step: int
     wall_time: float
     title: str
     data: dict[str, Any]
     pngs: Sequence[bytes]
-
-    @property
-    def kind(self) -> str:
-        """What it shows."""
-        return self.tag.partition("/")[0]
-
-    @property
-    def layer(self) -> str:
-        """Path of the layer."""
-        return self.tag.partition("/")[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +52,10 @@ class PackedRun:
     folder: str
     places: Sequence[tuple[str, Place]]
 
-    def read(self, kinds: Collection[str] | None = None) -> Iterator[PackedRecord]:
-        """Yield the records in the order of their steps; what cannot be read is skipped with a warning.
-
-        Args:
-            kinds: of the records; None for all.
-        """
+    def read(self) -> Iterator[PackedRecord]:
+        """Yield the records in the order of their steps; what cannot be read is skipped with a warning."""
         seen = set()
         for tag, (path, start, length) in self.places:
-            if kinds is not None and tag.partition("/")[0] not in kinds:
-                continue
             with open(path, "rb") as file:
                 file.seek(start)
                 event = parse_event(file.read(length))
@@ -84,8 +72,8 @@ class PackedRun:
                         seen.add(str(error))
                         warnings.warn(f"{path}, byte {start}: record skipped: {error}", stacklevel=2)
                     continue
-                title = str(header.get("title", ""))
-                yield PackedRecord(tag, event.step, event.wall_time, title, header["data"], pngs)
+                kind, layer, title = (str(header.get(key, "")) for key in ("kind", "layer", "title"))
+                yield PackedRecord(tag, kind, layer, event.step, event.wall_time, title, header["data"], pngs)
 
 
 def find_runs(logdir: str | os.PathLike) -> list[PackedRun]:

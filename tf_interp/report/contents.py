@@ -83,7 +83,8 @@ def _tell_run(run: PackedRun, top: str, findings: list[dict[str, Any]]) -> dict[
             for record in of["concepts"]
         ],
         "groups": [
-            {"layer": record.layer, "step": record.step, "method": record.data.get("method"),
+            {"layer": record.layer, "variant": record.data.get("variant"), "step": record.step,
+             "method": record.data.get("method"),
              "error": record.data.get("error"), "groups": [_tell_group(row) for row in _rows(record.data, "groups")]}
             for record in of["groups"]
         ],

@@ -56,7 +56,7 @@ class Embedded:
 class _Piece:
     """One record, where its text waits in a file, and which pictures it shows."""
 
-    tag: str
+    series: Mapping[str, str]  # tag, kind, layer, and variant where there are several of these
     step: int
     wall_time: float
     place: tuple[int, int]
@@ -153,12 +153,15 @@ def _pack(run: PackedRun, shelf: _Shelf) -> list[_Piece]:
         values = {"data": record.data, "title": record.title, "images": pictures}
         text = json.dumps(values, separators=(",", ":"), allow_nan=False)
         place = shelf.put(zlib.compress(text.encode("ascii"), 9))
-        pieces.append(_Piece(record.tag, record.step, record.wall_time, place, pictures))
+        series = {"tag": record.tag, "kind": record.kind, "layer": record.layer}
+        if isinstance(variant := record.data.get("variant"), str):
+            series["variant"] = variant
+        pieces.append(_Piece(series, record.step, record.wall_time, place, pictures))
     return pieces
 
 
 def _is_light(piece: _Piece) -> bool:
-    return piece.tag.partition("/")[0] in _LIGHT
+    return piece.series["kind"] in _LIGHT
 
 
 def _choose(
@@ -168,9 +171,11 @@ def _choose(
     chosen = {}
     for folder, own in pieces.items():
         wanted = set(choose_steps(steps[folder], count))
-        last = {piece.tag: piece.step for piece in own}
+        last = {piece.series["tag"]: piece.step for piece in own}
         chosen[folder] = [
-            piece for piece in own if piece.step in wanted or _is_light(piece) or piece.step == last[piece.tag]
+            piece
+            for piece in own
+            if piece.step in wanted or _is_light(piece) or piece.step == last[piece.series["tag"]]
         ]
     return chosen
 
@@ -189,8 +194,8 @@ def _lay_out(chosen: Mapping[str, Sequence[_Piece]], shelf: _Shelf) -> dict[str,
     for folder, own in chosen.items():
         tags = runs.setdefault(folder, {})
         for piece in own:
-            kind, _, layer = piece.tag.partition("/")
-            series = tags.setdefault(piece.tag, {"kind": kind, "layer": layer, "steps": [], "times": [], "records": []})
+            about = {key: value for key, value in piece.series.items() if key != "tag"}
+            series = tags.setdefault(piece.series["tag"], about | {"steps": [], "times": [], "records": []})
             series["steps"].append(piece.step)
             series["times"].append(piece.wall_time)
             series["records"].append(len(records))

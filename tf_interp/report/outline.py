@@ -127,7 +127,8 @@ def _outline_groups(run: Mapping[str, Any], level: int) -> list[Block]:
             [group["name"], _percent(group["share"]), group["word"] or "–", _proof(group["proofs"])]
             for group in layer["groups"]
         ]
-        blocks += [_heading(level, layer["layer"]), _table(["group", "share", "word", "proof"], rows)]
+        name = f"{layer['layer']}, {layer['variant']}" if layer["variant"] else layer["layer"]
+        blocks += [_heading(level, name), _table(["group", "share", "word", "proof"], rows)]
     return blocks
 
 

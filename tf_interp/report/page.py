@@ -7,13 +7,13 @@ import json
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import Any
 
-from tensorboard_plugin_interp import metadata
 from tf_interp.report.linker import link_modules
 from tf_interp.report.outline import Block
 
-STATIC = pathlib.Path(metadata.__file__).parent / "static"
+STATIC = pathlib.Path(str(resources.files("tensorboard_plugin_interp"))) / "static"
 _ENTRY, _PLACE = "report.js", "interp-report"
 _OUTSIDE = re.compile(r"@import|url\(|expression\(", re.I)
 _ENDS = re.compile(r"</(?:script|style)|<!--", re.I)  # what would end an element early

@@ -66,9 +66,9 @@ export function embeddedSource(report) {
     Object.entries(report.runs).map(([run, tags]) => [
       run,
       Object.fromEntries(
-        Object.entries(tags).map(([tag, { kind, layer, steps, times }]) => [
+        Object.entries(tags).map(([tag, { times, records: _, ...about }]) => [
           tag,
-          { kind, layer, steps, last_step: steps[steps.length - 1], wall_time: Math.max(...times) },
+          { ...about, last_step: about.steps[about.steps.length - 1], wall_time: Math.max(...times) },
         ]),
       ),
     ]),
