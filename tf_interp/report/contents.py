@@ -84,7 +84,7 @@ def _tell_run(run: PackedRun, top: str, findings: list[dict[str, Any]]) -> dict[
         ],
         "groups": [
             {"layer": record.layer, "variant": record.data.get("variant"), "step": record.step,
-             "method": record.data.get("method"),
+             "method": record.data.get("method"), "left_out": record.data.get("left_out"),
              "error": record.data.get("error"), "groups": [_tell_group(row) for row in _rows(record.data, "groups")]}
             for record in of["groups"]
         ],

@@ -128,7 +128,12 @@ def _outline_groups(run: Mapping[str, Any], level: int) -> list[Block]:
             for group in layer["groups"]
         ]
         name = f"{layer['layer']}, {layer['variant']}" if layer["variant"] else layer["layer"]
-        blocks += [_heading(level, name), _table(["group", "share", "word", "proof"], rows)]
+        blocks.append(_heading(level, name))
+        if layer["left_out"]:
+            part = _percent(layer["left_out"])
+            said = f"{part} of the layer's activation is negative and left out; shares are of the rest."
+            blocks.append(_paragraph(said))
+        blocks.append(_table(["group", "share", "word", "proof"], rows))
     return blocks
 
 
