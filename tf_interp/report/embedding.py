@@ -7,7 +7,7 @@ import json
 import struct
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import IO, Any
 
 from tf_interp.records.packed import PackedRun
@@ -92,8 +92,9 @@ class _Shelf:
 def embed_runs(runs: Sequence[PackedRun], room: int) -> Embedded:
     """Return the records of runs for a page, thinned to the steps that there is room for.
 
-    Of each run the same number of steps is kept, if it has so many: the first, the last, and others evenly spaced
-    between them. Records of findings are kept at all steps.
+    Of each run the same number of steps is kept, if it has so many: the first, the last, and others about evenly spaced
+    between them, those at which something was found before their neighbors. Records of findings are kept at all steps,
+    and so is the last record of each series.
 
     Args:
         runs: from `find_runs`.
@@ -124,16 +125,20 @@ def embed_runs(runs: Sequence[PackedRun], room: int) -> Embedded:
                 "for records: give a larger --max-mb, or the log directory of one run"
             )
         chosen = _choose(pieces, steps, low)
-        kept = {run.name: (min(low, len(steps[run.folder])), len(steps[run.folder])) for run in runs}
+        kept = {
+            run.name: (len({piece.step for piece in chosen[run.folder]}), len({p.step for p in pieces[run.folder]}))
+            for run in runs
+        }
         return Embedded(_lay_out(chosen, shelf), kept)
 
 
-def choose_steps(steps: Sequence[int], count: int) -> list[int]:
+def choose_steps(steps: Sequence[int], count: int, told: Collection[int] = ()) -> list[int]:
     """Return some of the steps: the last; of two or more the first too, and others evenly between them.
 
     Args:
         steps: all of them, sorted.
         count: how many, from 1.
+        told: of which step something is told: these take the place of the nearest one that is neither first nor last.
 
     Example:
         >>> choose_steps([0, 10, 20, 30, 40], 3), choose_steps([0, 10], 1), choose_steps([7], 3)
@@ -143,7 +148,12 @@ def choose_steps(steps: Sequence[int], count: int) -> list[int]:
         return list(steps)
     if count == 1:
         return [steps[-1]]
-    return [steps[round(place * (len(steps) - 1) / (count - 1))] for place in range(count)]
+    chosen = [steps[round(place * (len(steps) - 1) / (count - 1))] for place in range(count)]
+    for step in sorted(set(told) & set(steps[1:-1]) - set(chosen)):
+        free = [place for place in range(1, count - 1) if chosen[place] not in told]
+        if free:
+            chosen[min(free, key=lambda place: abs(chosen[place] - step))] = step
+    return sorted(chosen)
 
 
 def _pack(run: PackedRun, shelf: _Shelf) -> list[_Piece]:
@@ -170,7 +180,8 @@ def _choose(
     """Return what is kept of each run with so many steps; the last record of a series is always there."""
     chosen = {}
     for folder, own in pieces.items():
-        wanted = set(choose_steps(steps[folder], count))
+        told = {piece.step for piece in own if _is_light(piece)}
+        wanted = set(choose_steps(steps[folder], count, told))
         last = {piece.series["tag"]: piece.step for piece in own}
         chosen[folder] = [
             piece

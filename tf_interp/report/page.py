@@ -21,8 +21,8 @@ _TEXT_STYLE = """
 noscript.interp { display: block; max-width: 960px; margin: 0 auto; padding: 24px; }
 noscript.interp ul { list-style: disc; padding-left: 20px; margin: 0 0 12px; }
 noscript.interp h2, noscript.interp h3, noscript.interp h4 { margin: 20px 0 8px; }
-noscript.interp table { border-collapse: collapse; } noscript.interp td, noscript.interp th { padding: 2px 10px; }
-noscript.interp td, noscript.interp th { border: 1px solid var(--line); text-align: left; }
+noscript.interp table { border-collapse: collapse; margin: 0 0 12px; }
+noscript.interp td, noscript.interp th { border: 1px solid var(--line); padding: 2px 10px; text-align: left; }
 """
 
 

@@ -103,7 +103,7 @@ def _tell_thinning(embedded: Embedded, max_mb: float) -> list[str]:
     """Return a sentence for each run of which steps were left out."""
     return [
         f"Run {name} has {count:,} steps; this report keeps {kept:,} of them, "
-        f"{'the last' if kept == 1 else 'the first, the last and others evenly between'}, to stay under {max_mb:g} MB."
+        f"{'the last' if kept == 1 else 'the first, the last and others between'}, to stay under {max_mb:g} MB."
         for name, (kept, count) in embedded.kept.items()
         if kept < count
     ]
