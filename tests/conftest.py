@@ -9,6 +9,7 @@ import pytest
 from browser_checks import CHROMIUM, start_browser
 from playwright.sync_api import BrowserContext
 
+from tensorboard_plugin_interp import metadata
 from tf_interp import demo
 from tf_interp.findings import Finder, RunFinding
 from tf_interp.records import write
@@ -30,6 +31,8 @@ def report_logs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     tag = RunFinding("relies", "Epoch 2: the logit of 3 begins to rely on tag.", step, 1, {"concept": "tag"},
                      "at most 5 %", {"kind": "concepts", "layer": "conv3", "step": step})  # fmt: skip
     write([Finder([tag]).to_record(step, [tag], {"epoch": 1})], folder / "tagged")
+    named = metadata.make_entry("conv2", "group 1", "<b>stripes</b>", None, [])
+    metadata.change_names(folder / "tagged", lambda file: [named])
     return folder
 
 

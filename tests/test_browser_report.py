@@ -50,6 +50,8 @@ def test_the_whole_tab_is_there_without_a_server(report: pathlib.Path, browser: 
         for check in list(browser_checks.CHECKS.values())[1:]:
             check(tab)
         browser_checks.check_slider(tab)
+        tab.section("Groups")
+        assert "<b>stripes</b>" in tab.text(), "the name that a person gave"
 
 
 def test_the_link_keeps_what_is_chosen(report: pathlib.Path, browser: BrowserContext) -> None:

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tensorboard_plugin_interp import metadata
 from tf_interp.findings import read_findings
 from tf_interp.records.packed import PackedRun, find_runs
 from tf_interp.records.whole_file import replace_file
@@ -89,6 +90,8 @@ def _move(run: PackedRun, own: str, runs: Sequence[PackedRun]) -> PackedRun:
 def _write_html(contents: dict[str, Any], runs: list[PackedRun], max_mb: float) -> str:
     before, after = make_frame(make_outline(contents), contents["title"])
     spare = len((before + after).encode("utf-8", "replace")) + 2000 + 400 * len(runs)  # for what is said of itself
+    names = {run.folder: _tell_names(run) for run in runs}
+    spare += len(write_data(names))
     embedded = embed_runs(runs, int(max_mb * _MB) - spare)
     contents["notices"] += _tell_thinning(embedded, max_mb)
     if contents["notices"]:
@@ -96,7 +99,21 @@ def _write_html(contents: dict[str, Any], runs: list[PackedRun], max_mb: float) 
     about: Mapping[str, Any] = {
         "title": contents["title"], "lines": describe_report(contents), "notices": contents["notices"]
     }  # fmt: skip
-    return before + write_data({"about": about, **embedded.values}) + after
+    return before + write_data({"about": about, "names": names, **embedded.values}) + after
+
+
+def _tell_names(run: PackedRun) -> dict[str, Any]:
+    """Return the names that people gave to the groups of a run, as the tab's route says them."""
+    folder = run.places[0][1][0].parent
+    file = metadata.read_names(folder.parent if metadata.parse_session(folder.name) is not None else folder)
+    return {
+        "version": file.version,
+        "names": [{**entry, "place": place} for place, entry in file.understood().items()],
+        "same": metadata.SAME_GROUP,
+        "longest": metadata.LONGEST_NAME,
+        "read_only": "This is a report: names are shown, but cannot be given here.",
+        "notes": file.remarks(),
+    }
 
 
 def _tell_thinning(embedded: Embedded, max_mb: float) -> list[str]:

@@ -13,7 +13,7 @@
  * @property {(run?: string) => Promise<{runs: Runs}>} runs
  * @property {(run: string, tag: string, step: number) => Promise<TabRecord>} record
  * @property {(run: string, tag: string, after?: number) => Promise<SeriesAnswer>} series steps above `after`, or all
- * @property {(run: string) => Promise<NamesAnswer>} [names] what people call groups; none in a report
+ * @property {(run: string) => Promise<NamesAnswer>} [names] what people call groups
  * @property {(run: string, name: object) => Promise<NamesAnswer>} [keepName] fails with `status` 409 where another one was faster
  * @property {About} [about] what a report says of itself; where there is one, nothing new will come
  *

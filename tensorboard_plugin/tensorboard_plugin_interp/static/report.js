@@ -2,12 +2,13 @@
  * Where a report starts: the same front end over records that stand in the page itself. `tf_interp/report` links these
  * modules into one script and puts the records beside it; nothing is asked of any server.
  *
- * @import { About, Source } from "./model.js"
+ * @import { About, NamesAnswer, Source } from "./model.js"
  *
  * @typedef {{kind: string, layer: string, steps: number[], times: number[], records: number[]}} Kept a series; `records`
  *   are places in the list of all records
  * @typedef {object} Report
  * @property {About} about
+ * @property {Record<string, NamesAnswer>} names of each run
  * @property {Record<string, Record<string, Kept>>} runs
  * @property {string[]} records each `{"data", "title", "images"}` as JSON, deflated, in 85 characters
  * @property {Record<number, string>} pictures number -> PNG in 85 characters
@@ -76,6 +77,7 @@ export function embeddedSource(report) {
   return {
     about: report.about,
     runs: async () => ({ runs }),
+    names: async (run) => report.names[run],
     record: async (run, tag, step) => {
       const found = series(run, tag);
       const place = found.steps.indexOf(step);
