@@ -129,6 +129,7 @@ def test_only_what_its_hash_allows_runs_in_a_page(page):
         digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
         assert f"{name} 'sha256-{digest}'" in policy
     assert len(re.findall("<script", page)) == 2
+    assert "LICENSE-preact" in page, "what is passed on goes with its license"
 
 
 def test_what_is_hostile_stands_as_text(tmp_path):

@@ -50,6 +50,7 @@ def make_frame(blocks: Sequence[Block], title: str) -> tuple[str, str]:
         '<meta name="referrer" content="no-referrer">\n<link rel="icon" href="data:,">\n'
         f"<title>{html.escape(title)}</title>\n<style data-interp>{style}</style>\n</head>\n<body>\n"
         f'<noscript class="interp">\n{write_text(blocks)}\n</noscript>\n'
+        f'<template id="licenses"><pre>{html.escape(_read_licenses())}</pre></template>\n'
         f'<script type="application/json" id="{_PLACE}">'
     )
     return before, f'</script>\n<script type="module">{script}</script>\n</body>\n</html>\n'
@@ -100,6 +101,12 @@ def _read_style() -> str:
     if found := _OUTSIDE.search(style) or _ENDS.search(style):
         raise ValueError(f"a style sheet of the front end has {found[0]!r}, which a page that stands alone may not")
     return style
+
+
+def _read_licenses() -> str:
+    """Return the licenses of what the front end brings along, which go where it goes."""
+    paths = sorted((STATIC / "vendor").glob("LICENSE-*.txt"))
+    return "\n\n".join(f"{path.stem}\n\n{path.read_text(encoding='utf-8')}" for path in paths)
 
 
 def _hash(text: str) -> str:
