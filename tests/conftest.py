@@ -4,17 +4,42 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+import fake_run
 import pytest
 from browser_checks import CHROMIUM, start_browser
 from playwright.sync_api import BrowserContext
 
+from tensorboard_plugin_interp import metadata
 from tf_interp import demo
+from tf_interp.findings import Finder, RunFinding
+from tf_interp.records import write
+from tf_interp.report import write_report
 
 
 @pytest.fixture(scope="session")
 def finding(tmp_path_factory: pytest.TempPathFactory) -> demo.DemoResult:
     """One run of the demo, for the tests of its story and of its tab."""
     return demo.run_demo(tmp_path_factory.mktemp("demo") / "logs", seed=0)
+
+
+@pytest.fixture(scope="session")
+def report_logs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Two runs, of four steps with a finding and of one, for the tests of reports."""
+    folder, step = tmp_path_factory.mktemp("reports") / "logs", fake_run.STEPS[1]
+    fake_run.write_run(folder, "clean", fake_run.STEPS[:1], tagged=False)
+    fake_run.write_run(folder, "tagged", fake_run.STEPS[:4])
+    tag = RunFinding("relies", "Epoch 2: the logit of 3 begins to rely on tag.", step, 1, {"concept": "tag"},
+                     "at most 5 %", {"kind": "concepts", "layer": "conv3", "step": step})  # fmt: skip
+    write([Finder([tag]).to_record(step, [tag], {"epoch": 1})], folder / "tagged")
+    named = metadata.make_entry("conv2", "group 1", "<b>stripes</b>", None, [])
+    metadata.change_names(folder / "tagged", lambda file: [named])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def report(report_logs: pathlib.Path) -> pathlib.Path:
+    """Their report as a page."""
+    return write_report(report_logs, report_logs.parent / "report.html")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = {
     "callback": 6, "cli": 6, "demo": 6, "show": 6,
-    "analysis": 5,
+    "analysis": 5, "report": 5,
     "discovery": 4, "graph": 4, "interfaces": 4, "findings": 4,
     "features": 3, "groups": 3, "concepts": 3,
     "attribution": 2, "capture": 2,
@@ -76,7 +76,7 @@ PUBLIC_ROOMS = frozenset(
     f"tf_interp.{room}"
     for room in (
         "analysis", "attribution", "callback", "capture", "concepts", "demo", "directions", "discovery", "features",
-        "findings", "graph", "groups", "images", "interfaces", "models", "probe", "records", "show",
+        "findings", "graph", "groups", "images", "interfaces", "models", "probe", "records", "report", "show",
     )
 )  # fmt: skip
 CODE = [

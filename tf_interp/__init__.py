@@ -144,6 +144,7 @@ if TYPE_CHECKING:
     from tf_interp.records import Writer as Writer
     from tf_interp.records import read as read
     from tf_interp.records import write as write
+    from tf_interp.report import write_report as write_report
     from tf_interp.show import save_evolution as save_evolution
 
 __version__ = "0.1.0"
@@ -188,6 +189,7 @@ _HOMES = {
     "tf_interp.models": ("Head", "Model", "Target", "open_model", "zoo"),
     "tf_interp.probe": ("Probe",),
     "tf_interp.records": ("Record", "Writer", "read", "write"),
+    "tf_interp.report": ("write_report",),
     "tf_interp.show": ("save_evolution",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -196,6 +198,7 @@ _NEEDS_TENSORFLOW = frozenset(_HOMES) - {
     "tf_interp.findings",
     "tf_interp.probe",
     "tf_interp.records",
+    "tf_interp.report",
     "tf_interp.show",
 }
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "render": ("render_units", "render_command", True),
     "tcav": ("judge_concepts", "tcav_command", True),
     "findings": ("list_findings", "findings_command", False),
+    "report": ("save_report", "report_command", False),
     "evolution": ("run_demo", "save_evolution_command", False),
     "completion": ("completion", "completion_command", False),
 }  # name -> module, function, whether it needs TensorFlow

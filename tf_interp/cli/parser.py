@@ -73,6 +73,7 @@ def make_parser() -> Parser:
     _add_render(commands)
     _add_tcav(commands)
     _add_findings(commands)
+    _add_report(commands)
     _add_evolution(commands)
     completion = _add_command(commands, "completion", "print a script that completes commands in your shell", (
         "bash:  eval \"$(tf-interp completion bash)\"    in ~/.bashrc\n"
@@ -208,6 +209,25 @@ def _add_findings(commands: Any) -> None:
                           "those listed is of this kind, and about this concept, class, layer or group; "
                           "repeatable")  # fmt: skip
     findings.add_argument("-q", "--quiet", action="store_true", help="print findings only")
+
+
+def _add_report(commands: Any) -> None:
+    report = _add_command(commands, "report", "write what was recorded as one file to send", (
+        ".html  the tab itself over the same records: one page, no server, opens from a disk\n"
+        ".md    the last step in words and tables, for pull requests and model cards\n"
+        ".json  the same as a dictionary: report (version), title, made_by, recorded, notices,\n"
+        "       runs: run, session, model, output, class_names, steps, epoch, probe, looked_at,\n"
+        "       warnings, notes, findings, headline, concepts, groups, decisions, features;\n"
+        "       fields may be added, others keep name and meaning\n\n"
+        "example:  tf-interp report logs/zebra -o zebra.html"
+    ))  # fmt: skip
+    report.add_argument("logdir", type=pathlib.Path, help="TensorBoard log directory; all runs below it are in the "
+                        "report, for comparison")  # fmt: skip
+    report.add_argument("-o", "--out", type=pathlib.Path, metavar="FILE", required=True, help="file to write: .html, "
+                        ".md or .json; one that is there is replaced")  # fmt: skip
+    report.add_argument("--max-mb", type=float, default=20.0, metavar="MB", help="how large a page may be; where all "
+                        "steps would take more, some are left out, and this is said (default: 20)")  # fmt: skip
+    report.add_argument("-q", "--quiet", action="store_true", help="print the file's name and warnings only")
 
 
 def _add_evolution(commands: Any) -> None:

@@ -273,7 +273,7 @@ def read_runs(logdir: str | os.PathLike, kinds: Collection[str] | None = None) -
     for folder, paths in find_event_files(top).items():
         run = folder.parent if folder.name == metadata.SUBRUN and folder != top else folder
         files.setdefault(run.relative_to(top).as_posix(), []).extend(paths)
-    places = {run: _find_records(paths) for run, paths in files.items()}
+    places = {run: find_records(paths) for run, paths in files.items()}
     if kinds is not None:
         places = {
             run: [place for place in found if metadata.split_tag(place[0])[0] in kinds] for run, found in places.items()
@@ -281,12 +281,19 @@ def read_runs(logdir: str | os.PathLike, kinds: Collection[str] | None = None) -
     return {run: _load(found) for run, found in places.items() if found}
 
 
-_Place = tuple[pathlib.Path, int, int]  # where an event's data stands: file, first byte, number of bytes
+Place = tuple[pathlib.Path, int, int]  # where an event's data stands: file, first byte, number of bytes
 
 
-def _find_records(paths: Iterable[pathlib.Path]) -> list[tuple[str, _Place]]:
-    """Return tag and place of the records of one run, by step, without those that were written again later."""
-    found: dict[tuple[int, str], _Place] = {}
+def find_records(paths: Iterable[pathlib.Path]) -> list[tuple[str, Place]]:
+    """Return tag and place of the records of one run, by step, without those that were written again later.
+
+    Args:
+        paths: event files, those that were written first first.
+
+    Returns:
+        List of `(tag, (file, first byte, number of bytes))`.
+    """
+    found: dict[tuple[int, str], Place] = {}
     for path in paths:
         for start, length, event in read_events(path):
             for value in records_in(event):
@@ -294,7 +301,7 @@ def _find_records(paths: Iterable[pathlib.Path]) -> list[tuple[str, _Place]]:
     return [(key[1], found[key]) for key in sorted(found, key=lambda key: key[0])]
 
 
-def _load(found: Iterable[tuple[str, _Place]]) -> Iterator[Record]:
+def _load(found: Iterable[tuple[str, Place]]) -> Iterator[Record]:
     """Yield the records that stand at these places, warning once per kind of trouble."""
     seen = set()
     for tag, (path, start, length) in found:

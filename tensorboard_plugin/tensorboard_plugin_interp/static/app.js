@@ -1,7 +1,7 @@
 /**
  * The whole tab: what is selected, what is known, and which view shows it.
  *
- * @import { Ctx, Runs, Series, ShownSeries, Source } from "./model.js"
+ * @import { About, Ctx, Runs, Series, ShownSeries, Source } from "./model.js"
  */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { setGroupStyles } from "./drawing/canvas.js";
@@ -10,7 +10,7 @@ import { useNames } from "./groups/names/given_names.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
-import { followTheme, isVisible, onReload, readLink, writeLink } from "./tbhost.js";
+import { followTheme, isVisible, onLink, onReload, readLink, writeLink } from "./tbhost.js";
 import { ConceptDetail, Concepts } from "./views/view_concepts.js";
 import { DecisionView } from "./views/view_decision.js";
 import { DecisionDetail } from "./views/view_decisions.js";
@@ -77,7 +77,7 @@ function useRuns(store, wanted) {
       }
     };
     look();
-    const timer = setInterval(look, POLL);
+    const timer = store.source.about ? 0 : setInterval(look, POLL);
     const stop = onReload(look);
     return () => {
       over = true;
@@ -127,6 +127,16 @@ export function App({ source }) {
   const change = (/** @type {Partial<typeof choice>} */ part) => setChoice((before) => ({ ...before, ...part }));
   const { runs, run, error } = useRuns(store, choice.run);
   useEffect(() => followTheme(setTheme), []);
+  useEffect(
+    () =>
+      onLink((link) =>
+        setChoice((before) => {
+          const none = Object.fromEntries(Object.keys(before).map((key) => [key, ""]));
+          return /** @type {typeof before} */ ({ ...none, section: "overview", ...link });
+        }),
+      ),
+    [],
+  );
   useEffect(() => writeLink({ ...choice, section: choice.section === "overview" ? "" : choice.section }), [choice]);
   const names = useNames(store, run);
   const all = useMemo(() => byKind(runs?.[run] ?? {}), [runs, run]);
@@ -228,6 +238,13 @@ export function App({ source }) {
     <div class="body">
       <main>
         ${
+          source.about &&
+          current.id === "overview" &&
+          html`
+            <${AboutReport} about=${source.about} />
+          `
+        }
+        ${
           shown.length
             ? html`
                 <${current.view} ctx=${ctx} />
@@ -288,9 +305,28 @@ function StepBar({ ctx, steps, shown, every, follow }) {
       restored=${Boolean(here?.restored)}
       written=${written}
       follow=${follow}
+      fixed=${Boolean(ctx.store.source.about)}
       busy=${stale}
       onStep=${ctx.setStep}
     />
+  `;
+}
+
+/** @param {{about: About}} props what a report says of itself, and what was left out of it */
+function AboutReport({ about }) {
+  return html`
+    <section class="about-report" aria-label="This report">
+      <h1>${about.title}</h1>
+      <p class="lead">
+        ${about.lines.join(" ")}
+        ${about.notices.map(
+          (notice) => html`
+            ${" "}
+            <b key=${notice}>${notice}</b>
+          `,
+        )}
+      </p>
+    </section>
   `;
 }
 

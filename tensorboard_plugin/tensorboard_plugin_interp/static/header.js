@@ -54,9 +54,9 @@ export function Bar({ sections, section, onSection, runs, run, onRun, layers, la
 
 /**
  * @param {{steps: number[], step: number, epoch: number|null, restored: boolean, written: number|null, follow: boolean, busy: boolean,
- *   onStep: (step: number) => void}} props
+ *   fixed: boolean, onStep: (step: number) => void}} props `fixed` in a report, to which no step will come
  */
-export function Timeline({ steps, step, epoch, restored, written, follow, busy, onStep }) {
+export function Timeline({ steps, step, epoch, restored, written, follow, fixed, busy, onStep }) {
   const [playing, setPlaying] = useState(false);
   const place = Math.max(0, steps.indexOf(step));
   const last = steps.length - 1;
@@ -150,7 +150,11 @@ export function Timeline({ steps, step, epoch, restored, written, follow, busy, 
             ? html`
                 <span
                   class="badge warn"
-                  title="TensorBoard keeps a part. --samples_per_plugin=interpretability=0 keeps all steps."
+                  title=${
+                    fixed
+                      ? "This report keeps a part, to stay small. tf-interp report --max-mb says how large it may be."
+                      : "TensorBoard keeps a part. --samples_per_plugin=interpretability=0 keeps all steps."
+                  }
                 >
                   showing ${steps.length} of ${whole(written)} steps
                 </span>
@@ -162,13 +166,13 @@ export function Timeline({ steps, step, epoch, restored, written, follow, busy, 
         ${
           follow
             ? html`
-                <span class="badge live" title="New steps are shown as they come">latest</span>
+                <span class="badge live" title=${fixed ? "The last step" : "New steps are shown as they come"}>latest</span>
               `
             : html`
                 <button
                   class="badge go"
                   onClick=${() => go(last)}
-                  title="Show the last step, and new ones as they come"
+                  title=${fixed ? "Show the last step" : "Show the last step, and new ones as they come"}
                 >
                   latest →
                 </button>

@@ -13,12 +13,14 @@
  * @property {(run?: string) => Promise<{runs: Runs}>} runs
  * @property {(run: string, tag: string, step: number) => Promise<TabRecord>} record
  * @property {(run: string, tag: string, after?: number) => Promise<SeriesAnswer>} series steps above `after`, or all
- * @property {(run: string) => Promise<NamesAnswer>} [names] what people call groups; none in a report
+ * @property {(run: string) => Promise<NamesAnswer>} [names] what people call groups
  * @property {(run: string, name: object) => Promise<NamesAnswer>} [keepName] fails with `status` 409 where another one was faster
+ * @property {About} [about] what a report says of itself; where there is one, nothing new will come
  *
  * @typedef {{layer: string, group: string, name: string, place: number,
  *   vector: {size: number, channels: number[], weights: number[]}|null}} NameEntry of the file of names, at its place there
  * @typedef {{version: string, names: NameEntry[], same: number, longest: number, read_only: string|null, notes: string[]}} NamesAnswer
+ * @typedef {{title: string, lines: string[], notices: string[]}} About `notices`: what must be known of what was left out
  *
  * @typedef {{image: HTMLImageElement|null, rows: number, columns: number, count: number, stale: boolean}} LoadedSheet
  *   `stale` while a newer one is being loaded; without image and cells if it cannot be loaded
@@ -48,6 +50,11 @@ const KEPT_PICTURES = 160;
 // Characters that turn the text after them around, as the server's JSON writes them: no name may rewrite a sentence.
 const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
 
+/** @param {string} text JSON in ASCII @returns {any} what it says, without characters that turn text around */
+export function parseAnswer(text) {
+  return JSON.parse(text.replace(OVERRIDES, "\\ufffd"));
+}
+
 /** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
 export function httpSource() {
   const base = new URL("../", import.meta.url);
@@ -63,7 +70,7 @@ export function httpSource() {
     }
     const text = await response.text();
     // Runs are asked for by name, so their names stay as they are.
-    if (response.ok) return JSON.parse(route === "runs" ? text : text.replace(OVERRIDES, "\\ufffd"));
+    if (response.ok) return route === "runs" ? JSON.parse(text) : parseAnswer(text);
     let said = "";
     try {
       said = JSON.parse(text).error;

@@ -2,7 +2,8 @@
  * What the tab knows of the TensorBoard page around it: theme, reloads, visibility and the address bar.
  *
  * TensorBoard shows the tab in an iframe of its own origin. Everything here works without that page, too (in a report
- * or a test), and then says: light or dark as the browser prefers, never reloaded, always visible, no address.
+ * or a test), and then says: light or dark as the browser prefers, never reloaded, always visible. A report that is a page
+ * of its own has the address bar to itself.
  */
 
 const NAME = "interpretability";
@@ -15,6 +16,11 @@ function host() {
   } catch {
     return null;
   }
+}
+
+/** @returns {Window|null} our own page, where it is no part of another one */
+function ownPage() {
+  return window.parent === window ? window : null;
 }
 
 /**
@@ -68,7 +74,7 @@ export function isVisible() {
  * @returns {Record<string, string>}
  */
 export function readLink() {
-  const page = host();
+  const page = host() ?? ownPage();
   if (!page) return {};
   try {
     const parts = page.location.hash.slice(1).split("&");
@@ -84,21 +90,32 @@ export function readLink() {
 }
 
 /**
+ * Hear of it when a person writes another address into the bar of a page of our own; TensorBoard reloads the tab itself.
+ * @param {(state: Record<string, string>) => void} tell
+ * @returns {() => void} stops hearing
+ */
+export function onLink(tell) {
+  const listen = () => tell(readLink());
+  ownPage()?.addEventListener("hashchange", listen);
+  return () => ownPage()?.removeEventListener("hashchange", listen);
+}
+
+/**
  * Write to the address bar what is shown, so that the link can be kept and shared.
  * @param {Record<string, string>} state empty values are left out
  */
 export function writeLink(state) {
-  const page = host();
+  const page = host() ?? ownPage();
   if (!page || !isVisible()) return;
   try {
     const parts = page.location.hash.slice(1).split("&");
-    if (parts[0] !== NAME) return; // another tab is shown: its address is not ours to change
+    if (parts[0] !== NAME && !ownPage()) return; // another tab is shown: its address is not ours to change
     const others = parts.slice(1).filter((part) => part && !part.startsWith(PREFIX));
     const own = Object.entries(state)
       .filter(([, value]) => value !== "")
       .map(([key, value]) => `${PREFIX}${key}=${encodeURIComponent(value)}`);
-    const hash = `#${[NAME, ...others, ...own].join("&")}`;
-    if (hash !== page.location.hash) page.history.replaceState(page.history.state, "", hash);
+    const hash = own.length || !ownPage() ? `#${[NAME, ...others, ...own].join("&")}` : "#";
+    if (hash !== (page.location.hash || "#")) page.history.replaceState(page.history.state, "", hash);
   } catch {
     // no access to the address: the tab works without links
   }
