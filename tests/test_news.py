@@ -87,8 +87,11 @@ def test_a_training_that_goes_on_spends_what_was_left_and_knows_what_was_told(tm
     again = watch(tmp_path)
     fit(network, again, 6, initial_epoch=4)
     assert again.findings == first.findings != []
-    spent = [record.data["watch"]["spent"] for record in read(tmp_path) if record.kind == "concepts"]
+    records = [record for record in read(tmp_path) if record.kind == "concepts"]
+    spent = [record.data["watch"]["spent"] for record in records]
     assert spent == pytest.approx([0, 1 / 120, 2 / 120, 3 / 120, 4 / 120, 1 / 120, 2 / 120])
+    told = [any("has what had not been spent" in note for note in record.data["notes"]) for record in records]
+    assert told == [False] * 5 + [True, False]
 
 
 class Stop(keras.callbacks.Callback):

@@ -28,6 +28,7 @@ _EXPLORATORY = "tested at many steps without correction over steps: read the cur
 _ANEW = (
     "another training began, and with it another watch: its alarm may ring falsely as often as that of the one before"
 )
+_GOES_ON = "a training that was interrupted goes on: its alarm has what had not been spent of alpha by then"
 _COARSE = (
     "with so few relabelings for {} comparisons the alarm cannot ring at alpha = {:g}, only from {:.2g} on: ask for "
     "more permutations, give more images or sources, or test less"
@@ -231,6 +232,7 @@ class ConceptTests(Part):
             if start and view.progress is not None and view.progress < start:  # it was planned longer this time
                 start = 0.0
                 notes = [_ANEW]
+            notes += [_GOES_ON] if start else []
             watch = memory["watch"] = ConceptWatch(
                 result.alpha, spending=self.spending, looks=self.steps, start=start if view.progress is not None else 0
             )
