@@ -161,6 +161,7 @@ class Maker:
             "epoch": position,
             "ordinal": ordinal,
             "notes": list(notes),
+            "background": [note for note in notes if note.startswith("softmax")],
             "scalars": scalars,
         }
 
@@ -204,9 +205,9 @@ class Maker:
             )
         sheet, cells = _sheet(np.stack(pictures), 4)
         probe, thumbnails = self._probe(1)
-        data = self._common(
-            position, 4.2, {"steps": 128, "seed": 0, "units": 12}, {}, ("softmax undone, using logits",)
-        )
+        settings = {"steps": 128, "warm": position > 0, "at": "neuron", "seed": 0, "choice": "variance"}
+        settings |= {"of_a_later_version": 7}
+        data = self._common(position, 4.2, settings, {}, ("softmax undone, using logits",))
         curve = (1 - np.exp(-np.arange(64) / 18)) * 6 * progress + np.sin(np.arange(64)) * 0.05
         legend = [f"red = band {unit}, cyan = band {unit + 1}" for unit in range(12)]
         told = {"legend": legend} if layer == "conv3" else {}

@@ -23,7 +23,7 @@ from tf_interp import (
 from tf_interp.analysis.parts import concept_tests
 from tf_interp.images import to_uint8
 
-COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "warnings", "scalars"}
+COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "warnings", "background", "scalars"}
 
 
 @pytest.fixture(scope="module")

@@ -127,14 +127,15 @@ class Analysis:
         if not self._repeated and self.probe.labels is not None and self.head.decides and self.model.is_trained:
             outputs = View(self.model, self.probe, self.layers, self.head, {}).outputs
             self._order = check_order(self.head, outputs, self.probe.labels)
-        about = dict(about or {})
+        about, known, warned = dict(about or {}), [*self.model.notes, *self._notes], self.warnings
         common = {
             "model": {"name": self.model.name, "weights": self.model.digest() if weights is None else weights},
             "class_names": self.head.names,
             "output": {name: getattr(self.head, name) for name in ("label", "kind", "evidence", "quantity")},
             "epoch": epoch,
-            "warnings": [*self.warnings, *about.pop("warnings", ())],
-            "notes": [*self.model.notes, *self._notes, *about.pop("notes", ())],
+            "warnings": [*warned, *about.pop("warnings", ())],
+            "notes": [*known, *about.pop("notes", ())],
+            "background": [note for note in known if note not in warned],
             **about,
         }
         moment = (step, common["model"]["weights"])

@@ -51,6 +51,18 @@ export function duration(seconds) {
 }
 
 /**
+ * @param {number} seconds since then; clocks of two machines differ, so a bit of the future is now
+ * @param {string} date what is said after a day
+ * @returns {string} such as "12 s ago"
+ */
+export function ago(seconds, date) {
+  if (seconds < 5) return "just now";
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 24 * 3600 ? `${Math.round(seconds / 3600)} h ago` : date;
+}
+
+/**
  * @param {string[]|null|undefined} names
  * @param {number|number[]|null|undefined} index of a class, or of several that are true together
  * @returns {string}

@@ -11,6 +11,7 @@ const STYLES = [
   "decision/decision.css",
   "dictionary/dictionary.css",
   "findings/findings.css",
+  "words/words.css",
 ];
 
 /**

@@ -24,6 +24,7 @@
  * @property {number} [ordinal]
  * @property {string[]} [notes]
  * @property {string[]} [warnings] those of the notes that must be read first
+ * @property {string[]} [background] those of the notes that are no news
  * @property {number} [session] which training in this log directory, from 1
  * @property {boolean} [restored] whether the weights were put back or averaged when training ended
  * @property {Record<string, number>} [scalars]

@@ -135,6 +135,7 @@ class Features(Part):
                 "warm": last is not None,
                 "at": self.drawing.at,
                 "seed": self.drawing.seed,
+                "choice": "variance" if isinstance(self.units, int) else "named",
             }
             memory["rendering"] = rendering  # now that all is there
             yield Draft(self.kind, layer, f"What {len(units)} channels of {layer} detect", data, album, settings, notes)

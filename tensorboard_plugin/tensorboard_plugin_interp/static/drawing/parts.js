@@ -5,9 +5,10 @@
  * @import { Probe, TabRecord } from "../records.js"
  */
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../vendor/preact-htm.js";
-import { duration, number, percent, plural, signed, whole } from "../format.js";
-import { LineChart } from "./charts.js";
+import { number, percent, plural, signed, whole } from "../format.js";
 import { stepAt, useRecord } from "../model.js";
+import { Lead } from "../words/lead.js";
+import { Made } from "../words/made.js";
 
 /** @param {{kind?: string, children?: any}} props a sentence in place of something that is not there */
 export function Message({ kind = "plain", children }) {
@@ -59,12 +60,12 @@ export function LayerName({ layer }) {
 
 /**
  * A section: a few words, and below them every layer that has records of a kind.
- * @param {{ctx: Ctx, kind: string, lead: any, heading: (record: TabRecord<any>) => any,
- *   children: (record: TabRecord<any>, series: ShownSeries) => any}} props
+ * @param {{ctx: Ctx, kind: string, about?: string, lead: any, heading: (record: TabRecord<any>) => any,
+ *   children: (record: TabRecord<any>, series: ShownSeries) => any}} props `about`: the section that the words are of
  */
-export function Layers({ ctx, kind, lead, heading, children }) {
+export function Layers({ ctx, kind, about, lead, heading, children }) {
   return html`
-    <p class="lead">${lead}</p>
+    <${Lead} about=${about}>${lead}<//>
     ${ctx.series[kind].map(
       (series) => html`
         <${Layer} key=${series.tag} ctx=${ctx} series=${series} heading=${heading}>
@@ -200,51 +201,6 @@ export function Cards({ ctx, kind, tag, look, grid, cards }) {
       )}
     </ul>
   `;
-}
-
-/** @param {{record: TabRecord}} props how a record was made: notes in sight, settings behind a click */
-export function Made({ record }) {
-  const { settings, seconds, notes = [], curve, model } = record.data;
-  return html`
-    <footer class="made">
-      ${notes.map(
-        (note) => html`
-          <p class="note">${String(note)}</p>
-        `,
-      )}
-      <details>
-        <summary>How this was made</summary>
-        <${Facts}
-          facts=${[
-            ...Object.entries(settings ?? {}).map(([key, value]) => [key, show(value)]),
-            ["model", model?.name ?? "–"],
-            ["step", whole(record.step)],
-            ["took", duration(seconds)],
-          ]}
-        />
-        ${
-          Array.isArray(curve) &&
-          curve.length > 1 &&
-          html`
-            <div class="small-chart">
-              <p class="caption">Objective over the ${whole(curve.length)} points of the optimization</p>
-              <${LineChart}
-                label="Objective over the optimization"
-                height=${110}
-                series=${[{ name: "objective", color: "var(--accent)", points: curve.map((y, x) => ({ x, y })) }]}
-              />
-            </div>
-          `
-        }
-      </details>
-    </footer>
-  `;
-}
-
-/** @param {unknown} value @returns {string} */
-function show(value) {
-  if (typeof value === "number") return Number.isInteger(value) ? whole(value) : number(value);
-  return value === null || typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 /**

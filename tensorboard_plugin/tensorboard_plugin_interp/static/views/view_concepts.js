@@ -12,6 +12,7 @@ import { Legend } from "../drawing/direction.js";
 import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
 import { stepAt, useRecord, useSeries, useSheet } from "../model.js";
 import { Awaited, Layer, Message, Term } from "../drawing/parts.js";
+import { Lead } from "../words/lead.js";
 
 const TIPS = {
   displacement:
@@ -101,13 +102,13 @@ function Cautions({ of, cautions = [] }) {
 export function Concepts({ ctx }) {
   const [contrast, setContrast] = useState("");
   return html`
-    <p class="lead">
+    <${Lead} about="concepts">
       Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit,
       with its 95 % interval; the${" "}
       <${Term} tip=${TIPS.band}>grey band<//>
       ${" "} is what chance gives. A filled dot is clear of chance, a diamond also${" "}
       <${Term} tip=${TIPS.specificity}>specific<//>.
-    </p>
+    <//>
     ${ctx.series.concepts.map(
       (series, place) => html`
         <${Layer}

@@ -27,8 +27,10 @@ import { PositionsRow } from "../decision/positions_row.js";
 import { className, namePicture, percent, plural, whole } from "../format.js";
 import { useRecord } from "../model.js";
 import { Layer, Message, Select, Term } from "../drawing/parts.js";
+import { Lead } from "../words/lead.js";
 import { Decisions } from "./view_decisions.js";
 
+const LEAD = "Why a picture was taken for what it was taken for, and not for anything else.";
 const EDGES =
   "An edge is what its source puts into its target directly, past the layers between. How wide it is says how much of " +
   "all that goes into the target. Dashed: taking the source out contradicts it.";
@@ -41,6 +43,7 @@ const EACH = { title: "what each is taken for", second: "the next" }; // two dec
 /** @param {{ctx: Ctx}} props */
 export function DecisionView({ ctx }) {
   return html`
+    <${Lead} about="decisions">${LEAD}<//>
     ${ctx.series.decision.map(
       (series) => html`
         <${Layer} key=${series.tag} ctx=${ctx} series=${series} title="One decision">

@@ -13,6 +13,7 @@ import { Legend } from "../drawing/direction.js";
 import { Layer, LayerName, Message } from "../drawing/parts.js";
 import { PictureStrip } from "../drawing/picture_strip.js";
 import { stepAt, useRecord } from "../model.js";
+import { Lead } from "../words/lead.js";
 
 const LEAD =
   "What each position of a layer says: the channels or groups that fire there, each with its icon. Point at the picture, " +
@@ -40,7 +41,7 @@ export function Dictionary({ ctx }) {
     setAt({ place: null, held: false });
   };
   return html`
-    <p class="lead">${LEAD} ${grid && GRID}</p>
+    <${Lead} about="dictionary">${LEAD} ${grid && GRID}<//>
     ${
       lead &&
       html`

@@ -1,5 +1,5 @@
 /** What to do when there is nothing to show. */
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useRef, useState } from "../vendor/preact-htm.js";
 import { Message } from "../drawing/parts.js";
 
 const SNIPPET = `import tf_interp as ti
@@ -13,21 +13,36 @@ const PROMISE = [
   ["Concepts", "Whether a class depends on something you can name, and what chance would give."],
 ];
 
-/** @param {{error: string}} props */
-export function Empty({ error }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () =>
-    navigator.clipboard?.writeText(SNIPPET).then(
-      () => setCopied(true),
-      () => {},
-    );
+/** @param {{error: string, unknown?: string[]}} props `unknown`: kinds that are recorded and have no view here */
+export function Empty({ error, unknown = [] }) {
+  const [said, setSaid] = useState("Copy");
+  const code = useRef(/** @type {any} */ (null));
+  const select = () => {
+    getSelection()?.selectAllChildren(code.current); // where the page may not write to the clipboard
+    setSaid("Press Ctrl+C");
+  };
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(SNIPPET);
+      setSaid("Copied");
+    } catch {
+      select();
+    }
+  };
   return html`
     <main class="alone">
       <h1>See what your network has learned</h1>
-      <p>There are no interpretability records in this log directory yet. Add one callback to your training:</p>
+      <p>
+        ${
+          unknown.length > 0
+            ? `What is recorded here (${unknown.join(", ")}) has no view in this version: upgrade tf-interp, and start TensorBoard again. Or add`
+            : "There are no interpretability records in this log directory yet. Add"
+        }${" "}
+        one callback to your training:
+      </p>
       <div class="snippet">
-        <pre><code>${SNIPPET}</code></pre>
-        <button class="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>
+        <pre><code ref=${code}>${SNIPPET}</code></pre>
+        <button class="button" onClick=${copy}><span aria-live="polite">${said}</span></button>
       </div>
       <p>
         Or look at a finished model:${" "}

@@ -45,6 +45,7 @@ export function Features({ ctx }) {
     <${Layers}
       ctx=${ctx}
       kind="features"
+      about="features"
       lead=${LEAD}
       heading=${(/** @type {TabRecord<FeaturesData>} */ record) => html`
         <span class="quiet">

@@ -40,6 +40,7 @@ export function Groups({ ctx }) {
     <${Layers}
       ctx=${chosen}
       kind="groups"
+      about="groups"
       lead=${html`
         ${LEAD}
         <${GroupTools} ctx=${ctx} />

@@ -19,15 +19,23 @@ import { Explained } from "../decision/explained.js";
 import { FindingList } from "../findings/finding_list.js";
 import { Grid as UnitGrid } from "./view_features.js";
 import { Thumbnails } from "./view_groups.js";
+import { LastLook } from "../words/last_look.js";
+import { Lead } from "../words/lead.js";
+import { Welcome } from "../words/welcome.js";
 
 /** @param {{ctx: Ctx}} props */
 export function Overview({ ctx }) {
   const { features, decision, attribution, concepts } = ctx.series;
   const groups = chooseVariant(ctx.series.groups, ctx.choice.k);
   const every = [...features, ...groups, ...decision, ...attribution, ...concepts];
+  const steps = new Set(every.flatMap((series) => series.steps));
   return html`
     <div class="overview">
+      <div class="opening">
+        <${Lead} about="overview">What the network has learned up to this step, in one look.<//>
+      </div>
       <${ToRead} key=${every.length} ctx=${ctx} every=${every} />
+      <${Welcome} several=${steps.size > 1} />
       ${ctx.series.finding.length > 0 && html`<${FindingList} ctx=${ctx} />`}
       ${
         concepts.length > 0 &&
@@ -311,13 +319,25 @@ function Facts({ ctx }) {
           </div>
         `
       }
+      <div>
+        <dt>last look</dt>
+        <dd>
+          <${LastLook}
+            time=${Math.max(...every.map((series) => series.wall_time))}
+            fixed=${Boolean(ctx.store.source.about)}
+          />
+        </dd>
+      </div>
       <${Cost} key=${every.map((series) => series.tag).join()} ctx=${ctx} every=${every} />
       ${
         ctx.unknown.length > 0 &&
         html`
           <div>
-            <dt>also recorded, not shown by this version</dt>
-            <dd>${ctx.unknown.join(", ")}</dd>
+            <dt>also recorded</dt>
+            <dd>
+              ${ctx.unknown.join(", ")}${" "}
+              <span class="quiet">(no view here: of a part of your own, or of a newer tf-interp, which then needs an upgrade)</span>
+            </dd>
           </div>
         `
       }
