@@ -23,7 +23,8 @@ from tf_interp import (
 from tf_interp.analysis.parts import concept_tests
 from tf_interp.images import to_uint8
 
-COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "notes", "warnings", "background", "scalars"}
+COMMON = {"model", "class_names", "settings", "seconds", "epoch", "ordinal", "scalars"}
+COMMON |= {"notes", "warnings", "background"}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,7 @@ def test_what_must_be_read_is_told_apart(model, probe):
     assert found["warnings"][1] == "1 file of the probe was skipped: a.txt: no picture"
     assert [note for note in found["notes"] if note in found["warnings"]] == found["warnings"], "each once"
     assert set(fed.warnings) <= set(fed.notes)
+    assert found["background"] == [note for note in fed.notes if note not in fed.warnings]
     many = dataclasses.replace(probe, skipped=tuple("abcde"))
     assert Analysis(model, many, ["conv"], [part]).warnings == [
         "5 files of the probe were skipped: a; b; c; and 2 more, see probe.skipped"
@@ -269,6 +271,8 @@ def test_features_keep_their_units_and_warm_start():
     assert first.data["settings"]["warm"] is False
     assert second.data["settings"] | {"warm": True, "steps": 3} == second.data["settings"]
     assert len(second.data["curve"]) < len(first.data["curve"])
+    assert first.data["curve"][-1] > first.data["curve"][0], "the objective, and no loss"
+    assert first.data["settings"]["choice"] == "variance"
 
 
 @pytest.mark.parametrize(("policy", "tolerance"), [("mixed_float16", 0.02), ("mixed_bfloat16", 0.2)])

@@ -1,4 +1,4 @@
-"""What the tab says about itself, in a real browser: how to read a section, how things were made, and what is missing."""
+"""What the tab says about itself, in a real browser: how to read a section, how things were made, what is missing."""
 
 import pathlib
 import re
@@ -41,7 +41,7 @@ MADE: list[tuple[str, dict[str, Any], list[str], list[list[str]]]] = [
       "permutations": 10000, "pooling": "mean", "random": None, "relative": "none", "seed": 0, "targets": {"3": 39}},
      ["Concepts: mark (60 pictures) and tag (1 picture).", "The same pictures without it: for tag.",
       "No random pictures.", "Asked about: 3 (39 pictures).", "Tested together: conv2 and conv3.",
-      "Method: the gradient along the way from contrast to concept, first order.",
+      "Method: the gradient times the difference of mean activations between concept and contrast, first order.",
       "Concept vector: the difference of the mean activations.", "Activations are averaged over positions.",
       "Chance: 10,000 permutations of the labels.", "Intervals: 1,000 bootstrap samples.", "Level: 5.0 %.",
       "Seed of permutations and samples: 0."], []),

@@ -127,7 +127,7 @@ class Features(Part):
                 "pictures": pictures,
                 "crops": None if crops is None else album.add_shown(crops),
                 "probe": entry,
-                "curve": None if rendering is None else rendering.losses.mean(1),
+                "curve": None if rendering is None else -rendering.losses.mean(1),
                 "channels": _count_idle(activations),
             }
             settings = {

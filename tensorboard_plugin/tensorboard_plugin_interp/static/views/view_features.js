@@ -13,7 +13,7 @@ import { useSeries, useSheet } from "../model.js";
 import { Cards, Facts, Layers, Message, Term } from "../drawing/parts.js";
 
 const LEAD =
-  "Each picture was made from noise so that it excites one unit as much as possible: it shows what the unit looks for.";
+  "Each picture was optimized to excite one unit as much as possible. A click shows the probe pictures that excite it most.";
 const GAIN =
   "How strongly the picture excites its unit, as a multiple of the most that any probe picture does. " +
   "The line in each bar is 1 ×.";

@@ -332,7 +332,7 @@ function Facts({ ctx }) {
       ${
         ctx.unknown.length > 0 &&
         html`
-          <div>
+          <div class="wide">
             <dt>also recorded</dt>
             <dd>
               ${ctx.unknown.join(", ")}${" "}

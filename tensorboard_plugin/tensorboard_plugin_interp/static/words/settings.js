@@ -220,7 +220,7 @@ function tellConcepts(settings) {
     targets ? `Asked about: ${counted(targets)}.` : "",
     layers?.length ? `Tested together: ${list(layers)}.` : "",
     method === "kim2018" ? "Method: as in the TCAV paper, t-test of scores." : "",
-    method === "displacement" ? "Method: the gradient along the way from contrast to concept, first order." : "",
+    method === "displacement" ? "Method: the gradient times the difference of mean activations between concept and contrast, first order." : "",
     cav ? `Concept vector: ${VECTORS[cav]}.` : "",
     pooling === "mean" ? "Activations are averaged over positions." : pooling ? "Each position counts by itself." : "",
     permutations ? `Chance: ${plural(permutations, "permutation")} of the labels.` : "",
