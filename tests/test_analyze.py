@@ -94,7 +94,10 @@ def test_what_must_be_read_is_told_apart(model, probe):
     assert found["warnings"][1] == "1 file of the probe was skipped: a.txt: no picture"
     assert [note for note in found["notes"] if note in found["warnings"]] == found["warnings"], "each once"
     assert set(fed.warnings) <= set(fed.notes)
-    assert found["background"] == [note for note in fed.notes if note not in fed.warnings]
+    assert found["background"] == []
+    soft = open_model(keras.Sequential([*model.model.layers, keras.layers.Softmax()]))
+    told = next(analyze(soft, probe, ["conv"], [part])).data
+    assert [note for note in told["background"] if "undone" in note] == told["notes"], "no news, apart from the news"
     many = dataclasses.replace(probe, skipped=tuple("abcde"))
     assert Analysis(model, many, ["conv"], [part]).warnings == [
         "5 files of the probe were skipped: a; b; c; and 2 more, see probe.skipped"
