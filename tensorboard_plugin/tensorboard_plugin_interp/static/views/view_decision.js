@@ -30,7 +30,7 @@ import { Layer, Message, Select, Term } from "../drawing/parts.js";
 import { Lead } from "../words/lead.js";
 import { Decisions } from "./view_decisions.js";
 
-const LEAD = "Why a picture was taken for what it was taken for, and not for anything else.";
+const LEAD = "What led from a picture to the output of the network, and what would change it.";
 const EDGES =
   "An edge is what its source puts into its target directly, past the layers between. How wide it is says how much of " +
   "all that goes into the target. Dashed: taking the source out contradicts it.";

@@ -66,8 +66,8 @@ export const ABOUT = {
   },
   decisions: {
     title: "Decision",
-    shows: "Why a picture was taken for its class and not another: what regions of it, groups of neurons and positions of each layer contributed.",
-    read: "Blue pushes toward the class, orange against it; the wider an edge of the graph, the more of its target it explains.",
+    shows: "How the output for a picture came about: what its regions, groups of neurons and positions of each layer contributed.",
+    read: "Blue pushes toward the target (a class, or a number), orange against it; the wider an edge of the graph, the more of its target it explains.",
     misleads:
       "Attribution is first order: where the network saturates, taking a thing out does something else, and the test " +
       "beside each node says what. What the groups leave over has no name; the line below the graph says how much that is. " +
