@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import urllib.parse
 from collections.abc import Iterator
 
 import fake_run
@@ -58,9 +59,7 @@ def walk(tab: Tab) -> None:
     assert tab.page.evaluate("history.length") == entries + 4
 
 
-def test_back_and_forward_walk_through_what_was_chosen(
-    url: str, report: pathlib.Path, browser: BrowserContext
-) -> None:
+def test_back_and_forward_walk_through_what_was_chosen(url: str, report: pathlib.Path, browser: BrowserContext) -> None:
     with open_tab(browser, url, link=RUN) as tab:
         walk(tab)
     with open_report(browser, report, f"#interpretability{RUN}") as tab:
@@ -159,7 +158,9 @@ def copies(route: Route) -> None:
     runs = route.fetch(url=asked).json()["runs"]
     run = runs["tagged/interp"]
     run |= {f"features/block{n}": run["features/conv2"] | {"layer": f"block{n}"} for n in range(20)}
-    runs |= {f"sweep/lr=0.{n}/interp": run for n in range(MANY)}
+    shown = urllib.parse.parse_qs(urllib.parse.urlparse(route.request.url).query).get("run")
+    for name in (f"sweep/lr=0.{n}/interp" for n in range(MANY)):
+        runs[name] = run if [name] == shown else {"features/conv2": run["features/conv2"] | {"steps": None}}
     return route.fulfill(json={"runs": runs})
 
 
@@ -204,5 +205,7 @@ def test_among_many_runs_and_layers_one_is_found(url: str, browser: BrowserConte
         tab.frame.get_by_role("combobox", name="Find runs").press("Escape")
         assert rows.count() == 0
         tab.frame.locator("body").press("3")
-        tab.frame.get_by_role("button", name="Groups", exact=True).and_(tab.frame.locator("[aria-current=page]")).wait_for()
+        tab.frame.get_by_role("button", name="Groups", exact=True).and_(
+            tab.frame.locator("[aria-current=page]")
+        ).wait_for()
         tab.page.unroute_all(behavior="ignoreErrors")

@@ -61,7 +61,7 @@ export function Bar({ sections, section, onSection, runs, run, onRun, layers, la
       </div>
       <div class="head-tools">
         ${copy}
-        <${KeysHelp} />
+        <${KeysHelp} sections=${sections.map(({ title }) => title)} />
       </div>
     </div>
   `;

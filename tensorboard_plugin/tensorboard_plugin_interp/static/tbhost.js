@@ -142,5 +142,5 @@ export function writeLink(state, entry) {
 /** @param {Record<string, string>} state @returns {string} an address that leads to it from anywhere; "" if there is none */
 export function linkTo(state) {
   const page = host() ?? ownPage();
-  return page ? `${page.location.href.split("#")[0]}#${[NAME, ...toParts(state)].join("&")}` : "";
+  return page && ownHash(page) ? `${page.location.href.split("#")[0]}#${[NAME, ...toParts(state)].join("&")}` : "";
 }

@@ -2,14 +2,17 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { useKeys } from "./keys.js";
 
-/** Where they work -> keys and what they do. @type {[string, [string[], string][]][]} */
-const KEYS = [
+/**
+ * @param {string[]} sections by name
+ * @returns {[string, [string[], string][]][]} where they work, and there keys and what they do
+ */
+const keysOf = (sections) => [
   [
     "Anywhere",
     [
       [["←", "→"], "one step back, one step on"],
       [["P"], "play over the steps, and pause"],
-      [["1", "…", "6"], "Overview, Features, Groups, Decision, Dictionary, Concepts"],
+      [["1", "…", String(sections.length)], sections.join(", ")],
       [["/"], "choose a run"],
       [["C"], "copy a link to what is shown"],
       [["Esc"], "close the side panel"],
@@ -43,8 +46,8 @@ const KEYS = [
   ],
 ];
 
-/** The button, and the list while it is open. */
-export function KeysHelp() {
+/** @param {{sections: string[]}} props the button, and the list while it is open */
+export function KeysHelp({ sections }) {
   const [open, setOpen] = useState(false);
   useKeys({ "?": () => setOpen(true) });
   return html`
@@ -52,14 +55,14 @@ export function KeysHelp() {
     ${
       open &&
       html`
-        <${Overlay} onClose=${() => setOpen(false)} />
+        <${Overlay} sections=${sections} onClose=${() => setOpen(false)} />
       `
     }
   `;
 }
 
-/** @param {{onClose: () => void}} props */
-function Overlay({ onClose }) {
+/** @param {{sections: string[], onClose: () => void}} props */
+function Overlay({ sections, onClose }) {
   const ref = useRef(/** @type {any} */ (null));
   useEffect(() => ref.current.showModal(), []);
   const press = (/** @type {KeyboardEvent} */ event) => {
@@ -74,7 +77,7 @@ function Overlay({ onClose }) {
           <h2>Keys</h2>
           <button class="icon-button" onClick=${() => ref.current.close()} aria-label="Close keys" title="Close (Esc)">✕</button>
         </header>
-        ${KEYS.map(
+        ${keysOf(sections).map(
           ([place, rows]) => html`
             <section key=${place}>
               <h3>${place}</h3>
