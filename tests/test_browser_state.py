@@ -29,6 +29,11 @@ def seen(tab: Tab) -> tuple[str, int, int]:
     return tab.text("[aria-current=page]"), tab.step(), tab.frame.get_by_role("dialog").count()
 
 
+def address(tab: Tab) -> str:
+    """Return what the address bar says now; Playwright's own `url` is that of its last message."""
+    return tab.page.evaluate("location.href")
+
+
 def walk(tab: Tab) -> None:
     """Choose, go back to where it began, and forward again."""
     tab.wait_for_pictures()
@@ -55,7 +60,7 @@ def walk(tab: Tab) -> None:
     tab.page.go_forward()
     tab.page.go_forward()
     tab.frame.locator(".group-detail").wait_for()
-    assert "p.interpretability.group=" in tab.page.url
+    assert "p.interpretability.group=" in address(tab)
     assert tab.page.evaluate("history.length") == entries + 4
 
 
@@ -82,7 +87,7 @@ def test_what_the_address_asks_for_and_is_not_here_is_said(report: pathlib.Path,
         for _ in asked:
             tab.frame.locator(".lost button").first.click()
         wait_until(lambda: tab.frame.locator(".lost").count() == 0, "all are read")
-        assert tab.page.url.partition("#")[2] == "interpretability&p.interpretability.step=200"
+        assert address(tab).partition("#")[2] == "interpretability&p.interpretability.step=200"
         assert tab.page.evaluate("history.length") == entries
         tab.frame.get_by_label("Run", exact=True).select_option("clean/interp")
         tab.page.evaluate("location.hash += '&p.interpretability.item=%5B%22features/x%22,%22y%22%5D'")
@@ -104,7 +109,7 @@ def test_a_copied_link_leads_to_what_was_shown(url: str, report: pathlib.Path, b
             tab.frame.get_by_role("button", name="Copy a link to what is shown").click()
             assert tab.frame.evaluate("navigator.clipboard.readText()") == copied
             start, _, link = copied.partition("#interpretability")
-            assert start == tab.page.url.partition("#")[0]
+            assert start == address(tab).partition("#")[0]
             assert f"{RUN}&" in link, "which run, though nobody chose it"
             assert f"p.interpretability.step={STEPS[3]}" in link, "which step, though it is the last so far"
         again = open_report(browser, report, f"#interpretability{link}") if "file:" in start else None
@@ -196,7 +201,7 @@ def test_among_many_runs_and_layers_one_is_found(url: str, browser: BrowserConte
         chosen = tab.frame.get_by_role("button", name="Run: sweep/lr=0.147", exact=True)
         chosen.wait_for()
         assert tab.frame.evaluate("document.activeElement.ariaLabel") == "Run: sweep/lr=0.147"
-        wait_until(lambda: "run=sweep%2Flr%3D0.147%2Finterp" in tab.page.url, "the address has it")
+        wait_until(lambda: "run=sweep%2Flr%3D0.147%2Finterp" in address(tab), "the address has it")
         tab.frame.get_by_role("button", name="Layer: all 22").click()
         tab.frame.get_by_role("combobox", name="Find layers").fill("k17")
         tab.frame.get_by_role("option", name="block17").click()
