@@ -59,7 +59,8 @@ def test_the_link_keeps_what_is_chosen(report: pathlib.Path, browser: BrowserCon
         tab.frame.get_by_label("Run", exact=True).select_option("tagged/interp")
         tab.section("Groups")
         tab.press("Home")
-        link = tab.page.url.partition("#")[2]
+        wait_until(lambda: "interpretability.step=" in tab.page.evaluate("location.hash"), "the address says the step")
+        link = tab.page.evaluate("location.hash").partition("#")[2]
         assert tab.step() == STEPS[0]
     with open_report(browser, report, f"#{link}") as tab:
         tab.frame.get_by_role("heading", name="conv2").first.wait_for()

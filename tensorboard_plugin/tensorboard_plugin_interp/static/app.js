@@ -4,13 +4,16 @@
  * @import { About, Ctx, Runs, Series, ShownSeries, Source } from "./model.js"
  */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
+import { toLink, useChoice } from "./choosing/choice.js";
+import { CopyLink } from "./choosing/copy_link.js";
+import { Lost } from "./choosing/lost.js";
 import { setGroupStyles } from "./drawing/canvas.js";
-import { sortRuns } from "./format.js";
+import { runName, sortRuns, whole } from "./format.js";
 import { useNames } from "./groups/names/given_names.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
-import { followTheme, isVisible, onLink, onReload, readLink, writeLink } from "./tbhost.js";
+import { followTheme, isVisible, linkTo, onReload } from "./tbhost.js";
 import { ConceptDetail, Concepts } from "./views/view_concepts.js";
 import { DecisionView } from "./views/view_decision.js";
 import { DecisionDetail } from "./views/view_decisions.js";
@@ -31,6 +34,7 @@ const SECTIONS = [
 ];
 /** What the side panel shows, by kind. @type {Record<string, any>} */
 const DETAILS = { features: UnitDetail, groups: PictureDetail, attribution: DecisionDetail, concepts: ConceptDetail };
+const LINKED = /** @type {Record<string, string>} */ ({ features: "unit", groups: "picture", attribution: "picture", concepts: "test" });
 const KINDS = [...SECTIONS.flatMap((section) => section.kinds), "finding"];
 const OF_NO_LAYER = ["decision", "finding"]; // kinds whose records are of no layer: the choice of one is not theirs
 
@@ -106,40 +110,12 @@ function byName(a, b) {
 /** @param {{source: Source}} props */
 export function App({ source }) {
   const store = useMemo(() => new Store(source), [source]);
-  const [choice, setChoice] = useState(() => ({
-    run: "",
-    layer: "",
-    section: "overview",
-    step: "",
-    item: "",
-    picture: "",
-    target: "",
-    against: "",
-    node: "",
-    pins: "",
-    beside: "",
-    off: "",
-    k: "",
-    versus: "",
-    at: "",
-    ...readLink(),
-  }));
-  const change = (/** @type {Partial<typeof choice>} */ part) => setChoice((before) => ({ ...before, ...part }));
+  const [choice, change] = useChoice();
   const { runs, run, error } = useRuns(store, choice.run);
   useEffect(() => followTheme(setTheme), []);
-  useEffect(
-    () =>
-      onLink((link) =>
-        setChoice((before) => {
-          const none = Object.fromEntries(Object.keys(before).map((key) => [key, ""]));
-          return /** @type {typeof before} */ ({ ...none, section: "overview", ...link });
-        }),
-      ),
-    [],
-  );
-  useEffect(() => writeLink({ ...choice, section: choice.section === "overview" ? "" : choice.section }), [choice]);
   const names = useNames(store, run);
   const all = useMemo(() => byKind(runs?.[run] ?? {}), [runs, run]);
+  const runNames = useMemo(() => sortRuns(Object.keys(runs ?? {})).map((name) => [name, runName(name)]), [runs]);
   const top = useTop(runs);
   const every = KINDS.flatMap((kind) => all[kind]);
   const steps = useMemo(() => [...new Set(every.flatMap((series) => series.steps))].sort((a, b) => a - b), [all]);
@@ -202,6 +178,7 @@ export function App({ source }) {
       }),
     choice,
     choose: change,
+    link: () => linkTo({ ...toLink({ ...choice, section: current.id }), run, layer, step: String(step) }),
     isOpen: (_, tag, name) => choice.item === JSON.stringify([tag, name]),
   };
   const shown = (current.kinds.length ? current.kinds : KINDS).flatMap((kind) => series[kind]);
@@ -215,12 +192,15 @@ export function App({ source }) {
         }))}
         section=${current.id}
         onSection=${ctx.goTo}
-        runs=${sortRuns(Object.keys(runs))}
+        runs=${runNames}
         run=${run}
-        onRun=${(next) => change({ run: next, step: "", item: "" })}
+        onRun=${(next) => change({ run: next, step: "", item: "", group: "" })}
         layers=${layers}
         layer=${layer}
         onLayer=${(next) => change({ layer: next, item: "" })}
+        copy=${html`
+          <${CopyLink} ctx=${ctx} what=${`what is shown, at step ${whole(step)}`} lead />
+        `}
       />
       ${
         (steps.length > 1 || steps[0] > 0) &&
@@ -237,6 +217,20 @@ export function App({ source }) {
     </header>
     <div class="body">
       <main>
+        <${Lost}
+          asked=${{
+            choice,
+            runs: Object.keys(runs),
+            run,
+            layers,
+            steps,
+            step,
+            section: current,
+            sections: SECTIONS,
+            tags: current.kinds.flatMap((kind) => all[kind].map(({ tag }) => tag)),
+          }}
+          onRead=${(part) => change(part, false)}
+        />
         ${
           source.about &&
           current.id === "overview" &&
@@ -349,6 +343,9 @@ function Detail({ ctx, section, item, onClose }) {
         <span class="quiet">${series.layer}</span>
       `}
       onClose=${onClose}
+      tools=${html`
+        <${CopyLink} ctx=${ctx} what=${`this ${LINKED[series.kind]}`} />
+      `}
     >
       <${Opened} key=${tag} ctx=${ctx} series=${series} view=${DETAILS[series.kind]} name=${name} />
     <//>

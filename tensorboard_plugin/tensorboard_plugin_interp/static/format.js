@@ -104,11 +104,9 @@ export function runName(run) {
 
 /** @param {string[]} runs @returns {string[]} by name, the sessions of a run in their order */
 export function sortRuns(runs) {
-  const order = (/** @type {string} */ a, /** @type {string} */ b) => {
-    const [one, other] = [splitRun(a), splitRun(b)];
-    return one.base < other.base ? -1 : one.base > other.base ? 1 : one.session - other.session;
-  };
-  return [...runs].sort(order);
+  const split = runs.map((run) => ({ run, ...splitRun(run) }));
+  split.sort((one, other) => (one.base < other.base ? -1 : one.base > other.base ? 1 : one.session - other.session));
+  return split.map(({ run }) => run);
 }
 
 /** What is compared with what, in words, the clearest comparison first. @type {Record<string, string>} */

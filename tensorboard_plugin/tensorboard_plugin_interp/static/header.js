@@ -1,16 +1,29 @@
 /** The bar at the top: sections, run, layer, and the one slider over steps. */
-import { html, useEffect, useState } from "./vendor/preact-htm.js";
-import { Select } from "./drawing/parts.js";
-import { plural, runName, whole } from "./format.js";
+import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { Chooser } from "./choosing/chooser.js";
+import { useKeys } from "./choosing/keys.js";
+import { KeysHelp } from "./choosing/keys_help.js";
+import { plural, whole } from "./format.js";
 
 const BEAT = 700; // ms per step while playing
 
 /**
  * @param {{sections: {id: string, title: string, count: number}[], section: string, onSection: (id: string) => void,
- *   runs: string[], run: string, onRun: (run: string) => void,
- *   layers: string[], layer: string, onLayer: (layer: string) => void}} props
+ *   runs: string[][], run: string, onRun: (run: string) => void,
+ *   layers: string[], layer: string, onLayer: (layer: string) => void, copy: any}} props each
+ *   run `[name, as it is called]`; `copy` is the button that copies a link
  */
-export function Bar({ sections, section, onSection, runs, run, onRun, layers, layer, onLayer }) {
+export function Bar({ sections, section, onSection, runs, run, onRun, layers, layer, onLayer, copy }) {
+  const menu = useRef(/** @type {any} */ (null));
+  const go = (/** @type {{id: string, count: number}} */ { id, count }) => count > 0 && onSection(id);
+  useKeys({
+    ...Object.fromEntries(sections.map((one, index) => [String(index + 1), () => go(one)])),
+    "/": () => {
+      const control = menu.current.querySelector("select, button");
+      control.focus();
+      if (control.tagName === "BUTTON") control.click();
+    },
+  });
   return html`
     <div class="bar">
       <nav class="tabs" aria-label="Sections">
@@ -33,21 +46,23 @@ export function Bar({ sections, section, onSection, runs, run, onRun, layers, la
       ${
         layers.length > 1 &&
         html`
-          <label class="choice">
-            <span>Layer</span>
-            <${Select}
-              label="Layer"
-              value=${layer}
-              options=${[["", `all ${layers.length}`], ...layers.map((name) => [name, name])]}
-              onChange=${onLayer}
-            />
-          </label>
+          <${Chooser}
+            caption="Layer"
+            label="Layer"
+            what="layers"
+            value=${layer}
+            options=${[["", `all ${layers.length}`], ...layers.map((name) => [name, name])]}
+            onChange=${onLayer}
+          />
         `
       }
-      <label class="choice">
-        <span>Run</span>
-        <${Select} label="Run" value=${run} options=${runs.map((name) => [name, runName(name)])} onChange=${onRun} />
-      </label>
+      <div class="run-choice" ref=${menu}>
+        <${Chooser} caption="Run" label="Run" what="runs" value=${run} options=${runs} onChange=${onRun} />
+      </div>
+      <div class="head-tools">
+        ${copy}
+        <${KeysHelp} sections=${sections.map(({ title }) => title)} />
+      </div>
     </div>
   `;
 }
@@ -62,18 +77,6 @@ export function Timeline({ steps, step, epoch, restored, written, follow, fixed,
   const last = steps.length - 1;
   const go = (/** @type {number} */ index) => onStep(steps[Math.max(0, Math.min(last, index))]);
   useEffect(() => {
-    const listen = (/** @type {KeyboardEvent} */ event) => {
-      const target = /** @type {HTMLElement} */ (event.target);
-      if (event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName)) return;
-      if (event.key === "ArrowLeft") go(place - 1);
-      else if (event.key === "ArrowRight") go(place + 1);
-      else return;
-      event.preventDefault();
-    };
-    document.addEventListener("keydown", listen);
-    return () => document.removeEventListener("keydown", listen);
-  }, [place, steps]);
-  useEffect(() => {
     if (!playing || busy) return undefined; // wait until the pictures of this step are there
     if (place >= last) {
       setPlaying(false);
@@ -86,6 +89,7 @@ export function Timeline({ steps, step, epoch, restored, written, follow, fixed,
     if (!playing && place >= last) go(0);
     setPlaying(!playing);
   };
+  useKeys({ ArrowLeft: () => go(place - 1), ArrowRight: () => go(place + 1), p: () => last > 0 && play() });
   const when = [...(epoch === null ? [] : [`epoch ${epoch + 1}`]), ...(restored ? ["put back"] : [])].join(", ");
   const said = `step ${whole(step)}${when && `, ${when}`}`;
   return html`
@@ -95,7 +99,7 @@ export function Timeline({ steps, step, epoch, restored, written, follow, fixed,
         onClick=${play}
         disabled=${last < 1}
         aria-label=${playing ? "Pause" : "Play over the steps"}
-        title=${playing ? "Pause" : "Play over the steps"}
+        title=${playing ? "Pause (P)" : "Play over the steps (P)"}
       >
         ${
           playing

@@ -5,6 +5,7 @@ import { html, render as draw } from "./vendor/preact-htm.js";
 
 const STYLES = [
   "style.css",
+  "choosing/choosing.css",
   "drawing/class_bars.css",
   "groups/groups.css",
   "groups/comparison/comparison.css",

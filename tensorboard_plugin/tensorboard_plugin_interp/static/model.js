@@ -40,6 +40,7 @@
  * @property {(kind: string, tag: string, name: string) => boolean} isOpen
  * @property {Record<string, string>} choice what is chosen, as the address says it; "" for what is not
  * @property {(part: Record<string, string>) => void} choose
+ * @property {() => string} link an address that leads to what is shown; "" if there is none
  */
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { splitRun } from "./format.js";

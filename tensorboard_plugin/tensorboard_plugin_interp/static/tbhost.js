@@ -90,33 +90,57 @@ export function readLink() {
 }
 
 /**
- * Hear of it when a person writes another address into the bar of a page of our own; TensorBoard reloads the tab itself.
- * @param {(state: Record<string, string>) => void} tell
+ * Hear of it when the address says something else than it did: by Back, Forward, or a person who writes into the bar.
+ * @param {() => void} tell
  * @returns {() => void} stops hearing
  */
 export function onLink(tell) {
-  const listen = () => tell(readLink());
-  ownPage()?.addEventListener("hashchange", listen);
-  return () => ownPage()?.removeEventListener("hashchange", listen);
+  const page = host() ?? ownPage();
+  if (!page) return () => {};
+  const listen = () => ownHash(page) && tell();
+  const events = ["popstate", "hashchange"];
+  const stop = () => events.forEach((name) => page.removeEventListener(name, listen));
+  events.forEach((name) => page.addEventListener(name, listen));
+  window.addEventListener("pagehide", stop, { once: true }); // the page around us may stay
+  return stop;
+}
+
+/** @param {Window} page @returns {boolean} whether the address is one of this tab: TensorBoard's begins with the name of a tab */
+function ownHash(page) {
+  return page === ownPage() || page.location.hash.slice(1).split("&")[0] === NAME;
+}
+
+/** @param {Record<string, string>} state @returns {string[]} the parts of an address that say it; empty values are left out */
+function toParts(state) {
+  return Object.entries(state)
+    .filter(([, value]) => value !== "")
+    .map(([key, value]) => `${PREFIX}${key}=${encodeURIComponent(value)}`);
 }
 
 /**
  * Write to the address bar what is shown, so that the link can be kept and shared.
  * @param {Record<string, string>} state empty values are left out
+ * @param {boolean} entry whether Back shall lead to what the bar says now; else that is written over
  */
-export function writeLink(state) {
+export function writeLink(state, entry) {
   const page = host() ?? ownPage();
   if (!page || !isVisible()) return;
   try {
-    const parts = page.location.hash.slice(1).split("&");
-    if (parts[0] !== NAME && !ownPage()) return; // another tab is shown: its address is not ours to change
-    const others = parts.slice(1).filter((part) => part && !part.startsWith(PREFIX));
-    const own = Object.entries(state)
-      .filter(([, value]) => value !== "")
-      .map(([key, value]) => `${PREFIX}${key}=${encodeURIComponent(value)}`);
-    const hash = own.length || !ownPage() ? `#${[NAME, ...others, ...own].join("&")}` : "#";
-    if (hash !== (page.location.hash || "#")) page.history.replaceState(page.history.state, "", hash);
+    if (!ownHash(page)) return; // another tab is shown: its address is not ours to change
+    const others = page.location.hash.slice(1).split("&").slice(1);
+    const kept = others.filter((part) => part && !part.startsWith(PREFIX));
+    const own = toParts(state);
+    const hash = own.length || !ownPage() ? `#${[NAME, ...kept, ...own].join("&")}` : "#";
+    if (hash === (page.location.hash || "#")) return;
+    if (entry) page.history.pushState(page.history.state, "", hash);
+    else page.history.replaceState(page.history.state, "", hash);
   } catch {
     // no access to the address: the tab works without links
   }
+}
+
+/** @param {Record<string, string>} state @returns {string} an address that leads to it from anywhere; "" if there is none */
+export function linkTo(state) {
+  const page = host() ?? ownPage();
+  return page && ownHash(page) ? `${page.location.href.split("#")[0]}#${[NAME, ...toParts(state)].join("&")}` : "";
 }

@@ -279,9 +279,9 @@ export function Select({ label, value, options, groups = [], onChange }) {
 
 /**
  * The panel at the side that shows one thing in detail; Escape closes it, and gives the focus back.
- * @param {{title: any, onClose: () => void, children?: any}} props
+ * @param {{title: any, tools?: any, onClose: () => void, children?: any}} props
  */
-export function Panel({ title, onClose, children }) {
+export function Panel({ title, tools, onClose, children }) {
   const ref = useRef(/** @type {any} */ (null));
   useEffect(() => {
     const before = /** @type {any} */ (document.activeElement);
@@ -297,7 +297,10 @@ export function Panel({ title, onClose, children }) {
     <aside class="panel" ref=${ref} tabindex="-1" role="dialog" aria-label="Details">
       <header class="panel-head">
         <div class="panel-title">${title}</div>
-        <button class="icon-button" onClick=${onClose} aria-label="Close details" title="Close (Esc)">✕</button>
+        <div class="panel-tools">
+          ${tools}
+          <button class="icon-button" onClick=${onClose} aria-label="Close details" title="Close (Esc)">✕</button>
+        </div>
       </header>
       <div class="panel-body">${children}</div>
     </aside>

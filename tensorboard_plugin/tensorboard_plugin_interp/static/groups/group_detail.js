@@ -5,6 +5,7 @@
  * @import { Group, GroupsData, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
+import { CopyLink } from "../choosing/copy_link.js";
 import { Cell } from "../drawing/canvas.js";
 import { Swatch } from "../drawing/direction.js";
 import { Facts, Meter, Term } from "../drawing/parts.js";
@@ -39,6 +40,7 @@ export function GroupDetail({ ctx, record, index }) {
         <${Swatch} color=${color} />
         <${GroupName} ctx=${ctx} layer=${record.layer} groups=${groups} index=${index} />
         <${Word} group=${group} />
+        <${CopyLink} ctx=${ctx} what="this group" />
       </h3>
       <div class="detail-columns">
         <div>

@@ -4,6 +4,7 @@
  * @import { Ctx, ShownSeries } from "../model.js"
  */
 import { html, useRef } from "../vendor/preact-htm.js";
+import { Chooser } from "../choosing/chooser.js";
 import { Select } from "../drawing/parts.js";
 import { runName, sortRuns, whole } from "../format.js";
 import { stepAt, useRun } from "../model.js";
@@ -82,16 +83,15 @@ export function GroupTools({ ctx }) {
       ${
         options.length + others.length > 1 &&
         html`
-          <label class="choice">
-            <span>compare with</span>
-            <${Select}
-              label="Compare groups with"
-              value=${ctx.choice.versus}
-              options=${options}
-              groups=${[["another run", sortRuns(others).map((run) => [run, runName(run)])]]}
-              onChange=${(/** @type {string} */ versus) => ctx.choose({ versus, at: "" })}
-            />
-          </label>
+          <${Chooser}
+            caption="compare with"
+            label="Compare groups with"
+            what="runs"
+            value=${ctx.choice.versus}
+            options=${options}
+            groups=${[["another run", sortRuns(others).map((run) => [run, runName(run)])]]}
+            onChange=${(/** @type {string} */ versus) => ctx.choose({ versus, at: "" })}
+          />
         `
       }
       ${

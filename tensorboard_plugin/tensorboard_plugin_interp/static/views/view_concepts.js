@@ -4,7 +4,7 @@
  * @import { Ctx, ShownSeries } from "../model.js"
  * @import { ConceptTest, ConceptsData, Entry, Examples as ExampleSheet, TabRecord } from "../records.js"
  */
-import { html, useState } from "../vendor/preact-htm.js";
+import { html } from "../vendor/preact-htm.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
 import { CONTRASTS, contrastsOf, interval, number, pValue, percent, plural, together, whole } from "../format.js";
@@ -100,7 +100,6 @@ function Cautions({ of, cautions = [] }) {
 
 /** @param {{ctx: Ctx}} props */
 export function Concepts({ ctx }) {
-  const [contrast, setContrast] = useState("");
   return html`
     <${Lead} about="concepts">
       Does a decision depend on something that people have a name for? Each row shows how far a concept moves a logit,
@@ -138,8 +137,8 @@ export function Concepts({ ctx }) {
               ctx=${ctx}
               series=${series}
               record=${record}
-              contrast=${contrast}
-              setContrast=${place === 0 ? setContrast : null}
+              contrast=${ctx.choice.contrast}
+              setContrast=${place === 0 ? (/** @type {string} */ next) => ctx.choose({ contrast: next }) : null}
             />
           `}
         <//>

@@ -65,11 +65,12 @@ export function Groups({ ctx }) {
 /** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<GroupsData>}} props */
 function Body({ ctx, series, record }) {
   const [pointed, setPointed] = useState(/** @type {number|null} */ (null)); // by identity: steps may exchange places
-  const [held, setHeld] = useState(/** @type {number|null} */ (null));
   const icons = useSheet(record, record.data.icons);
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
   const { groups = [], residual_effects: residual = {} } = record.data;
   const identities = groups.map(identityOf);
+  const key = (/** @type {number} */ identity) => JSON.stringify([series.tag, identity]);
+  const held = identities.find((identity) => key(identity) === ctx.choice.group) ?? null;
   const find = (/** @type {number|null} */ identity) => {
     const index = identity === null ? -1 : identities.indexOf(identity);
     return index < 0 ? null : index;
@@ -122,7 +123,7 @@ function Body({ ctx, series, record }) {
               look=${only === index ? "active" : only === null ? "" : "faint"}
               held=${held === identities[index]}
               onPoint=${(/** @type {boolean} */ here) => setPointed(here ? identities[index] : null)}
-              onHold=${(/** @type {boolean} */ now) => setHeld(now ? identities[index] : null)}
+              onHold=${(/** @type {boolean} */ now) => ctx.choose({ group: now ? key(identities[index]) : "" })}
             />
           `,
         )}
