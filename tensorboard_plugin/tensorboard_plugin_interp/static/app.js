@@ -138,7 +138,7 @@ export function App({ source }) {
     `;
   if (!every.length)
     return html`
-      <${Empty} error=${error} />
+      <${Empty} error=${error} unknown=${[...new Set(Object.values(runs[run] ?? {}).map((one) => one.kind))]} />
     `;
 
   const layer = layers.includes(choice.layer) ? choice.layer : "";
