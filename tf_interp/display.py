@@ -206,6 +206,35 @@ def color_signs(maps: np.ndarray) -> np.ndarray:
     return 1 + strength * (end - 1)
 
 
+def fill_rows(cells: np.ndarray, columns: int = 6) -> tuple[np.ndarray, int]:
+    """Return pictures and white ones behind them, so that they fill the last row of a sheet, and how many a row has.
+
+    Args:
+        cells: floats [N,...] in [0,1].
+        columns: of a row, at most.
+
+    Example:
+        >>> fill_rows(np.zeros((7, 8, 8)))[0].shape, fill_rows(np.zeros((2, 8, 8)))[1]
+        ((12, 8, 8), 2)
+    """
+    columns = min(columns, len(cells))
+    return np.concatenate([cells, np.ones_like(cells[: -len(cells) % columns])]), columns
+
+
+def write_lines(lines: Sequence[str], *pieces: str) -> str:
+    """Return lines of text, each a paragraph, and pieces of HTML below them.
+
+    Args:
+        lines: plain text.
+        pieces: HTML from the functions here.
+
+    Example:
+        >>> write_lines(["a < b"], "<br>")
+        '<div><p>a &lt; b</p><br></div>'
+    """
+    return f"<div>{''.join(f'<p>{html.escape(line)}</p>' for line in lines)}{''.join(pieces)}</div>"
+
+
 def write_block(line: str, *pieces: str, notes: Sequence[str] = ()) -> str:
     """Return HTML for a notebook: the line of a result, pieces of HTML below it, and what to be careful about.
 

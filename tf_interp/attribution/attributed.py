@@ -8,6 +8,7 @@ import numpy as np
 from tf_interp.display import (
     color_signs,
     cut,
+    fill_rows,
     number_of,
     quote,
     tell,
@@ -119,7 +120,7 @@ class Attribution:
             ]
             return write_block(repr(self), write_table(head, rows, MOST), notes=self.notes)
         maps = self.positions()[:MOST]
-        sheet, shape = make_sheet(color_signs(maps), min(6, len(maps)))
+        sheet, shape = make_sheet(*fill_rows(color_signs(maps)))
         what = "for the score (blue), against it (red), one scale; row by row"
         rows = [
             [number + 1, write_number(score), write_number(total)]

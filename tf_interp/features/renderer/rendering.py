@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.display import (
+    fill_rows,
     name_some,
     number_of,
     tell,
@@ -119,9 +120,8 @@ class Rendering:
         cells = self.images[:SHOWN]
         if not alpha:
             cells = show_inputs(cells, "series" if cells.ndim == 3 else "pictures").cells
-        sheet, shape = make_sheet(
-            cells, min(6, len(cells)), longest=None if self.images.ndim == 3 else 160, alpha=alpha
-        )
+        longest = None if self.images.ndim == 3 else 160  # lines keep their size
+        sheet, shape = make_sheet(*fill_rows(cells), longest, alpha)
         rows = [
             [number + 1, name, write_number(activation), status]
             for number, (name, activation, status) in enumerate(
@@ -129,9 +129,8 @@ class Rendering:
             )
         ]
         table = write_table(["picture", "name", "activation", "status"], rows, SHOWN)
-        return write_block(
-            repr(self), write_picture(sheet, "rendered pictures", 120 * shape["columns"]), table, notes=self.notes
-        )
+        picture = write_picture(sheet, "rendered pictures, row by row", 120 * shape["columns"])
+        return write_block(repr(self), picture, table, notes=self.notes)
 
 
 def gather(parts: Sequence[Rendering], where: Sequence[tuple[int, int]]) -> Rendering:
