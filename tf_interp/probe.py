@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_interp.display import describe_arrays, number_of, tell, write_size
+from tf_interp.display import describe_arrays, number_of, tell
 from tf_interp.images import check_images, check_labels, describe, digest_images, find_bands, list_folder, read_folder
 
 
@@ -250,7 +250,7 @@ class Probe:
 
     def __repr__(self) -> str:
         of = None if self.class_names is None else f"{number_of(len(self.class_names), 'class name')}"
-        labels = "no labels" if self.labels is None else f"labels {write_size(self.labels.shape)}"
+        labels = "no labels" if self.labels is None else "with labels"
         skipped = f"{len(self.skipped)} skipped" if self.skipped else None
         return tell(self, describe_arrays(self.images), labels, of, skipped)
 

@@ -120,6 +120,8 @@ class Attribution:
             ]
             return write_block(repr(self), write_table(head, rows, MOST), notes=self.notes)
         maps = self.positions()[:MOST]
+        gap = max(1, min(maps.shape[1:]) // 16)
+        maps = np.pad(maps, ((0, 0), (0, gap), (0, gap)))  # white between them
         sheet, shape = make_sheet(*fill_rows(color_signs(maps)))
         what = "for the score (blue), against it (red), one scale; row by row"
         rows = [

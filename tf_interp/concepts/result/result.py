@@ -292,12 +292,12 @@ class ConceptTest:
     def __repr__(self) -> str:
         found, _ = self.findings()
         claims = f"{sum(finding.claim == 'finding' for finding in found)} found"
-        first = [self.rows[number] for number in self._rank(found)[:1]]
-        strongest = [
-            f"{quote(row['concept'])} moves {quote(row['target'])} by {write_number(row['displacement'])} in "
-            f"{quote(row['layer'])} ({row['contrast']}, p {write_number(row['p_holm'])})"
-            for row in first
-        ]
+        strongest = []
+        for number in self._rank(found)[:1]:
+            row = self.rows[number]
+            how = f"{row['contrast']}, p {write_number(row['p_holm'])}: {found[number].claim}"
+            moves = f"{quote(row['concept'])} moves {quote(row['target'])} by {write_number(row['displacement'])}"
+            strongest.append(f"{moves} in {quote(row['layer'])} ({how})")
         return tell(self, number_of(len(self.rows), "test"), claims, *strongest)
 
     def _repr_html_(self) -> str:

@@ -312,7 +312,8 @@ class Head:
     def __repr__(self) -> str:
         label = self.label if self.label == self.path else f"{cut(self.label)} ({self.path})"
         names = None if self.names is None else name_some(self.names)
-        return tell(self, label, self.describe(), write_size(self.shape), self.quantity, names)
+        size = write_size(self.shape) if len(self.shape) > 1 else None
+        return tell(self, label, self.describe(), size, self.quantity, names)
 
 
 def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:
