@@ -59,7 +59,7 @@ def show(source: str | os.PathLike | Record | Iterable[Record]) -> Shown:
 
     Example:
         >>> ti.show(records)
-        Shown(1 record, features, layers 'conv', 1 picture)
+        Shown(1 record, features, layers 'conv', 2 pictures)
     """
     if isinstance(source, str | os.PathLike):
         return _show_folder(pathlib.Path(source), pathlib.Path(source).resolve().name)
