@@ -87,7 +87,7 @@ def test_a_layer_and_its_table(deep):
     # behind "conv" all is linear: gradient x input is exact there, and integrated gradients are the same
     np.testing.assert_allclose(found.deletion[0], found.deletion[1], atol=1e-5)
     assert "better than random orders in" in found.explain().splitlines()[0]
-    assert repr(found).startswith("Faithfulness(['gradient_x_input'")
+    assert repr(found).startswith("Faithfulness('gradient_x_input'")
 
 
 def test_directions_are_taken_out_of_a_layer_in_order(deep):

@@ -8,13 +8,13 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = {
-    "callback": 6, "cli": 6, "demo": 6, "show": 6,
+    "callback": 6, "cli": 6, "demo": 6, "evolution": 6, "notebook": 6,
     "analysis": 5, "report": 5,
     "discovery": 4, "graph": 4, "interfaces": 4, "findings": 4,
     "features": 3, "groups": 3, "concepts": 3,
     "attribution": 2, "capture": 2,
     "models": 1, "records": 1,
-    "directions": 0, "probe": 0, "images": 0, "corrections": 0,
+    "directions": 0, "probe": 0, "images": 0, "corrections": 0, "display": 0,
 }  # fmt: skip
 PUBLIC = "__init__"  # the list of public names: it may name every room, and no room may import it
 SHELLS_MAY_USE_EACH_OTHER = 6
@@ -75,8 +75,9 @@ def test_architecture_names_every_room():
 PUBLIC_ROOMS = frozenset(
     f"tf_interp.{room}"
     for room in (
-        "analysis", "attribution", "callback", "capture", "concepts", "demo", "directions", "discovery", "features",
-        "findings", "graph", "groups", "images", "interfaces", "models", "probe", "records", "report", "show",
+        "analysis", "attribution", "callback", "capture", "concepts", "demo", "directions", "discovery", "evolution",
+        "features", "findings", "graph", "groups", "images", "interfaces", "models", "notebook", "probe", "records",
+        "report",
     )
 )  # fmt: skip
 CODE = [

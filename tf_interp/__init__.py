@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tf_interp.directions import Directions as Directions
     from tf_interp.discovery import FoundConcepts as FoundConcepts
     from tf_interp.discovery import find_concepts as find_concepts
+    from tf_interp.evolution import save_evolution as save_evolution
     from tf_interp.features import SGD as SGD
     from tf_interp.features import Adam as Adam
     from tf_interp.features import CollapseAlpha as CollapseAlpha
@@ -139,13 +140,13 @@ if TYPE_CHECKING:
     from tf_interp.models import Target as Target
     from tf_interp.models import open_model as open_model
     from tf_interp.models import zoo as zoo
+    from tf_interp.notebook import show as show
     from tf_interp.probe import Probe as Probe
     from tf_interp.records import Record as Record
     from tf_interp.records import Writer as Writer
     from tf_interp.records import read as read
     from tf_interp.records import write as write
     from tf_interp.report import write_report as write_report
-    from tf_interp.show import save_evolution as save_evolution
 
 __version__ = "0.1.0"
 
@@ -166,6 +167,7 @@ _HOMES = {
     ),
     "tf_interp.directions": ("Directions",),
     "tf_interp.discovery": ("FoundConcepts", "find_concepts"),
+    "tf_interp.evolution": ("save_evolution",),
     "tf_interp.features": (
         "Adam", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective", "Pixel", "Pyramid",
         "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State", "activation_difference", "alignment",
@@ -187,19 +189,20 @@ _HOMES = {
     ),
     "tf_interp.interfaces": ("ActivationGrid", "Dictionary", "activation_grid", "semantic_dictionary"),
     "tf_interp.models": ("Head", "Model", "Target", "open_model", "zoo"),
+    "tf_interp.notebook": ("show",),
     "tf_interp.probe": ("Probe",),
     "tf_interp.records": ("Record", "Writer", "read", "write"),
     "tf_interp.report": ("write_report",),
-    "tf_interp.show": ("save_evolution",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _NEEDS_TENSORFLOW = frozenset(_HOMES) - {
     "tf_interp.directions",
+    "tf_interp.evolution",
     "tf_interp.findings",
+    "tf_interp.notebook",
     "tf_interp.probe",
     "tf_interp.records",
     "tf_interp.report",
-    "tf_interp.show",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import name_some, number_of, quote, tell
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Directions:
@@ -89,6 +91,13 @@ class Directions:
 
     def __iter__(self) -> Iterator["Directions"]:
         return (self[row] for row in range(len(self)))
+
+    def __repr__(self) -> str:
+        count, channels = self.vectors.shape
+        what = f"{self.origin}: {count:,} of {number_of(channels, 'channel')}"
+        if self.origin != "channels":
+            what = f"{self.origin}: {count:,} in {number_of(channels, 'channel')}"
+        return tell(self, quote(self.layer, 60), what, name_some(self.names))
 
 
 def to_positions(activations: Any) -> Any:

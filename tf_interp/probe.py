@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import describe_arrays, number_of, tell
 from tf_interp.images import check_images, check_labels, describe, digest_images, find_bands, list_folder, read_folder
 
 
@@ -246,6 +247,12 @@ class Probe:
         y = np.concatenate(labels)[:limit] if labels else None
         given = arrays if named else arrays["images"]
         return cls.from_arrays(given, y, class_names, bands=bands, band_names=band_names)
+
+    def __repr__(self) -> str:
+        of = None if self.class_names is None else f"{number_of(len(self.class_names), 'class name')}"
+        labels = "no labels" if self.labels is None else "with labels"
+        skipped = f"{len(self.skipped)} skipped" if self.skipped else None
+        return tell(self, describe_arrays(self.images), labels, of, skipped)
 
 
 def find_class(name: str, names: Sequence[str]) -> int | None:

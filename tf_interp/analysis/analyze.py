@@ -11,6 +11,7 @@ from tf_interp.analysis.labels import align_labels, check_order
 from tf_interp.analysis.part import Part, View
 from tf_interp.analysis.vocabulary import Vocabulary
 from tf_interp.analysis.workspace import Workspace, keep_records, recall_records
+from tf_interp.display import name_some, quote, tell
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, learn
 from tf_interp.probe import Probe
@@ -204,6 +205,10 @@ class Analysis:
     def view(self, part: Part) -> View:
         """Return what a part sees."""
         return View(self.model, self.probe, self.layers, self.head, self._memory[part.kind], self._repeated)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(type(part).__name__ for part in self.parts)
+        return tell(self, quote(self.model.name), f"layers {name_some(self.layers)}", parts)
 
 
 def _resolve(model: Model, names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from tf_interp.analysis.vocabulary import Vocabulary
 from tf_interp.analysis.workspace import Workspace
 from tf_interp.capture import read_activations
 from tf_interp.directions import Directions
+from tf_interp.display import tell
 from tf_interp.images import make_sheet
 from tf_interp.interfaces.icons import cut_crops, find_picture, tell_kind
 from tf_interp.interfaces.places import Places, arrange, average_cells
@@ -313,3 +314,7 @@ class Part(abc.ABC):
     @abc.abstractmethod
     def make(self, view: View) -> Iterator[Draft]:
         """Yield the drafts of one step."""
+
+    def __repr__(self) -> str:
+        settings = {name: value for name, value in vars(self).items() if value is None or isinstance(value, int | str)}
+        return tell(self, *(f"{name}={value!r}" for name, value in settings.items()))

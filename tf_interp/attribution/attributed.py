@@ -5,6 +5,23 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import (
+    color_signs,
+    cut,
+    fill_rows,
+    number_of,
+    quote,
+    tell,
+    write_block,
+    write_number,
+    write_picture,
+    write_range,
+    write_table,
+)
+from tf_interp.images import make_sheet
+
+MOST = 12  # pictures and directions in a notebook
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Attribution:
@@ -89,6 +106,29 @@ class Attribution:
         return plot_maps(self.positions(), self.scores, None if images is None else np.asarray(images))
 
     def __repr__(self) -> str:
-        where = "the input" if self.layer is None else f"layer {self.layer!r}"
-        along = "" if self.names is None else f" along {len(self.names)} directions"
-        return f"Attribution({self.method!r} of {len(self.scores)} pictures to {where}{along})"
+        where = "the input" if self.layer is None else f"layer {quote(self.layer, 60)}"
+        along = "" if self.names is None else f" along {number_of(len(self.names), 'direction')}"
+        what = f"{quote(self.method)} of {number_of(len(self.scores), 'picture')} to {where}{along}"
+        return tell(self, what, f"score {write_range(self.scores)}")
+
+    def _repr_html_(self) -> str:
+        if self.values.ndim == 2:
+            head = ["picture", "score", *(cut(name) for name in (self.names or ())[:MOST])]
+            rows = [
+                [number + 1, write_number(score), *(write_number(value) for value in row[:MOST])]
+                for number, (score, row) in enumerate(zip(self.scores, self.values, strict=True))
+            ]
+            return write_block(repr(self), write_table(head, rows, MOST), notes=self.notes)
+        maps = self.positions()[:MOST]
+        gap = max(1, min(maps.shape[1:]) // 16)
+        maps = np.pad(maps, ((0, 0), (0, gap), (0, gap)))  # white between them
+        sheet, shape = make_sheet(*fill_rows(color_signs(maps)))
+        what = "for the score (blue), against it (red), one scale; row by row"
+        rows = [
+            [number + 1, write_number(score), write_number(total)]
+            for number, (score, total) in enumerate(zip(self.scores, self.totals, strict=True))
+        ]
+        table = write_table(["picture", "score", "total"], rows, MOST)
+        return write_block(
+            repr(self), write_picture(sheet, what, 120 * shape["columns"]), table, notes=(what, *self.notes)
+        )

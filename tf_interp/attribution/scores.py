@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.directions import Directions, to_positions
+from tf_interp.display import cut, tell
 from tf_interp.models import Model, Target
 from tf_interp.models.outputs.targets import weigh
 
@@ -51,6 +52,9 @@ class LayerTarget:
         what = "a direction" if self.vector is not None else "the activation"
         what = what if self.channel is None else f"channel {self.channel}"
         return f"{what} of {self.layer}" + ("" if self.position is None else f" at {tuple(self.position)}")
+
+    def __repr__(self) -> str:
+        return tell(self, cut(self.name, 150))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from tf_interp.callback.news import News
 from tf_interp.callback.session import Session, begin_session
 from tf_interp.callback.steps import Steps, share_over
 from tf_interp.callback.valid_settings import check_settings
+from tf_interp.display import name_some, quote, tell
 from tf_interp.findings import RunFinding
 from tf_interp.models import check_keras, open_model
 from tf_interp.probe import Probe
@@ -108,8 +109,7 @@ class InterpCallback(keras.callbacks.Callback):
         self.parts = [Features(), NeuronGroups(6), Attributions(), Decisions()] if parts is None else list(parts)
         self.every, self.on_error, self.max_overhead = int(every), on_error, max_overhead
         self.preprocess, self.class_names, self.head, self.output = preprocess, class_names, head, output
-        self.of = of
-        self.looks = 0
+        self.of, self.looks = of, 0
         self._skipped_steps: set[int] = set()
         self._failures = Failures(on_error)
         self._news = News(on_finding)
@@ -395,3 +395,6 @@ class InterpCallback(keras.callbacks.Callback):
         """Pickle and copy without the open file and the model: both come back at the next `fit`."""
         dropped = dict.fromkeys(("_session", "_analysis", "_model", "_picked", "_weights"))
         return {**self.__dict__, **dropped, "_steps": Steps()}
+
+    def __repr__(self) -> str:
+        return tell(self, quote(self.log_dir, 60), f"{self.looks} looks", f"layers {name_some(self.layers)}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.concepts import Concept
+from tf_interp.display import cut, number_of, quote, tell, write_number
 from tf_interp.groups import Groups
 from tf_interp.images import check_images
 from tf_interp.probe import Probe
@@ -177,6 +178,11 @@ class FoundConcepts:
 
     def _cut(self, rows: np.ndarray, places: np.ndarray) -> Concept:
         return Concept.from_regions(self.images[rows], self.boxes[places])
+
+    def __repr__(self) -> str:
+        most = f"{quote(self.directions.names[0])} {write_number(self.importance[0])} by {self.method}"
+        what = f"{number_of(len(self), 'concept')} in {number_of(len(self.images), 'picture')}"
+        return tell(self, quote(self.layer, 60), f"target {cut(self.target)}", what, f"most important {most}")
 
 
 def _percent(part: float) -> str:

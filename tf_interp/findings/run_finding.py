@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from tf_interp.display import cut, tell
+
 LAYER = "run"  # of the records of findings, which belong to no layer
 
 
@@ -94,6 +96,10 @@ class RunFinding:
             return cls(**{name: value for name, value in values.items() if name in known})
         except TypeError as error:
             raise ValueError(f"not a finding of a run: {error}") from error
+
+    def __repr__(self) -> str:
+        when = f"step {self.step}" if self.epoch is None else f"step {self.step}, epoch {self.epoch + 1}"
+        return tell(self, self.kind, when, cut(self.sentence, 140))
 
 
 def tell_moment(step: int, epoch: int | None) -> str:

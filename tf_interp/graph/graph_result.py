@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf_interp.display import number_of, tell
 from tf_interp.graph.graph_network import GraphNetwork
 from tf_interp.graph.graph_nodes import unit_pattern
 from tf_interp.graph.influence import GraphScores, absorb, find_influence, prune_graph, score_graph
@@ -348,6 +349,5 @@ class AttributionGraph:
         return names.index(name)
 
     def __repr__(self) -> str:
-        return (
-            f"AttributionGraph({len(self.nodes)} nodes, {len(self.edges)} edges, {len(self.nodes[0].value)} pictures)"
-        )
+        sizes = (number_of(len(self.nodes), "node"), number_of(len(self.edges), "edge"))
+        return tell(self, *sizes, number_of(len(self.nodes[0].value), "picture"))

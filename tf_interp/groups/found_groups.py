@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.directions import Directions
+from tf_interp.display import name_some, number_of, quote, tell, write_block, write_number, write_table
 from tf_interp.groups.methods.factorizer import Factorizer
 from tf_interp.groups.nmf import solve_weights
 from tf_interp.images import digest_images
@@ -70,7 +71,20 @@ class Groups(Directions):
         return weights.astype(np.float32).reshape(*activations.shape[:-1], -1)
 
     def __repr__(self) -> str:
-        return f"Groups({self.layer!r}, {list(self.names)}, error {self.error:.1%}{say_left_out(self.left_out)})"
+        error = f"error {self.error:.1%}{say_left_out(self.left_out)}"
+        count, height, width = self.weights.shape[:3]
+        where = f"{number_of(count, 'picture')} x {height} x {width} positions"
+        return tell(self, quote(self.layer, 60), number_of(len(self), "group"), where, error, name_some(self.names))
+
+    def _repr_html_(self) -> str:
+        strongest = self.weights.max((1, 2))  # [N,K]
+        fires = (strongest >= np.maximum(0.1 * strongest.max(0), np.finfo(np.float32).tiny)).sum(0)
+        rows = [
+            [name, f"{share:.1%}", f"{count} of {len(strongest)}", write_number(most)]
+            for name, share, count, most in zip(self.names, self.shares, fires, strongest.max(0), strict=True)
+        ]
+        table = write_table(["group", "share", "fires in pictures", "most"], rows)
+        return write_block(repr(self), table, notes=self.notes)
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> "Groups":
         rows = np.atleast_1d(np.arange(len(self))[index])

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, tell, write_range
 from tf_interp.groups.found_groups import Groups
 
 
@@ -54,7 +55,9 @@ class GroupMatch:
         return pd.DataFrame(rows, columns=["a", "b", "cosine", "presence"])
 
     def __repr__(self) -> str:
-        return f"GroupMatch({len(self.pairs)} pairs, {len(self.births)} births, {len(self.deaths)} deaths)"
+        alike = f"cosine {write_range(self.cosine)}" if len(self.pairs) else None
+        changes = (number_of(len(self.births), "birth"), number_of(len(self.deaths), "death"))
+        return tell(self, number_of(len(self.pairs), "pair"), *changes, alike)
 
 
 def match_groups(a: Directions, b: Directions, *, threshold: float = 0.5) -> GroupMatch:

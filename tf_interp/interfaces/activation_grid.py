@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_interp.capture import read_positions
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, quote, tell, write_size
 from tf_interp.features import render
 from tf_interp.images import crop_around, digest_images
 from tf_interp.interfaces.icons import check_icons, cut_crops, find_picture, say_none
@@ -170,11 +171,11 @@ class ActivationGrid:
         return plot_sheets({path: one.compose(picture) for path, one in self.layers.items()})
 
     def __repr__(self) -> str:
-        sizes = ", ".join(
-            f"{one.layer!r} {one.magnitudes.shape[1]} x {one.magnitudes.shape[2]}" for one in self.layers.values()
-        )
-        count = len(next(iter(self.layers.values())).magnitudes)
-        return f"ActivationGrid({count} pictures by {self.icons}: {sizes})"
+        layers = list(self.layers.values())
+        sizes = [f"{quote(one.layer)} {write_size(one.magnitudes.shape[1:3])}" for one in layers[:3]]
+        more = [f"{len(layers) - 3} more"] if len(layers) > 3 else []
+        count = number_of(len(layers[0].magnitudes), "picture")
+        return tell(self, f"{count} by {self.icons}: {', '.join([*sizes, *more])}")
 
 
 def activation_grid(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_interp.capture import read_positions
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, quote, tell
 from tf_interp.interfaces.icons import check_icons, find_picture, make_icons
 from tf_interp.interfaces.interface_plot import plot_position
 from tf_interp.interfaces.places import arrange, check_directions, measure
@@ -128,9 +129,10 @@ class Dictionary:
         count, height, width, top = self.rows.shape
         used = len(np.unique(self.rows[self.values > 0]))
         icons = f", {len(self.icons)} icons" if self.icons else ""
-        return (
-            f"Dictionary(layer {self.layer!r}: {count} pictures x {height} x {width} positions, the {top} strongest; "
-            f"{used} of {len(self.names)} directions occur{icons})"
+        return tell(
+            self,
+            f"layer {quote(self.layer, 60)}: {number_of(count, 'picture')} x {height} x {width} positions, the {top} "
+            f"strongest; {used} of {len(self.names)} directions occur{icons}",
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tensorboard_plugin_interp import metadata
+from tf_interp.display import number_of, quote, tell
 from tf_interp.images import MAX_PIXELS
 
 
@@ -96,6 +97,10 @@ class Record:
             return cls(**known, images=tuple(_decode(png) for png in pngs))
         except (KeyError, TypeError, ValueError, OSError, SyntaxError) as error:  # the last two are Pillow's
             raise ValueError(f"not a tf-interp record: {error!r}") from error
+
+    def __repr__(self) -> str:
+        pictures = number_of(len(self.images), "picture")
+        return tell(self, self.kind, quote(self.layer, 60), f"step {self.step}", pictures, quote(self.title, 70))
 
 
 def _is_picture(shape: tuple[int, ...]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 
 from tensorboard_plugin_interp import metadata
+from tf_interp.display import cut, tell
 from tf_interp.records.event_file import (
     EventFile,
     find_event_files,
@@ -183,6 +184,11 @@ class Writer:
             raise OSError(f"{lost}: {error}") from error
         self._append(event)
         warnings.warn(f"{lost}: records go on in {self._file.path.name}", stacklevel=3)
+
+    def __repr__(self) -> str:
+        return tell(
+            self, cut(self.folder, 120), "closed" if self._file is None else "open", f"{len(self._steps)} series"
+        )
 
 
 def write(records: Iterable[Record], logdir: str | os.PathLike) -> pathlib.Path:

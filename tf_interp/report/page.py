@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from tf_interp.display import write_rows
 from tf_interp.report.linker import link_modules
 from tf_interp.report.outline import Block
 
@@ -85,9 +86,7 @@ def write_text(blocks: Sequence[Block]) -> str:
 def _write(block: Block) -> str:
     rows = [[html.escape(cell) for cell in row] for row in block.lines]
     if block.kind == "table":
-        head = "".join(f"<th>{cell}</th>" for cell in rows[0])
-        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows[1:])
-        return f"<table><tr>{head}</tr>{body}</table>"
+        return write_rows(block.lines)
     if block.kind == "list":
         return f"<ul>{''.join(f'<li>{row[0]}</li>' for row in rows)}</ul>"
     name = f"h{min(block.level, 6)}" if block.level else "p"

@@ -16,6 +16,7 @@ from tf_interp.attribution.registry import METHODS, list_methods, number_names, 
 from tf_interp.attribution.scene import open_scene
 from tf_interp.attribution.scores import resolve_scores
 from tf_interp.directions import Directions
+from tf_interp.display import name_some, number_of, quote, tell, write_range
 from tf_interp.models import Model
 from tf_interp.models.batches import count_rows, in_batches, take_inputs
 from tf_interp.probe import Probe
@@ -118,8 +119,11 @@ class Faithfulness:
         )
 
     def __repr__(self) -> str:
-        where = "the input" if self.layer is None else f"layer {self.layer!r}"
-        return f"Faithfulness({list(self.methods)} on {self.deletion.shape[1]} pictures at {where})"
+        where = "the input" if self.layer is None else f"layer {quote(self.layer, 60)}"
+        count = self.deletion.shape[1]
+        better = self.better_than_random()[:-1].sum(1)
+        best = f"better than random orders in {write_range(better)} of {count}" if len(better) else None
+        return tell(self, f"{name_some(self.methods)} on {number_of(count, 'picture')} at {where}", best)
 
 
 def faithfulness(

@@ -14,6 +14,7 @@ from tf_interp.attribution.methods.class_activation import ClassActivation
 from tf_interp.attribution.registry import METHODS, list_methods, number_names, read_method
 from tf_interp.attribution.scene import open_scene
 from tf_interp.attribution.scores import Scores, resolve_scores
+from tf_interp.display import name_some, number_of, tell, write_number
 from tf_interp.models import Model
 from tf_interp.models.batches import count_rows, in_batches, take_inputs
 from tf_interp.probe import Probe
@@ -91,8 +92,10 @@ class WeightRandomization:
         )
 
     def __repr__(self) -> str:
-        pictures, stages = self.similarity.shape[2], len(self.layers)
-        return f"WeightRandomization({list(self.methods)} on {pictures} pictures, {stages} stages)"
+        what = f"{name_some(self.methods)} on {number_of(self.similarity.shape[2], 'picture')}"
+        known = self.similarity[:, -1][np.isfinite(self.similarity[:, -1])]
+        alike = f"correlation {write_number(known.mean() if known.size else None)} with all weights shuffled"
+        return tell(self, what, number_of(len(self.layers), "stage"), alike)
 
 
 def weight_randomization(

@@ -49,7 +49,7 @@ def save_evolution_command(options: argparse.Namespace) -> None:
     Args:
         options: of the command.
     """
-    from tf_interp.show import save_evolution
+    from tf_interp.evolution import save_evolution
 
     unit = int(options.unit) if options.unit and options.unit.isdigit() else options.unit
     print(save_evolution(options.logdir, options.out, layer=options.layer, unit=unit))

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.concepts.examples.checks import check_examples, check_groups, check_values, take_batch
+from tf_interp.display import describe_arrays, number_of, quote, tell, write_range
 from tf_interp.images import check_images, describe, digest_images, read_folder
 from tf_interp.probe import Probe, check_inputs
 
@@ -365,6 +366,12 @@ class Concept:
             start = np.clip(np.round(center - side / 2).astype(int), 0, sizes - side)
             boxes.append([*start, *(start + side)])
         return dataclasses.replace(cls.from_regions(array[best], boxes), source="group")
+
+    def __repr__(self) -> str:
+        sources = None if self.groups is None else number_of(len(set(self.groups)), "source")
+        degrees = None if self.values is None else f"degrees {write_range(self.values)}"
+        skipped = f"{len(self.skipped)} skipped" if self.skipped else None
+        return tell(self, describe_arrays(self.images), f"from {quote(self.source)}", sources, degrees, skipped)
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -13,6 +13,7 @@ from tf_interp.concepts.statistics.continuous import ContinuousDesign
 from tf_interp.concepts.statistics.design import Design
 from tf_interp.corrections import benjamini_hochberg, holm
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, quote, tell, write_block, write_number, write_table
 
 _HEAD = {"layer", "target", "concept", "contrast"}
 _PREFERRED = ("paired", "random", "continuous", "relative")  # the clearest comparison first
@@ -287,6 +288,28 @@ class ConceptTest:
         rows = [row for row in rows if row["contrast"] == (contrast or there[0])]
         claims = [finding.claim for finding in self.findings(rows)[0]]
         return plot_rows(rows, claims, self.family, self.alpha, ax)
+
+    def __repr__(self) -> str:
+        found, _ = self.findings()
+        claims = f"{sum(finding.claim == 'finding' for finding in found)} found"
+        strongest = []
+        for number in self._rank(found)[:1]:
+            row = self.rows[number]
+            how = f"{row['contrast']}, p {write_number(row['p_holm'])}: {found[number].claim}"
+            moves = f"{quote(row['concept'])} moves {quote(row['target'])} by {write_number(row['displacement'])}"
+            strongest.append(f"{moves} in {quote(row['layer'])} ({how})")
+        return tell(self, number_of(len(self.rows), "test"), claims, *strongest)
+
+    def _repr_html_(self) -> str:
+        found, shared = self.findings()
+        ranked = [(self.rows[number], found[number].claim) for number in self._rank(found)]
+        rows = [
+            [row["layer"], row["target"], row["concept"], row["contrast"], write_number(row["displacement"]),
+             f"{write_number(row['ci_low'])} to {write_number(row['ci_high'])}", write_number(row["p_holm"]), claim]
+            for row, claim in ranked
+        ]  # fmt: skip
+        head = ["layer", "target", "concept", "contrast", "displacement", "95 %", "p corrected", "claim"]
+        return write_block(repr(self), write_table(head, rows), notes=[*shared, *self.notes])
 
 
 def correct_rows(rows: list[dict[str, Any]], family: int | None) -> int:

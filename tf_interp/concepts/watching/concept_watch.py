@@ -10,6 +10,7 @@ from tf_interp.concepts.result.explain import bears_out
 from tf_interp.concepts.result.result import ConceptTest
 from tf_interp.concepts.watching.alarm import Alarm
 from tf_interp.concepts.watching.spending import Spending, get_spending, get_spent, guess_share
+from tf_interp.display import cut, number_of, tell, write_number
 
 _LEAST = 1.0  # logits
 
@@ -28,6 +29,10 @@ class Ring:
     number: int
     row: dict[str, Any]
     strength: float
+
+    def __repr__(self) -> str:
+        named = " ".join(cut(self.row.get(key)) for key in ("layer", "target", "concept", "contrast"))
+        return tell(self, f"test {self.number}", named, f"strength {write_number(self.strength)}")
 
 
 class ConceptWatch:
@@ -184,6 +189,11 @@ class ConceptWatch:
         left = get_spent(self._spending, self.start, 1.0)
         least = least * len(designs) / left if left > 0 else float("inf")
         return least if least > self.alpha else None
+
+    def __repr__(self) -> str:
+        of = "" if self.looks is None else f" of {self.looks}"
+        rung = f"rang for {number_of(len(self._rung), 'test')}" if self._rung else "never rang"
+        return tell(self, f"alpha {self.alpha:g}", f"{self.made}{of} looks made", f"{self.spent:.3g} spent", rung)
 
 
 def least_of(quantity: str) -> float:

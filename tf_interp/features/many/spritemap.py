@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tf_interp.display import number_of, quote, tell, write_block, write_picture, write_range, write_size
 from tf_interp.features.many.render_many import Engine, RenderedUnit, render_many
 from tf_interp.features.many.unit_cache import name_file
 from tf_interp.features.objectives.algebra import Objective, channel
@@ -66,6 +67,16 @@ class Spritemap:
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def __repr__(self) -> str:
+        good = sum(status == "ok" for status in self.status)
+        cells = f"{number_of(len(self), 'unit')} {write_size(self.cells.shape[1:])}, {good} ok"
+        return tell(self, quote(self.layer, 60), cells, f"activation {write_range(self.activations)}", self.path)
+
+    def _repr_html_(self) -> str:
+        sheet = self.sheet
+        notes = [] if self.legend is None else [self.legend]
+        return write_block(repr(self), write_picture(sheet, f"units of {self.layer}", 480), notes=notes)
 
 
 def spritemap(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.display import number_of, quote, tell, write_range, write_size
 from tf_interp.features.objectives.algebra import Objective
 from tf_interp.features.renderer.settings import bind_targets
 from tf_interp.images import to_uint8
@@ -62,6 +63,12 @@ class RenderedUnit:
             The unit, with images [0,0,0,0].
         """
         return cls(name, np.zeros((0, 0, 0, 0), np.float32), np.zeros(0, np.float32), (reason,))
+
+    def __repr__(self) -> str:
+        size = f" {write_size(self.images.shape[1:])}" if len(self.images) else ""
+        what = f"{number_of(len(self.images), 'picture')}{size}"
+        status = "ok" if self.ok else next(item for item in self.status if item != "ok")
+        return tell(self, quote(self.name, 60), what, f"activation {write_range(self.activations)}", status)
 
 
 class UnitCache:

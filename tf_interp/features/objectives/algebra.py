@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.display import cut
 from tf_interp.features.matrices import average_positions
 
 
@@ -120,7 +121,7 @@ class Objective:
         return _join("*", -1, self)
 
     def __repr__(self) -> str:
-        return f"<Objective {self}>"
+        return f"<Objective {cut(self, 180)}>"
 
 
 class Term(Objective):

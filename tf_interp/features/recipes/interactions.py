@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import name_some, number_of, tell, write_range
 from tf_interp.features.objectives.algebra import Objective, as_objective
 from tf_interp.features.recipes.units import interpolate
 from tf_interp.features.renderer.render import render
@@ -25,6 +26,13 @@ class Interaction:
 
     alone: Rendering
     between: Rendering
+
+    def __repr__(self) -> str:
+        between = f"{number_of(len(self.between), 'picture')} between"
+        return tell(self, name_some(self.alone.names), between, f"activation {write_range(self.alone.activations)}")
+
+    def _repr_html_(self) -> str:
+        return f"{self.alone._repr_html_()}{self.between._repr_html_()}"
 
 
 def interaction(model: Model, a: Any, b: Any, *, count: int = 5, **options: Any) -> Interaction:

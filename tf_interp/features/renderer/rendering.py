@@ -6,7 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import (
+    fill_rows,
+    name_some,
+    number_of,
+    tell,
+    write_block,
+    write_number,
+    write_picture,
+    write_range,
+    write_size,
+    write_table,
+)
 from tf_interp.features.param import Param
+from tf_interp.images import make_sheet
+from tf_interp.records.sheets import show_inputs
+
+SHOWN = 24  # pictures in a notebook
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,6 +53,10 @@ class State:
             return self
         variables, slots = tuple(v[rows] for v in self.variables), tuple(s[rows] for s in self.slots)
         return dataclasses.replace(self, variables=variables, slots=slots)
+
+    def __repr__(self) -> str:
+        sizes = (f"pictures {write_size(self.shape)}", number_of(sum(item.size for item in self.variables), "number"))
+        return tell(self, type(self.param).__name__, f"step {self.step}", *sizes)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,6 +103,34 @@ class Rendering:
         """
         slots = tuple(np.zeros_like(slot) for slot in self.state.slots)
         return dataclasses.replace(self, state=dataclasses.replace(self.state, slots=slots))
+
+    def __repr__(self) -> str:
+        good = sum(status == "ok" for status in self.status)
+        return tell(
+            self,
+            f"{number_of(len(self), 'picture')} {write_size(self.images.shape[1:])}",
+            f"{good} ok",
+            f"activation {write_range(self.activations)}",
+            number_of(len(self.losses), "step") + (", stopped" if self.stopped else ""),
+            name_some(self.names),
+        )
+
+    def _repr_html_(self) -> str:
+        alpha = self.state.param.alpha
+        cells = self.images[:SHOWN]
+        if not alpha:
+            cells = show_inputs(cells, "series" if cells.ndim == 3 else "pictures").cells
+        longest = None if self.images.ndim == 3 else 160  # lines keep their size
+        sheet, shape = make_sheet(*fill_rows(cells), longest, alpha)
+        rows = [
+            [number + 1, name, write_number(activation), status]
+            for number, (name, activation, status) in enumerate(
+                zip(self.names, self.activations, self.status, strict=True)
+            )
+        ]
+        table = write_table(["picture", "name", "activation", "status"], rows, SHOWN)
+        picture = write_picture(sheet, "rendered pictures, row by row", 120 * shape["columns"])
+        return write_block(repr(self), picture, table, notes=self.notes)
 
 
 def gather(parts: Sequence[Rendering], where: Sequence[tuple[int, int]]) -> Rendering:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.attribution.methods.switching_off.shapley import shapley_values
+from tf_interp.display import name_some, number_of, quote, tell
 from tf_interp.groups.effects.placed_groups import check_targets, choose_targets, place_groups, score_all, score_each
 from tf_interp.groups.effects.subset_games import KeptGroups, interaction_index
 from tf_interp.groups.found_groups import Groups
@@ -126,7 +127,10 @@ class GroupAblation:
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
-        return f"GroupAblation({len(self.groups)} groups, targets {list(self.targets)})"
+        mean = self.change.mean(-1)
+        row, column = np.unravel_index(np.abs(mean).argmax(), mean.shape)
+        most = f"without {quote(self.groups[row])} {quote(self.targets[column])} moves by {mean[row, column]:+.3g}"
+        return tell(self, number_of(len(self.groups), "group"), f"targets {name_some(self.targets)}", most)
 
 
 def ablate_groups(

@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_interp.attribution.evidence.weight_randomization import shuffle_weights
 from tf_interp.directions import to_positions
+from tf_interp.display import number_of, quote, tell
 from tf_interp.groups.effects.placed_groups import PlacedGroups, place_groups
 from tf_interp.groups.effects.prediction_scores import MEASURES, score_predictions
 from tf_interp.groups.found_groups import Groups
@@ -112,10 +113,8 @@ class GroupPrediction:
         return np.where(small, drawn.min(0), drawn.max(0))
 
     def __repr__(self) -> str:
-        count = len(self.outputs)
-        return (
-            f"GroupPrediction({len(self.groups)} groups of {self.layer!r}, {count} outputs, mae {self.scores[0]:.3g})"
-        )
+        what = f"{number_of(len(self.groups), 'group')} of {quote(self.layer, 60)}"
+        return tell(self, what, number_of(len(self.outputs), "output"), f"{self.measures[0]} {self.scores[0]:.3g}")
 
 
 def predict_from_groups(

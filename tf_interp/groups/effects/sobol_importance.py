@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import name_some, number_of, quote, tell, write_number
 from tf_interp.groups.effects.placed_groups import check_targets, choose_targets, place_groups, score_each
 from tf_interp.groups.effects.sobol_design import draw_design, estimate_indices
 from tf_interp.groups.found_groups import Groups
@@ -84,7 +85,11 @@ class SobolImportance:
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
-        return f"SobolImportance({len(self.groups)} groups, targets {list(self.targets)})"
+        total = np.nan_to_num(self.total, nan=-1.0)
+        row, column = np.unravel_index(total.argmax(), total.shape)
+        part = write_number(self.total[row, column])
+        most = f"{quote(self.groups[row])} takes part in {part} of {quote(self.targets[column])}"
+        return tell(self, number_of(len(self.groups), "group"), f"targets {name_some(self.targets)}", most)
 
 
 def sobol_importance(

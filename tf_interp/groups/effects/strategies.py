@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import number_of, quote, tell
 from tf_interp.groups.effects.placed_groups import PlacedGroups, place_groups, score_all
 from tf_interp.groups.effects.strategy_clusters import cluster
 from tf_interp.groups.found_groups import Groups
@@ -100,7 +101,8 @@ class Strategies:
 
     def __repr__(self) -> str:
         none = int((self.way == 0).sum())
-        return f"Strategies({self.target!r}, {len(self.centers)} ways, {none} of {len(self.way)} pictures in none)"
+        ways = f"{number_of(len(self.centers), 'way')}"
+        return tell(self, quote(self.target, 60), ways, f"{none} of {number_of(len(self.way), 'picture')} in none")
 
 
 def find_strategies(

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import name_some, number_of, quote, tell, write_number
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class KeptGroups:
@@ -60,7 +62,9 @@ class KeptGroups:
         )
 
     def __repr__(self) -> str:
-        return f"KeptGroups({list(self.groups)}, targets {list(self.targets)})"
+        means = [write_number(item[0].mean()) for item in (self.kept, self.whole, self.none)]
+        first = f"{quote(self.targets[0])} {means[0]}, with all groups {means[1]}, with none {means[2]}"
+        return tell(self, name_some(self.groups), first, number_of(len(self.targets), "target"))
 
 
 def interaction_index(worth: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, quote, tell
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.history.group_events import GroupEvent
 from tf_interp.groups.history.presence_summary import summarize
@@ -42,7 +43,8 @@ class TrackedStep:
     events: tuple[GroupEvent, ...]
 
     def __repr__(self) -> str:
-        return f"TrackedStep({self.step!r}, identities {list(self.identities)}, {len(self.events)} events)"
+        groups = number_of(len(self.identities), "group")
+        return tell(self, self.step, groups, number_of(len(self.events), "event"))
 
 
 @dataclasses.dataclass(eq=False)
@@ -252,7 +254,8 @@ class GroupHistory:
         return len(self._alive)
 
     def __repr__(self) -> str:
-        return f"GroupHistory({self.layer!r}, {self.steps} steps, {len(self._alive)} groups, {len(self._gone)} gone)"
+        sizes = (number_of(self.steps, "step"), number_of(len(self._alive), "group"), f"{len(self._gone)} gone")
+        return tell(self, quote(self.layer, 60), *sizes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain numbers and strings, for JSON."""

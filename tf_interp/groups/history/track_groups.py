@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, quote, tell
 from tf_interp.groups.history.group_events import GroupEvent
 from tf_interp.groups.history.group_history import GroupHistory, TrackedStep
 
@@ -85,7 +86,8 @@ class GroupTracks:
 
     def __repr__(self) -> str:
         count = len({identity for step in self.identities for identity in step if identity >= 0})
-        return f"GroupTracks({self.layer!r}, {len(self.steps)} steps, {count} groups, {len(self.events)} events)"
+        sizes = (number_of(len(self.steps), "step"), number_of(count, "group"), number_of(len(self.events), "event"))
+        return tell(self, quote(self.layer, 60), *sizes)
 
 
 def track_groups(

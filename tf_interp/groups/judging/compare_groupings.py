@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import name_some, quote, tell
 from tf_interp.groups.find import check_count, group, read_layer
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.grouping_card import GroupingCard, judge
@@ -47,7 +48,10 @@ class GroupingComparison:
         return "\n".join(self.cards[number].explain() for number in order)
 
     def __repr__(self) -> str:
-        return f"GroupingComparison({[card.method for card in self.cards]})"
+        best = max(self.cards, key=lambda card: card.r2)
+        layer = quote(best.groups.layer, 60)
+        most = f"best R2 {best.r2:.2f} of {quote(best.method)}"
+        return tell(self, layer, name_some(card.method for card in self.cards), most)
 
 
 def compare_groupings(

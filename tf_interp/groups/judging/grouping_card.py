@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import cut, number_of, quote, tell
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.matching import cosines, pair_up
 from tf_interp.groups.methods.factorizer import Factorizer, fit_rows
@@ -108,7 +109,8 @@ class GroupingCard:
         return "\n".join([text, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
-        return f"GroupingCard({self.method}, {len(self.groups)} groups of {self.groups.layer!r}, R2 {self.r2:.2f})"
+        what = f"{number_of(len(self.groups), 'group')} of {quote(self.groups.layer, 60)}"
+        return tell(self, cut(self.method, 60), what, f"R2 {self.r2:.2f}")
 
 
 def _number(value: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import quote, tell, write_range
 from tf_interp.groups.find import check_count, read_layer
 from tf_interp.groups.found_groups import say_left_out
 from tf_interp.groups.judging.halves import RESAMPLES, THRESHOLD, agreement, draw_halves, suggest
@@ -80,7 +81,8 @@ class GroupScan:
         return "\n".join([*lines, *told, self.reason])
 
     def __repr__(self) -> str:
-        return f"GroupScan({self.layer!r}, ks {self.ks.tolist()}, suggested {self.suggested})"
+        best = "none suggested" if self.suggested is None else f"{self.suggested} suggested"
+        return tell(self, quote(self.layer, 60), f"{write_range(self.ks)} groups", best)
 
 
 def scan_groups(

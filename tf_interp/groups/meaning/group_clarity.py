@@ -10,6 +10,7 @@ from scipy.cluster.vq import kmeans2
 
 from tf_interp.attribution.attribute import find_last_map
 from tf_interp.capture import read_activations
+from tf_interp.display import cut, number_of, quote, tell, write_number, write_range
 from tf_interp.groups.effects.placed_groups import place_groups
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.matching import cosines
@@ -102,7 +103,10 @@ class GroupClarity:
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
-        return f"GroupClarity({self.layer!r}, {len(self.groups)} groups, by {self.embedding})"
+        known = self.clarity[np.isfinite(self.clarity)]
+        clear = f"clarity {write_range(known)}, of anywhere {write_number(self.random_clarity[0])}"
+        by = f"by {cut(self.embedding)}"
+        return tell(self, quote(self.layer, 60), number_of(len(self.groups), "group"), by, clear)
 
 
 def group_clarity(

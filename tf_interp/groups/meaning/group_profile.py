@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_interp.corrections import holm
 from tf_interp.directions import Directions
+from tf_interp.display import number_of, quote, tell, write_range
 from tf_interp.groups.effects.placed_groups import PlacedGroups, check_targets, choose_targets, place_groups, score_all
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.matching import cosines
@@ -138,7 +139,8 @@ class GroupProfiles:
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
-        return f"GroupProfiles({self.layer!r}, {len(self.groups)} groups, {self.strength.shape[1]} pictures)"
+        sizes = (number_of(len(self.groups), "group"), number_of(self.strength.shape[1], "picture"))
+        return tell(self, quote(self.layer, 60), *sizes, f"each fires in {write_range(self.fires)}")
 
 
 def describe_groups(

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf_interp.display import cut, name_some, tell, write_size
+
 KINDS = {
     "multiclass": "one of several classes",
     "binary": "two classes, one logit for the second of them",
@@ -306,6 +308,12 @@ class Head:
             )
         one_each = labels.ndim == 1 and self.kind == "multilabel"
         return np.eye(self.count, dtype=np.int64)[labels] if one_each else labels
+
+    def __repr__(self) -> str:
+        label = self.label if self.label == self.path else f"{cut(self.label)} ({self.path})"
+        names = None if self.names is None else name_some(self.names)
+        size = write_size(self.shape) if len(self.shape) > 1 else None
+        return tell(self, label, self.describe(), size, self.quantity, names)
 
 
 def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from tf_interp.display import cut, name_some, quote, tell, write_size
 from tf_interp.models.outputs.ends.logits import End
 from tf_interp.models.outputs.heads import KINDS, Head, did_you_mean
 from tf_interp.models.outputs.losses import Loss
@@ -43,6 +44,13 @@ class ModelOutputs:
         self._kinds: str | Mapping[str, str] = {}  # what the user says that outputs are
         self._main: str | None = None  # the output that the user means
         self._saved_loss: Any = None  # what a file says that it was trained with
+
+    def __repr__(self) -> str:
+        model: Any = self
+        head, sizes = self.head(), self.input_shape
+        taken = name_some(sizes) if isinstance(sizes, Mapping) else "unknown" if sizes is None else write_size(sizes)
+        layers = f"{len(model.layers) - len(model.outputs):,} layers"
+        return tell(self, quote(self.name, 60), layers, f"input {taken}", f"{cut(head.label)}: {head.describe()}")
 
     @property
     def logits_undone(self) -> bool:

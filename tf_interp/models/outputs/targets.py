@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.display import cut, quote, tell
 from tf_interp.models.outputs.heads import Head
 
 
@@ -109,6 +110,10 @@ class Target:
         if decisions is None:
             return None
         return decisions[:, self.index] if decisions.ndim == 2 else decisions == self.index
+
+    def __repr__(self) -> str:
+        kind = f"class {self.index}" if self.function is None else "function"
+        return tell(self, quote(self.name, 80), kind, f"of {cut(self.head.label)}", self.quantity)
 
 
 def weigh(outputs: Any, weights: Any) -> Any:

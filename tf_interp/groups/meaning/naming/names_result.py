@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.display import cut, tell
 from tf_interp.groups.meaning.naming.name_checks import NameCheck
 
 
@@ -144,8 +145,9 @@ class GroupNames:
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
-        named = {name.group: name.word for name in self.names if name.word is not None}
-        return f"GroupNames({len(named)} of {len(self.names)} named: {named})"
+        named = {cut(name.group): cut(name.word) for name in self.names if name.word is not None}
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+        return tell(self, f"{len(named)} of {len(self.names)} named: {dict(list(named.items())[:3])}{more}")
 
 
 def write_share(value: float) -> str:

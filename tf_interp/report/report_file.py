@@ -15,7 +15,7 @@ from tf_interp.report.contents import collect_contents
 from tf_interp.report.embedding import Embedded, embed_runs
 from tf_interp.report.markdown import write_markdown
 from tf_interp.report.outline import describe_report, make_outline
-from tf_interp.report.page import make_frame, write_data
+from tf_interp.report.page import make_frame, write_data, write_text
 
 SUFFIXES = (".html", ".htm", ".md", ".json")
 _MB = 1_000_000
@@ -59,12 +59,7 @@ def write_report(
         raise ValueError(f"a report ends in .html, .md or .json, got {target.name!r}")
     if target.is_dir():
         raise ValueError(f"{target} is a folder: give the name of a file")
-    runs = find_runs(logdir)
-    if not runs:
-        raise ValueError(
-            f"{logdir} holds no records of tf-interp: give a log directory of InterpCallback, or one that tf-interp "
-            "analyze wrote"
-        )
+    runs = _find(logdir)
     own = pathlib.Path(logdir).resolve().name or "logs"
     contents = collect_contents(own, runs, read_findings(logdir))
     if ending == ".json":
@@ -78,6 +73,33 @@ def write_report(
                 say(notice)
     replace_file(target, lambda file: file.write(text.encode("utf-8", "replace")))
     return target
+
+
+def tell_in_html(logdir: str | os.PathLike, name: str) -> str:
+    r"""Return what was recorded below a log directory in words and tables, as HTML without scripts or pictures.
+
+    Args:
+        logdir: TensorBoard's log directory.
+        name: what to call it.
+
+    Raises:
+        ValueError: if there are no records.
+
+    Example:
+        >>> _ = ti.write(records, tmp_path / "logs")
+        >>> tell_in_html(tmp_path / "logs", "my <run>")[:49]
+        '<h1>Interpretability report: my &lt;run&gt;</h1>\n'
+    """
+    return write_text(make_outline(collect_contents(name, _find(logdir), read_findings(logdir))))
+
+
+def _find(logdir: str | os.PathLike) -> list[PackedRun]:
+    if not (runs := find_runs(logdir)):
+        raise ValueError(
+            f"{logdir} holds no records of tf-interp: give a log directory of InterpCallback, or one that tf-interp "
+            "analyze wrote"
+        )
+    return runs
 
 
 def _move(run: PackedRun, own: str, runs: Sequence[PackedRun]) -> PackedRun:
