@@ -34,6 +34,14 @@ def _given():
     return keras.Model({"tokens": x, "mask": padding}, L.Dense(2)(L.Flatten()(y)))
 
 
+def _left_out():
+    x, padding = keras.Input((5,), dtype="int32", name="tokens"), keras.Input((5,), dtype="bool", name="is_padding")
+    words = L.Embedding(9, 4, name="layer")(x)
+    scores = keras.ops.where(padding[:, None], -1e9, L.Dot(2)([words, words]))
+    y = L.Dot((2, 1))([L.Softmax()(scores), words])
+    return keras.Model({"tokens": x, "is_padding": padding}, L.Dense(2)(L.Flatten()(y)))
+
+
 CASES = {
     "tokens": (lambda: _embed(L.GRU(4, return_sequences=True, name="layer")), TOKENS),
     "tokens as floats": (
@@ -43,6 +51,7 @@ CASES = {
     "attention": (lambda: _embed(_attend), TOKENS),
     "masking": (_masking, SERIES),
     "a mask of its own": (_given, {"tokens": TOKENS, "mask": (TOKENS != 0).astype(np.int32)}),
+    "what is left out": (_left_out, {"tokens": TOKENS, "is_padding": TOKENS == 0}),
 }
 
 
