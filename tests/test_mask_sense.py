@@ -25,10 +25,12 @@ USES = {
     "a product of matrices": (1, lambda m, x: tf.einsum("nt,ntd->nd", tf.cast(m, tf.float32), x)),
     "scores by choice": (1, lambda m, x: tf.where(m[:, None], _scores(x), -1e9)),
     "scores by the other choice": (-1, lambda m, x: tf.where(m[:, None], -1e9, _scores(x))),
+    "a choice of lower scores": (-1, lambda m, x: tf.where(m[:, None], _scores(x) - 1e9, _scores(x))),
     "scores with a sum": (1, lambda m, x: _scores(x) + (1 - tf.cast(m, tf.float32))[:, None] * -1e9),
     "scores with a difference": (-1, lambda m, x: _scores(x) - 1e9 * tf.cast(m, tf.float32)[:, None]),
     "scores with a sum, from below": (1, lambda m, x: _scores(x) + (tf.cast(m, tf.float32)[:, None] - 1) * 1e9),
     "a large number everywhere": (-1, lambda m, x: tf.where(m[..., None], tf.ones_like(x) * -(2.0**32), x)),
+    "scores of minus infinity": (1, lambda m, x: tf.where(m[..., None], x, -np.inf)),
     "with the order of words": (
         1,
         lambda m, x: tf.where(m[:, None] & tf.linalg.band_part(tf.ones((5, 5), tf.bool), -1, 0), _scores(x), -1e9),

@@ -86,8 +86,11 @@ def _follow(share: _Share, user: tf.Operation, behind: Collection[tf.Operation])
 
 
 def _is_nothing(tensor: tf.Tensor) -> bool:
-    """Return whether a tensor stands for nothing: all zeros, or numbers that no score reaches."""
+    """Return whether a tensor stands for nothing: all zeros, or numbers that no score reaches, or scores with these."""
     value = _read_constant(tensor)
+    if tensor.op.type in _SUMS:
+        added = [_read_constant(item) for item in tensor.op.inputs]
+        return any(number is not None and abs(number) >= _LARGE for number in added)
     return value is not None and (value == 0 or abs(value) >= _LARGE)
 
 
@@ -107,6 +110,6 @@ def _read_constant(tensor: tf.Tensor) -> float | None:
         values = [_read_constant(item) for item in inputs]
         return None if None in values else float(np.prod(np.array(values, float)))
     value = tf.get_static_value(tensor) if kind == "Const" else None
-    if value is None or not value.size or value.dtype.kind not in "fiub" or np.ptp(value.astype(float)):
+    if value is None or not value.size or value.dtype.kind not in "fiub" or (value != value.flat[0]).any():
         return None
     return float(value.flat[0])

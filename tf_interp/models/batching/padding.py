@@ -13,6 +13,8 @@ from tf_interp.models.inputs import name_inputs
 # what makes a mask of an input: Embedding(mask_zero=True), Masking, and masks that are an input themselves
 _STEPS = ("NotEqual", "Equal", "Greater", "GreaterEqual", "Any", "Cast", "Identity")
 
+_LEAST = {"Greater": (-1, 0), "GreaterEqual": (0, 1)}  # padding is 0 or -1; other sizes tell kinds of tokens apart
+
 
 def find_padding(model: Any, images: Any) -> dict[int, np.ndarray]:
     """Return number of positions -> bool [N,T], True where the masks that the network uses leave a position out.
@@ -98,14 +100,22 @@ def _find_masks(tensor: tf.Tensor, behind: Collection[tf.Operation]) -> Iterator
             user
             for user in users.values()
             if user.type in taken
+            and _is_step(user)
             and sum(item.op in own or item is tensor for item in user.inputs) == 1
             and (user.type != "Any" or value.dtype == tf.bool)
         ]
-        if value.dtype == tf.bool and value.shape.rank == 2 and len(steps) < len(users):
-            sense = read_sense(value, behind)
-            if sense:
-                yield value, sense > 0
+        sense = read_sense(value, behind) if value.dtype == tf.bool and value.shape.rank == 2 else 0
+        if sense:
+            yield value, sense > 0
         stack += [output for user in steps for output in user.outputs if value is tensor or output.dtype == tf.bool]
+
+
+def _is_step(operation: tf.Operation) -> bool:
+    """Return whether an operation may make a mask of tokens: only padding is told from all others by its size."""
+    if operation.type not in _LEAST:
+        return True
+    value = tf.get_static_value(operation.inputs[1])
+    return value is None or (all(value.ravel() == value.flat[0]) and value.flat[0] in _LEAST[operation.type])
 
 
 def count_padding(left_out: Iterable[np.ndarray]) -> tuple[int, int]:
