@@ -449,6 +449,14 @@ def test_a_path_that_is_too_coarse_is_told():
     assert fine.notes == ()
 
 
+def test_a_path_is_not_blamed_alone_where_gradients_are_not_those_of_what_is_computed():
+    straight = L.Lambda(lambda x: x + tf.stop_gradient(tf.cast(x > 0, x.dtype) - x))
+    model = build([L.Flatten(), L.Dense(8), straight, L.Dense(2)])
+    (note,) = attribute(model, IMAGES, 1, method="integrated_gradients", steps=50).notes
+    assert "Where that does not help" in note
+    assert "stop_gradient" in note
+
+
 def test_noise_and_baselines_are_those_of_the_user():
     model = build([L.Flatten(), L.Dense(8, activation="tanh"), L.Dense(2)])
     first, again, other = (

@@ -34,6 +34,21 @@ def _given():
     return keras.Model({"tokens": x, "mask": padding}, L.Dense(2)(L.Flatten()(y)))
 
 
+def _by_hand():
+    x = keras.Input((5,), dtype="int32")
+    words = L.Embedding(9, 4, name="layer")(x)
+    kept = keras.ops.cast(keras.ops.not_equal(x, 0), "float32")
+    return keras.Model(x, L.Dense(2)(keras.ops.sum(words * kept[..., None], 1)))
+
+
+def _left_out():
+    x, padding = keras.Input((5,), dtype="int32", name="tokens"), keras.Input((5,), dtype="bool", name="is_padding")
+    words = L.Embedding(9, 4, name="layer")(x)
+    scores = keras.ops.where(padding[:, None], -1e9, L.Dot(2)([words, words]))
+    y = L.Dot((2, 1))([L.Softmax()(scores), words])
+    return keras.Model({"tokens": x, "is_padding": padding}, L.Dense(2)(L.Flatten()(y)))
+
+
 CASES = {
     "tokens": (lambda: _embed(L.GRU(4, return_sequences=True, name="layer")), TOKENS),
     "tokens as floats": (
@@ -43,6 +58,8 @@ CASES = {
     "attention": (lambda: _embed(_attend), TOKENS),
     "masking": (_masking, SERIES),
     "a mask of its own": (_given, {"tokens": TOKENS, "mask": (TOKENS != 0).astype(np.int32)}),
+    "a sum by hand": (_by_hand, TOKENS),
+    "what is left out": (_left_out, {"tokens": TOKENS, "is_padding": TOKENS == 0}),
 }
 
 

@@ -37,19 +37,21 @@ def test_a_dead_layer_is_named(dead, method, layer):
     found = attribute(dead, IMAGES, 1, layer=layer, method=method, batch_size=2, **COUNTS.get(method, {}))
     assert not found.values.any()
     (note,) = found.notes
-    assert note.endswith("for 3 of 3 images: all 16 units of layer 'relu' are zero there (dead ReLU)")
+    assert note.endswith(
+        "for 3 of 3 images: all 16 units of layer 'relu' are zero there (a dead ReLU, or weights that are zero)"
+    )
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "layer_cam"])
 def test_a_dead_layer_is_named_by_maps(dead, method):
     (note,) = attribute(dead, IMAGES, 1, layer="first", method=method).notes
-    assert note.endswith("all 16 units of layer 'relu' are zero there (dead ReLU)")
+    assert note.endswith("all 16 units of layer 'relu' are zero there (a dead ReLU, or weights that are zero)")
 
 
 def test_a_saved_model_says_the_same(dead, tmp_path):
     dead.model.export(tmp_path / "saved", verbose=False)
     (note,) = attribute(open_model(tmp_path / "saved"), IMAGES, 1, method="gradient").notes
-    assert "zero there (dead ReLU)" in note
+    assert "zero there (a dead ReLU, or weights that are zero)" in note
 
 
 def test_a_saturated_target():
@@ -68,7 +70,16 @@ def test_a_saturated_layer(activation, bound):
     model = build(L.Flatten(), L.Dense(5, activation=activation, name="hidden"), L.Dense(2))
     model.model.get_layer("hidden").bias.assign([1e3] * 5)
     (note,) = attribute(model, IMAGES, 1).notes
-    assert note.endswith(f"layer 'hidden' is saturated there, all its 5 units are at {bound}")
+    assert f"all 5 units of layer 'hidden' are at {bound} there, as where it is saturated" in note
+
+
+def test_a_choice_that_a_mask_took_away_is_not_called_saturated():
+    x, allowed = keras.Input((4,), name="x"), keras.Input((3,), dtype="bool", name="allowed")
+    scores = keras.ops.where(allowed, L.Dense(3, name="end")(L.Dense(4, name="hidden")(x)), -1e9)
+    model = open_model(keras.Model({"x": x, "allowed": allowed}, L.Softmax()(scores)))
+    inputs = {"x": np.eye(4, dtype=np.float32)[:1], "allowed": np.array([[False, True, True]])}
+    (note,) = attribute(model, inputs, 0, layer="hidden").notes
+    assert "by a factor of zero, a mask" in note
 
 
 def test_only_some_images():
@@ -131,7 +142,7 @@ def test_a_branch_beside_it_is_not_blamed(door, tmp_path):
     (note,) = attribute(
         model, IMAGES[:, 0, 0, :1] + np.zeros((3, 6), np.float32), 0, layer="one", method="gradient"
     ).notes
-    assert note.endswith("layer 'closed' are zero there (dead ReLU)")
+    assert note.endswith("layer 'closed' are zero there (a dead ReLU, or weights that are zero)")
 
 
 def test_numbers_that_the_score_does_not_ask_about():

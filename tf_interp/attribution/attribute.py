@@ -208,7 +208,8 @@ def _say_missed(totals: np.ndarray, expected: np.ndarray) -> Iterator[str]:
     if (missed > _COMPLETE).any():  # NaN where nothing was promised
         yield (
             f"the sums miss the change of the score by up to {np.nanmax(missed):.1%}, in {(missed > _COMPLETE).sum()} "
-            f"of {len(missed)} images by more than {_COMPLETE:.0%}: the path is too coarse, take more steps or samples"
+            f"of {len(missed)} images by more than {_COMPLETE:.0%}: take more steps or samples. Where that does not "
+            "help, the network jumps, or its gradients are not those of what it computes, as with stop_gradient"
         )
 
 

@@ -9,6 +9,8 @@ import tensorflow as tf
 from tf_interp.attribution.scene import Scene
 from tf_interp.models.dependence import find_behind
 
+_SAME = 1e-3  # units farther apart are not at one bound, however large another unit is, such as a masked one
+
 
 def find_cause(scene: Scene, row: int) -> str | None:
     """Return where the gradient of an image ends, in words; None if it does not end, or nobody can tell.
@@ -73,11 +75,12 @@ def _passes(scene: Scene, row: int) -> bool:
 def _describe(path: str, value: np.ndarray) -> str:
     """Return what of a layer lets no gradient through, from its activation on one image."""
     low, high = float(value.min()), float(value.max())
+    units = f"all {value.size:,} units of layer {path!r}"
     if low == high == 0:
-        return f"all {value.size:,} units of layer {path!r} are zero there (dead ReLU)"
-    if np.minimum(value - low, high - value).max() <= 1e-6 * (high - low):
+        return f"{units} are zero there (a dead ReLU, or weights that are zero)"
+    if np.minimum(value - low, high - value).max() <= min(1e-6 * (high - low), _SAME):
         where = f"{low:.3g}" if low == high else f"{low:.3g} or {high:.3g}"
-        return f"layer {path!r} is saturated there, all its {value.size:,} units are at {where}"
+        return f"{units} are at {where} there, as where it is saturated, or where something else was chosen"
     return (
         f"on the way to the score it ends at layer {path!r}, by a factor of zero, a mask, an operation without a "
         "gradient, or since the score asks only about other numbers there"

@@ -1,16 +1,19 @@
 """Which positions of a sequence the network itself leaves out: its masks, found in the graph whatever the door."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.batching.mask_sense import read_sense
 from tf_interp.models.dependence import find_before, find_behind
 from tf_interp.models.inputs import name_inputs
 
 # what makes a mask of an input: Embedding(mask_zero=True), Masking, and masks that are an input themselves
-_STEPS = ("NotEqual", "Greater", "GreaterEqual", "Any", "Cast", "Identity")
+_STEPS = ("NotEqual", "Equal", "Greater", "GreaterEqual", "Any", "Cast", "Identity")
+
+_LEAST = {"Greater": (-1, 0), "GreaterEqual": (0, 1)}  # padding is 0 or -1; other sizes tell kinds of tokens apart
 
 
 def find_padding(model: Any, images: Any) -> dict[int, np.ndarray]:
@@ -77,13 +80,18 @@ def tell_means(model: Any, images: Any, paths: Iterable[str]) -> Iterator[str]:
         yield f"{said}, but {', '.join(other)} has other positions: all of them count"
 
 
-def _find_masks(tensor: tf.Tensor) -> Iterator[tf.Tensor]:
-    """Yield the masks [N,T] that are made of an input alone, and read by something."""
+def _find_masks(tensor: tf.Tensor, behind: Collection[tf.Operation]) -> Iterator[tuple[tf.Tensor, bool]]:
+    """Yield the masks [N,T] that are made of an input alone and leave positions out, and whether they say which stay.
+
+    Args:
+        tensor: the input.
+        behind: the operations that depend on any input.
+    """
     if tensor.shape.rank not in (2, 3):
         return
     # vectors [N,D] of numbers that are compared with something are no tokens
     taken = _STEPS if tensor.shape.rank == 3 or tensor.dtype.is_integer else ("NotEqual", "Identity")
-    behind, stack, seen = find_behind([tensor]), [tensor], set[str]()
+    own, stack, seen = find_behind([tensor]), [tensor], set[str]()
     while stack:
         value = stack.pop()
         users = {user.name: user for user in value.consumers() if user.name not in seen}
@@ -92,12 +100,22 @@ def _find_masks(tensor: tf.Tensor) -> Iterator[tf.Tensor]:
             user
             for user in users.values()
             if user.type in taken
-            and sum(item.op in behind or item is tensor for item in user.inputs) == 1
+            and _is_step(user)
+            and sum(item.op in own or item is tensor for item in user.inputs) == 1
             and (user.type != "Any" or value.dtype == tf.bool)
         ]
-        if value.dtype == tf.bool and value.shape.rank == 2 and len(steps) < len(users):
-            yield value
+        sense = read_sense(value, behind) if value.dtype == tf.bool and value.shape.rank == 2 else 0
+        if sense:
+            yield value, sense > 0
         stack += [output for user in steps for output in user.outputs if value is tensor or output.dtype == tf.bool]
+
+
+def _is_step(operation: tf.Operation) -> bool:
+    """Return whether an operation may make a mask of tokens: only padding is told from all others by its size."""
+    if operation.type not in _LEAST:
+        return True
+    value = tf.get_static_value(operation.inputs[1])
+    return value is None or (all(value.ravel() == value.flat[0]) and value.flat[0] in _LEAST[operation.type])
 
 
 def count_padding(left_out: Iterable[np.ndarray]) -> tuple[int, int]:
@@ -123,19 +141,24 @@ def _look_up(model: Any) -> Callable[[Mapping[str, Any]], list[np.ndarray]] | No
 def _compile(model: Any) -> Callable[[Mapping[str, Any]], list[np.ndarray]] | None:
     """Return what makes the padding [N,T] of each mask from inputs by name; None where there are no masks."""
     inputs = model.graph_inputs
-    masks = [mask for tensor in inputs.values() for mask in _find_masks(tensor)]
-    if not masks:
+    behind = find_behind(inputs.values())
+    found = [item for tensor in inputs.values() for item in _find_masks(tensor, behind)]
+    masks = [mask for mask, _ in found]
+    if not found:
         return None
     places = {tensor.op.name: name for name, tensor in inputs.items()}
     nodes = [operation for operation in find_before(masks) if operation.name not in places]
     part = tf.compat.v1.GraphDef(node=[operation.node_def for operation in nodes])
-    read = {item.name for operation in nodes for item in operation.inputs}
+    inner = {item.name for operation in nodes for item in operation.inputs}
+    read = inner | {mask.name for mask in masks}  # one may be an input itself
     used = {name: tensor for name, tensor in inputs.items() if tensor.name in read}
-    names = [mask.name for mask in masks]
+    names = [mask.name for mask in masks if mask.op.name not in places]
 
     def compute(given: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
         known = {used[name].name: value for name, value in given.items()}
-        return [*map(tf.logical_not, tf.graph_util.import_graph_def(part, known, names, name="mask"))]
+        made = tf.graph_util.import_graph_def(part, {k: v for k, v in known.items() if k in inner}, names, name="mask")
+        known |= dict(zip(names, made, strict=True))
+        return [tf.logical_not(known[mask.name]) if stays else known[mask.name] for mask, stays in found]
 
     types = {name: tensor.dtype for name, tensor in used.items()}
     spec = {name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for name, tensor in used.items()}

@@ -35,7 +35,7 @@ def _read(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
         return _read(inputs[tensor.value_index if kind == "IdentityN" else 0], weights, depth - 1)
     if kind == "Neg":
         return -_read(inputs[0], weights, depth - 1)
-    if kind in ("Cumsum", "ReverseV2", "StridedSlice", "MatMul"):
+    if kind in ("Cumsum", "Cumprod", "ReverseV2", "StridedSlice", "MatMul"):
         return _read_row(tensor, weights, depth)
     if kind in BOUNDING or kind in ("Add", "AddV2", "Sub", "BiasAdd", "Mul", "RealDiv"):
         return _read_pair(tensor, weights, depth)
@@ -54,6 +54,10 @@ def _read_row(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
         return -found if last in [axis % rank for axis in other.flat] else found
     if operation.type == "StridedSlice":
         return _read(x, weights, depth - 1) if (other > 0).all() else 0
+    if operation.type == "Cumprod":
+        low, high = find_bounds(x, weights)
+        sign = 0 if low < 0 or int(other) % rank != last else -1 if high <= 1 else 1 if low >= 1 else 0
+        return -sign if operation.get_attr("reverse") else sign
     steps = [x]
     plain = operation.type == "Cumsum" and not operation.get_attr("reverse") and not operation.get_attr("exclusive")
     if plain and x.op.type == "ConcatV2" and x.op.inputs[0].shape[-1] == 1:
