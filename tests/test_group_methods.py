@@ -203,7 +203,8 @@ def test_what_scikit_learn_warns_of_is_a_note():
 def test_the_note_on_negative_activations_says_which_method_keeps_them():
     model, images = identity_model(20, 2), as_images(plant(rows=400)[0], 2)
     (note,) = ti.find_groups(model, images, "parts", 2, method="nmf").notes
-    assert note.endswith('left out of the groups: method="semi_nmf" or "split_nmf" keeps it')
+    assert "is negative and was left out of the groups, their error and their shares" in note
+    assert note.endswith('method="semi_nmf" or "split_nmf" keeps it')
     assert ti.find_groups(model, images, "parts", 2, method="semi_nmf").notes == ()
 
 

@@ -421,7 +421,9 @@ def test_the_front_end_asks_nobody_else() -> None:
     for path in OURS:
         text = path.read_text()
         assert "http://" not in text.replace("http://www.w3.org", "")
-        assert "https://" not in text
+        # papers that a person may open: links, in the one file of words, and nothing that a page loads
+        shown = re.sub(r'\burl: "https://[^"]*"', "", text) if path.name == "about.js" else text
+        assert "https://" not in shown, path.name
         for imported in re.findall(r'^(?:import|\}) .*from "(.*)";$', text, re.MULTILINE):
             assert (path.parent / imported).is_file(), (path.name, imported)
 
