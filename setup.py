@@ -45,7 +45,7 @@ setup(
         "keras>=3.15",
         "tensorboard>=2.20",
         "numpy>=1.26",
-        "scikit-learn>=1.4",
+        "scikit-learn>=1.6",
         "scipy>=1.10",
         "threadpoolctl>=3.1",  # comes with scikit-learn
         "pillow>=10.3",

@@ -77,7 +77,7 @@ def test_gradients_of_one_loop_for_several_purposes(tmp_path):
     for options in ({"layer": "first"}, {}):
         found, wanted = (attribute(model, inputs, 1, **options).values for model in (saved, live))
         assert relative(found, wanted) < 1e-5
-    assert render(saved, channel("first", 0), steps=2).status == ("ok",)
+    assert np.isfinite(render(saved, channel("first", 0), steps=2).images).all()  # a third purpose: it once collided
 
 
 def test_a_cell_that_cannot_be_read_says_why():
