@@ -50,7 +50,7 @@ def test_sessions_stand_beside_each_other_and_warnings_first(tmp_path: pathlib.P
             choice = tab.frame.get_by_label("Run", exact=True)
             assert [option.inner_text() for option in choice.locator("option").all()] == ["run", "run, session 2"]
             assert choice.locator("option:checked").inner_text() == "run, session 2"
-            first = tab.frame.locator(".overview > *").first
+            first = tab.frame.locator(".overview > section").first
             assert first.get_by_role("heading").inner_text() == "Read this first"
             warnings = first.get_by_role("listitem").all_inner_texts()
             assert len(warnings) == 2
