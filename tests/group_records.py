@@ -41,7 +41,7 @@ def make_record(
               fake_run._sheet(digits, 3)]  # fmt: skip
     groups = [
         {
-            "name": f"group {index}",
+            "name": f"group {identity}",
             "share": share,
             "icon": index,
             "channels": [{"channel": int(make_vector(identity, seed).argmax()), "weight": 1.0}],

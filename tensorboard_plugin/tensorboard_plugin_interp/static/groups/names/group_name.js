@@ -8,10 +8,9 @@ import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 
 /**
  * @param {Named} group
- * @returns {string} what it is called without a person's name: by the identity that it keeps, not by its place in a record
+ * @returns {string} what it is called without a person's name: as in the sentences of the record, which speak of it
  */
-export const plainName = ({ name, identity }) =>
-  typeof identity === "number" && identity >= 0 && /^group \d+$/.test(name) ? `group ${identity}` : name;
+export const plainName = ({ name }) => name;
 
 /** @param {{group: Named}} props the mark of a name that a person gave */
 export function GivenMark({ group }) {
