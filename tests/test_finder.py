@@ -80,6 +80,7 @@ def decision(count, off):
         {"name": "group 3", "layer": "conv", "kind": "group"},
     ][: len(off)]
     data = {"nodes": nodes, "pictures": [picture] * count, "class_names": ["cat", "dog"], "epoch": None}
+    data["output"] = {"kind": "multiclass"}
     return Record("decision", "output", 0, "d", data)
 
 
@@ -98,6 +99,8 @@ def test_a_single_node_without_which_most_decisions_fall():
     ]
     assert [kind for kind, _ in look(Finder(), decision(4, [yes, no, no, no]))] == ["one-region-decides"]
     untrained = decision(4, [yes, no, no, no])
+    numbers = Record("decision", "output", 0, "d", {**untrained.data, "output": {"kind": "regression"}})
+    assert look(Finder(), numbers) == [], "the highest number is no choice"
     assert look(Finder(), Record("decision", "output", 0, "d", {**untrained.data, "session": 1})) == []
 
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import tf_interp as ti
 from tf_interp import ConceptTests, Features, InterpCallback, Probe, read, read_findings
 from tf_interp.callback.news import News
 
@@ -94,6 +95,37 @@ def test_a_training_that_goes_on_spends_what_was_left_and_knows_what_was_told(tm
     assert told == [False] * 5 + [True, False]
 
 
+def test_weights_that_are_put_back_begin_no_other_watch(tmp_path):
+    best = keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True, mode="max")
+    network, callback = build(), watch(tmp_path)
+    network.fit(X, Y, epochs=4, batch_size=20, verbose=0, callbacks=[best, callback])
+    records = [record for record in read(tmp_path) if record.kind == "concepts"]
+    assert records[-1].data["restored"]
+    assert records[-1].data["epoch"] == 0
+    assert [record.data["watch"]["looks"] for record in records] == [1, 2, 3, 4, 5, 6]
+    assert records[-1].data["watch"]["share"] == 1
+
+
+def test_targets_of_another_output_are_watched_too(tmp_path):
+    x = keras.Input((8, 8, 1))
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(x))
+    heads = {"lamp": keras.layers.Dense(2, name="lamp")(y), "shade": keras.layers.Dense(5, name="shade")(y)}
+    model = ti.open_model(keras.Model(x, heads))
+    part = ConceptTests({"light": BRIGHT}, None, ["shade:4"], paired={"light": DARK}, permutations=99, bootstraps=20)
+    (record,) = ti.Analysis(model, Probe.from_arrays(X[::4]), ["conv"], [part], repeated=True).run(0)
+    assert record.data["watch"]["tests"] == 1
+
+
+def test_no_training_dies_of_a_finding(tmp_path, monkeypatch, caplog):
+    monkeypatch.delenv("TF_INTERP_RAISE", raising=False)
+    monkeypatch.setattr(News, "see", lambda self, record: self._finder._noted.append("no finding") or record)
+    network, callback = build(), watch(tmp_path, on_error="warn")
+    fit(network, callback, 2)
+    assert len(network.history.epoch) == 2
+    assert callback.failures > 0
+    assert any("findings failed, training goes on" in line for line in caplog.messages)
+
+
 class Stop(keras.callbacks.Callback):
     def __init__(self, epochs):
         super().__init__()
@@ -145,7 +177,7 @@ def test_a_loss_that_is_no_number_and_dead_channels_are_told(tmp_path):
     news = News(None)
     for loss in (1.0, None, np.float32("nan"), float("inf")):
         news.see_loss(loss, 3, 0)
-    news.end_look(3, lambda record: None, lambda error: None)
+    news.end_look(3, 0, lambda record: None, lambda name, error: None)
     assert [finding.sentence for finding in news.findings] == ["Epoch 1: the loss is nan."]
 
 

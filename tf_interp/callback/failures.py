@@ -45,9 +45,9 @@ class Failures:
         if self._strikes[part.kind] == self._most:
             _LOG.warning("InterpCallback: %s is switched off; training and the other parts go on", type(part).__name__)
 
-    def report_function(self, error: Exception) -> None:
-        """Count an error of the user's `on_finding`; log the first traceback of each cause."""
-        self._count("on_finding", error)
+    def report_other(self, name: str, error: Exception) -> None:
+        """Count an error of what is no part; log the first traceback of each cause."""
+        self._count(name, error)
 
     def _count(self, name: str, error: Exception) -> None:
         if self._on_error == "raise" or os.environ.get(RAISE_VARIABLE):

@@ -18,7 +18,7 @@ from tf_interp.callback.session import Session, begin_session
 from tf_interp.callback.steps import Steps, share_over
 from tf_interp.callback.valid_settings import check_settings
 from tf_interp.display import name_some, quote, tell
-from tf_interp.findings import RunFinding
+from tf_interp.findings import FINDING, RunFinding
 from tf_interp.models import check_keras, open_model
 from tf_interp.probe import Probe
 
@@ -328,7 +328,7 @@ class InterpCallback(keras.callbacks.Callback):
             analysis.count_from(session.written)
             last = session.read_last([part.kind for part in self.parts])
             analysis.recall(last.values())
-            self._news.begin(last.get("finding"))
+            self._news.begin(last.get(FINDING))
             if session.words:
                 _LOG.warning("InterpCallback: %s: %s", self.log_dir, session.words)
         elif weights != session.weights:
@@ -366,7 +366,7 @@ class InterpCallback(keras.callbacks.Callback):
         if session is None or session.writer is None or self._analysis is None or step <= session.last:
             return False
         started, written = time.perf_counter(), 0
-        weights, share = self._digest(), share_over(self.params, epoch)
+        weights, share = self._digest(), share_over(self.params, self._epoch)  # put back weights are older
         for part in self._analysis.parts:
             if self._failures.is_off(part):
                 continue
@@ -382,7 +382,7 @@ class InterpCallback(keras.callbacks.Callback):
                     raise
                 self._failures.report(part, error)
                 self._news.note("part-failed", f"{type(part).__name__} failed: {error}", step, epoch, part=part.kind)
-        self._news.end_look(step, session.writer.add, self._failures.report_function)
+        self._news.end_look(step, epoch, session.writer.add, self._failures.report_other)
         if self._param("epochs") is None:  # no progress bar to be torn
             self._news.tell(False)
         self.looks += written > 0

@@ -56,18 +56,28 @@ class News:
         if isinstance(loss, numbers.Real) and not math.isfinite(loss):
             self.note("not-finite", f"the loss is {float(loss)}.", step, epoch, number="loss")
 
-    def end_look(self, step: int, write: Callable[[Record], None], failed: Callable[[Exception], None]) -> None:
+    def end_look(
+        self,
+        step: int,
+        epoch: int | None,
+        write: Callable[[Record], None],
+        failed: Callable[[str, Exception], None],
+    ) -> None:
         """Find what is new at this look, write it, and hand it to the user's function.
 
         Args:
             step: of the look.
+            epoch: of the look.
             write: takes the record of all findings so far; called if there is something new.
-            failed: what to do with an error of the user's function.
+            failed: what to do with an error: whose it is, and the error. No training dies of a finding.
         """
-        new = self._finder.finish()
-        if not new:
-            return
-        write(self._finder.to_record(step, new, self._common))
+        new: list[RunFinding] = []
+        try:
+            new = self._finder.finish()
+            if new:
+                write(self._finder.to_record(step, new, {**self._common, "epoch": epoch}))
+        except Exception as error:
+            failed("findings", error)
         self._lines += [finding.sentence for finding in new if finding.kind not in _LOGGED]
         call = self._call
         if call is None:
@@ -76,7 +86,7 @@ class News:
             try:
                 call(finding)
             except Exception as error:
-                failed(error)
+                failed("on_finding", error)
 
     def tell(self, quiet: bool) -> None:
         """Print the lines that were held back; of a quiet training they go to the log only."""

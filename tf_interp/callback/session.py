@@ -7,6 +7,7 @@ import weakref
 from typing import Any
 
 from tensorboard_plugin_interp import metadata
+from tf_interp.findings import FINDING
 from tf_interp.records import Look, Record, Writer, list_sessions, read_last, read_look
 
 _OPEN: "weakref.WeakValueDictionary[tuple[int, str], Session]" = weakref.WeakValueDictionary()  # (pid, folder)
@@ -55,7 +56,7 @@ class Session:
 
     def read_last(self, kinds: list[str]) -> dict[str, Record]:
         """Return the last record of each kind that the session holds, and that of findings; none of a new one."""
-        return {} if self.last < 0 else read_last(self.log_dir, self.number, [*kinds, "finding"])
+        return {} if self.last < 0 else read_last(self.log_dir, self.number, [*kinds, FINDING])
 
     def note_look(self, step: int, weights: str, written: int) -> None:
         """Note that a step was looked at."""

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tf_interp.findings.rules import RULES
-from tf_interp.findings.run_finding import LAYER, RunFinding
+from tf_interp.findings.run_finding import FINDING, LAYER, RunFinding
 from tf_interp.records import Record, read_runs
 
-_KIND = "finding"
 _COMMON = ("model", "class_names", "output", "epoch", "session", "restored")  # what each record says of its look
 
 
@@ -78,7 +77,7 @@ class Finder:
             "warnings": [],
             "scalars": {"findings": float(len(told))},
         }
-        return Record(_KIND, LAYER, step, "Findings", data)
+        return Record(FINDING, LAYER, step, "Findings", data)
 
 
 def read_findings(logdir: str | os.PathLike) -> dict[str, list[RunFinding]]:
@@ -96,13 +95,12 @@ def read_findings(logdir: str | os.PathLike) -> dict[str, list[RunFinding]]:
     Raises:
         ValueError: if it is not a folder.
     """
-    told = read_runs(logdir, [_KIND])
-    return {run: _recall(told[run]) if run in told else _find(records) for run, records in read_runs(logdir).items()}
+    last = {run: record for run, records in read_runs(logdir, [FINDING]).items() for record in records}
+    return {run: _recall(last[run]) if run in last else _find(records) for run, records in read_runs(logdir).items()}
 
 
-def _recall(records: Iterable[Record]) -> list[RunFinding]:
-    *_, last = records
-    return [RunFinding.from_dict(values) for values in last.data["findings"]]
+def _recall(record: Record) -> list[RunFinding]:
+    return [RunFinding.from_dict(values) for values in record.data["findings"]]
 
 
 def _find(records: Iterable[Record]) -> list[RunFinding]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tf_interp.display import cut, tell
 
+FINDING = "finding"  # kind of the records
 LAYER = "run"  # of the records of findings, which belong to no layer
 
 

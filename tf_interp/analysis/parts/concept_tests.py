@@ -12,12 +12,14 @@ from tf_interp.analysis.part import Album, Draft, Part, View
 from tf_interp.concepts import ConceptTest, ConceptWatch, tcav
 from tf_interp.concepts.examples.concept import Concept, as_concept
 from tf_interp.concepts.examples.sets import gather_sets
+from tf_interp.concepts.examples.target_images import resolve_targets
 from tf_interp.concepts.result.explain import describe_correction
 from tf_interp.concepts.statistics.cav import get_fit
 from tf_interp.concepts.tcav.arguments import Request, check_options
 from tf_interp.concepts.tcav.comparisons import RELATIVE, declare_contrasts
 from tf_interp.concepts.watching.concept_watch import least_of
 from tf_interp.concepts.watching.spending import Spending, get_spending
+from tf_interp.models import Target
 from tf_interp.models.batches import count_rows
 from tf_interp.probe import pick_rows
 from tf_interp.records import Record
@@ -237,7 +239,7 @@ class ConceptTests(Part):
                 result.alpha, spending=self.spending, looks=self.steps, start=start if view.progress is not None else 0
             )
             memory["rung"] = {}
-        least = _find_least(view, result)
+        least = _find_least(view, resolve_targets(view.model, self._targets(view)))
         memory["rung"] |= dict.fromkeys((ring.number for ring in watch.look(result, view.progress, least)), view.step)
         if watch.too_coarse is not None:
             notes.append(_COARSE.format(len(result.designs), watch.alpha, watch.too_coarse))
@@ -264,15 +266,13 @@ class ConceptTests(Part):
         return found
 
 
-def _find_least(view: View, result: ConceptTest) -> dict[str, float]:
+def _find_least(view: View, targets: Mapping[str, tuple[Target, Concept]]) -> dict[str, float]:
     """Return target -> the smallest displacement that counts: it must matter beside what pictures differ by anyway."""
-    classes = {name: index for name, index in result.settings["classes"].items() if index is not None}
-    own = {row["target"]: row["quantity"] for row in result.rows}
-    found = {}
-    for name, index in classes.items() if view.head.decides else ():
-        spread = float(np.std(view.target(index).score(tf.constant(view.outputs))))
-        found[name] = max(_MEDIUM * spread, least_of(own[name]))
-    return found
+    return {
+        name: max(_MEDIUM * float(np.std(target.score(tf.constant(view.outputs)))), least_of(target.quantity))
+        for name, (target, _) in targets.items()
+        if target.output == view.head.path
+    }
 
 
 def _make_headline(result: ConceptTest) -> dict[str, Any]:

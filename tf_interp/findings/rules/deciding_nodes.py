@@ -7,6 +7,7 @@ from typing import Any
 from tf_interp.findings.run_finding import RunFinding, begin_sentence, tell_moment
 from tf_interp.records import Record
 
+_DECIDES = ("multiclass", "binary")  # elsewhere the highest number is no choice
 _LEAST = 4  # pictures of a class, below which nothing is said
 _MOST = 0.5  # of them hang on a node
 _FEW = 0.25  # of them hang on any other node: where many do, none is the one
@@ -30,7 +31,8 @@ def find_deciders(records: Sequence[Record], told: Iterable[RunFinding], memory:
 
 def _find(record: Record) -> list[RunFinding]:
     data, epoch = record.data, record.data.get("epoch")
-    if "session" in data and epoch is None:  # nothing is learned yet
+    untrained = "session" in data and epoch is None
+    if untrained or (data.get("output") or {}).get("kind") not in _DECIDES:
         return []
     nodes, names = data.get("nodes", ()), data.get("class_names")
     decided: dict[int, list[Any]] = collections.defaultdict(list)
