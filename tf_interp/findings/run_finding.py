@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tf_interp.display import cut, tell
+from tf_interp.records import Record
 
 FINDING = "finding"  # kind of the records
 LAYER = "run"  # of the records of findings, which belong to no layer
@@ -110,6 +111,27 @@ def tell_moment(step: int, epoch: int | None) -> str:
     return f"Step {step}: " if step else ""
 
 
-def begin_sentence(moment: str, words: str) -> str:
-    """Return a sentence that begins with a moment, or with a capital letter where there is none."""
-    return moment + words if moment else words[:1].upper() + words[1:]
+def find_in(
+    record: Record, kind: str, words: str, subject: Mapping[str, Any], rate: str, numbers: Mapping[str, Any]
+) -> RunFinding:
+    """Return a finding that a record shows.
+
+    Args:
+        record: the record.
+        kind: one of `KINDS`.
+        words: the sentence without its moment; of a finished model it begins with a capital letter.
+        subject: as of `RunFinding`.
+        rate: as of `RunFinding`.
+        numbers: as of `RunFinding`.
+    """
+    epoch = record.data.get("epoch")
+    moment = tell_moment(record.step, epoch)
+    sentence = moment + words if moment else words[:1].upper() + words[1:]
+    evidence = {"kind": record.kind, "layer": record.layer, "step": record.step}
+    return RunFinding(kind, sentence, record.step, epoch, subject, rate, evidence, numbers)
+
+
+def name_class(record: Record, index: int) -> str:
+    """Return what a class is called in the findings of a record."""
+    names = record.data.get("class_names") or ()
+    return names[index] if index < len(names) else f"class {index}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tf_interp.findings.run_finding import RunFinding, begin_sentence, tell_moment
+from tf_interp.findings.run_finding import RunFinding, find_in
 from tf_interp.records import Record
 
 _CONTRASTS = ("paired", "random", "continuous", "relative")  # the clearest comparison first
@@ -56,7 +56,7 @@ def _rank(row: Mapping[str, Any]) -> int:
 
 def _tell_reliance(record: Record, row: Mapping[str, Any]) -> RunFinding:
     data = record.data
-    watch, epoch = data.get("watch"), data.get("epoch")
+    watch = data.get("watch")
     if watch:
         tests = "its one test" if watch["tests"] == 1 else f"its {watch['tests']} tests"
         sure = f"alarm valid at {100 * watch['alpha']:.3g} % over this whole training and {tests}"
@@ -70,15 +70,13 @@ def _tell_reliance(record: Record, row: Mapping[str, Any]) -> RunFinding:
         rate = f"at most {100 * data['alpha']:.3g} % of such analyses have a false finding of this kind"
     begins = "begins to rely" if watch else "relies"
     also = ", as it would on other patterns too" if row["claim"] == "not specific" else ""
-    moment = tell_moment(record.step if watch else 0, epoch)
-    sentence = begin_sentence(
-        moment,
+    words = (
         f"the {_name_quantity(row)} {row['target']} {begins} on {row['concept']}{also} ({_measure(row)} in "
-        f"{record.layer}, {_compare(row)}; {sure}).",
+        f"{record.layer}, {_compare(row)}; {sure})."
     )
     subject = {"target": row["target"], "concept": row["concept"]}
     numbers = {name: row[name] for name in ("displacement", "ci_low", "ci_high", "p_holm", "contrast", "claim")}
-    return RunFinding("relies", sentence, record.step, epoch, subject, rate, _point_at(record), numbers)
+    return find_in(record, "relies", words, subject, rate, numbers)
 
 
 def _follow(one: RunFinding, records: Sequence[Record], memory: dict[Any, Any]) -> list[RunFinding]:
@@ -103,15 +101,9 @@ def _follow(one: RunFinding, records: Sequence[Record], memory: dict[Any, Any]) 
                 else f"the {_name_quantity(row)} {row['target']} no longer relies on {row['concept']}"
             )
             where = f"{_measure(row)} in {record.layer}, {_compare(row)}; the interval is that of this step alone"
-            sentence = begin_sentence(tell_moment(record.step, record.data.get("epoch")), f"{what} ({where}).")
             numbers = {name: row[name] for name in ("displacement", "ci_low", "ci_high", "contrast")}
-            moment = record.step, record.data.get("epoch")
-            return [RunFinding(kind, sentence, *moment, one.subject, _THRESHOLD, _point_at(record), numbers)]
+            return [find_in(record, kind, f"{what} ({where}).", one.subject, _THRESHOLD, numbers)]
     return []
-
-
-def _point_at(record: Record) -> dict[str, Any]:
-    return {"kind": record.kind, "layer": record.layer, "step": record.step}
 
 
 def _name_quantity(row: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import collections
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tf_interp.findings.run_finding import RunFinding, begin_sentence, tell_moment
+from tf_interp.findings.run_finding import RunFinding, find_in, name_class
 from tf_interp.records import Record
 
 _DECIDES = ("multiclass", "binary")  # elsewhere the highest number is no choice
@@ -30,18 +30,18 @@ def find_deciders(records: Sequence[Record], told: Iterable[RunFinding], memory:
 
 
 def _find(record: Record) -> list[RunFinding]:
-    data, epoch = record.data, record.data.get("epoch")
-    untrained = "session" in data and epoch is None
+    data = record.data
+    untrained = "session" in data and data.get("epoch") is None
     if untrained or (data.get("output") or {}).get("kind") not in _DECIDES:
         return []
-    nodes, names = data.get("nodes", ()), data.get("class_names")
+    nodes = data.get("nodes", ())
     decided: dict[int, list[Any]] = collections.defaultdict(list)
     for picture in data.get("pictures", ()):
         if picture.get("classes") and picture.get("off"):
             decided[picture["classes"][0]].append(picture)
     found = []
     for index, own in sorted(decided.items()):
-        name = names[index] if names and index < len(names) else f"class {index}"
+        name = name_class(record, index)
         for kind, wanted in (("one-region-decides", "input"), ("one-group-decides", "group")):
             places = [place for place, node in enumerate(nodes) if node["kind"] == wanted]
             flips = {place: sum(_flips(picture, place) for picture in own) for place in places}
@@ -58,11 +58,8 @@ def _find(record: Record) -> list[RunFinding]:
                 f"of {len(own)} probe pictures taken for {name}, {count} are no longer when {where} alone is switched "
                 f"off; for any other {what} it is {second} at most."
             )
-            evidence = {"kind": record.kind, "layer": record.layer, "step": record.step}
             numbers = {"node": node["name"], "pictures": len(own), "changed": count, "second": second}
-            sentence = begin_sentence(tell_moment(record.step, epoch), words)
-            subject = {"target": name}
-            found.append(RunFinding(kind, sentence, record.step, epoch, subject, _RATE, evidence, numbers))
+            found.append(find_in(record, kind, words, {"target": name}, _RATE, numbers))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_interp.findings.run_finding import RunFinding, begin_sentence, tell_moment
+from tf_interp.findings.run_finding import RunFinding, find_in, name_class
 from tf_interp.records import Record
 
 _LEAST = 4  # pictures of a class
@@ -40,7 +40,7 @@ def find_border_evidence(
 
 def _find(record: Record) -> list[RunFinding]:
     data = record.data
-    sheet, pictures, names = data.get("positive"), data.get("pictures") or (), data.get("class_names")
+    sheet, pictures = data.get("positive"), data.get("pictures") or ()
     if not sheet or not pictures:
         return []
     maps = cut_cells(record.images[sheet["image"]], sheet)[: len(pictures)]
@@ -59,19 +59,14 @@ def _find(record: Record) -> list[RunFinding]:
         on_border = [share for share in own if share > max(_MOST, _TIMES * area)]
         if len(own) < _LEAST or len(on_border) <= len(own) / 2:
             continue
-        name = names[index] if names and index < len(names) else f"class {index}"
+        name = name_class(record, index)
         share = float(np.median(own))
         words = (
             f"in {len(on_border)} of {len(own)} probe pictures most of what speaks for {name} lies on the border (by "
             f"{record.layer}, {100 * share:.0f} % in the median, on {100 * area:.0f} % of the area)."
         )
-        epoch = data.get("epoch")
-        evidence = {"kind": record.kind, "layer": record.layer, "step": record.step}
         numbers = {"share": share, "area": float(area), "pictures": len(own), "on_border": len(on_border)}
-        sentence = begin_sentence(tell_moment(record.step, epoch), words)
-        found.append(
-            RunFinding("border-evidence", sentence, record.step, epoch, {"target": name}, _RATE, evidence, numbers)
-        )
+        found.append(find_in(record, "border-evidence", words, {"target": name}, _RATE, numbers))
     return found
 
 

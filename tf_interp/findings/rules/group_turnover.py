@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tf_interp.findings.run_finding import RunFinding, begin_sentence, tell_moment
+from tf_interp.findings.run_finding import RunFinding, find_in
 from tf_interp.records import Record
 
 _SETTLED = 2  # looks in a row at which nothing happened to the groups of a layer
@@ -24,7 +24,7 @@ def find_turnover(records: Sequence[Record], told: Iterable[RunFinding], memory:
     """
     found = []
     for record in records:
-        data, epoch = record.data, record.data.get("epoch")
+        data = record.data
         before = memory.get(record.tag, {"quiet": 0, "shares": {}})
         shares = {group["identity"]: group["share"] for group in data.get("groups", ()) if "identity" in group}
         among = f", among {data['variant']} groups," if data.get("variant") else ""  # several numbers are recorded
@@ -35,15 +35,13 @@ def find_turnover(records: Sequence[Record], told: Iterable[RunFinding], memory:
             if share < _SHARE:
                 continue
             what = "is gone" if lost else "appears"
-            sentence = begin_sentence(
-                tell_moment(record.step, epoch),
+            words = (
                 f"in {record.layer}{among} the group {event['name']!r}, {100 * share:.0f} % of the layer's activation, "
-                f"{what}, though the groups there had settled.",
+                f"{what}, though the groups there had settled."
             )
-            kind, subject = f"group-{'lost' if lost else 'born'}", {"layer": record.layer, "group": event["name"]}
-            evidence = {"kind": record.kind, "layer": record.layer, "step": record.step}
-            numbers = {"share": share, "identity": identity}
-            found.append(RunFinding(kind, sentence, record.step, epoch, subject, _RATE, evidence, numbers))
+            subject = {"layer": record.layer, "group": event["name"]}
+            kind = "group-lost" if lost else "group-born"
+            found.append(find_in(record, kind, words, subject, _RATE, {"share": share, "identity": identity}))
         quiet = 0 if data.get("events") else before["quiet"] + 1
         memory[record.tag] = {"quiet": quiet, "shares": shares}
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tf_interp.findings.run_finding import RunFinding, begin_sentence, tell_moment
+from tf_interp.findings.run_finding import RunFinding, find_in
 from tf_interp.records import Record
 
 _SHARE = 0.25  # of a layer's channels
@@ -37,8 +37,5 @@ def find_idle_units(records: Sequence[Record], told: Iterable[RunFinding], memor
             kind, words = "saturated-units", f"{saturated} {of} at their ends {on}."
         else:
             continue
-        epoch = record.data.get("epoch")
-        evidence = {"kind": record.kind, "layer": record.layer, "step": record.step}
-        sentence, subject = begin_sentence(tell_moment(record.step, epoch), words), {"layer": record.layer}
-        found.append(RunFinding(kind, sentence, record.step, epoch, subject, _RATE, evidence, dict(channels)))
+        found.append(find_in(record, kind, words, {"layer": record.layer}, _RATE, dict(channels)))
     return found
