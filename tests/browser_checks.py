@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, Playwright
 
 from tf_interp.concepts.result.explain import CLAIMS
@@ -146,7 +147,8 @@ class Tab:
         self.wait_for_pictures()
 
     def shoot(self, name: str) -> None:
-        """Leave a screenshot."""
+        """Leave a screenshot of a state that is worth one, and so worth being usable by everybody."""
+        self.check_accessible()
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
@@ -154,6 +156,17 @@ class Tab:
         """Use TensorBoard's own switch."""
         self.page.locator("app-header-dark-mode-toggle button").click()
         self.page.get_by_role("menuitem", name="Dark" if dark else "Light").click()
+
+    def check_accessible(self) -> None:
+        """Fail on anything that axe-core finds: WCAG 2.2 AA and its best practices."""
+        self.frame.evaluate("() => document.querySelector('.body')?.scrollIntoView()")  # nothing under the bar
+        if not self.frame.evaluate("() => 'axe' in window"):
+            self.frame.evaluate(f"{AXE_SCRIPT}; undefined")
+        found = self.frame.evaluate(
+            """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(({ id, nodes }) =>
+                nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`))"""
+        )
+        assert not found, "\n".join(found)
 
     def check_no_problems(self) -> None:
         """Fail on any error of the page so far."""

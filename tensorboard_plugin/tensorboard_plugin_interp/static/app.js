@@ -184,6 +184,7 @@ export function App({ source }) {
   const shown = (current.kinds.length ? current.kinds : KINDS).flatMap((kind) => series[kind]);
   return html`
     <header class="top" ref=${top}>
+      <h1 class="spoken">Interpretability: ${current.title}</h1>
       <${Bar}
         sections=${SECTIONS.map(({ id, title, kinds }) => ({
           id,

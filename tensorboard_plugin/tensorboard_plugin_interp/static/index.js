@@ -22,6 +22,7 @@ const STYLES = [
  */
 export async function render({ source = httpSource(), root = document.body } = {}) {
   document.documentElement.lang = "en";
+  document.title ||= "Interpretability"; // a report has its own
   await addStyle();
   const place = document.createElement("div");
   place.className = "interp";

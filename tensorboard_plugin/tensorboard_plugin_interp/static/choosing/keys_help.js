@@ -73,10 +73,10 @@ function Overlay({ sections, onClose }) {
   return html`
     <dialog class="keys-help" ref=${ref} aria-label="Keys" onClose=${onClose} onKeyDown=${press} onClick=${click}>
       <div class="keys-body">
-        <header>
+        <div class="keys-head">
           <h2>Keys</h2>
           <button class="icon-button" onClick=${() => ref.current.close()} aria-label="Close keys" title="Close (Esc)">✕</button>
-        </header>
+        </div>
         ${keysOf(sections).map(
           ([place, rows]) => html`
             <section key=${place}>

@@ -60,7 +60,7 @@ function ChannelTable({ record, layer, row, columns, output }) {
       <caption>${layer.layer}</caption>
       <thead>
         <tr>
-          <th scope="col"></th>
+          <th scope="col"><span class="spoken">picture</span></th>
           <th scope="col">channel</th>
           <th scope="col" title=${output.title}>${output.title}</th>
           ${
@@ -69,7 +69,7 @@ function ChannelTable({ record, layer, row, columns, output }) {
               <th scope="col" title=${output.second}>${output.second}</th>
             `
           }
-          <th scope="col">${pair ? "difference" : ""}</th>
+          <th scope="col">${pair ? "difference" : "as a bar"}</th>
         </tr>
       </thead>
       <tbody>

@@ -25,7 +25,7 @@ export function EdgeTable({ decided, label, output }) {
               <th scope="col">value</th>
               <th scope="col">taken out</th>
               <th scope="col">share</th>
-              <th scope="col"></th>
+              <th scope="col">proof</th>
             </tr>
           </thead>
           <tbody>

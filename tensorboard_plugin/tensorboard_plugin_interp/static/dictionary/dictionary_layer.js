@@ -75,7 +75,7 @@ export function DictionaryLayer({ series, record, picture, place, held, onPlace 
         ${
           shown?.class_token &&
           html`
-            <h4>Class token</h4>
+            <h3>Class token</h3>
             <${Entries} entries=${entriesAt(data, shown.class_token, 0)} sheets=${sheets} pointed=${pointed}
               onPoint=${setPointed} most=${0} />
           `
@@ -196,10 +196,10 @@ function Vocabulary({ data, here, sheets, pointed, onPoint }) {
   const iconed = bare ? shown : shown.filter(({ word }) => (word.icon ?? word.crop ?? null) !== null);
   if (!words.length) return null;
   return html`
-    <h4>
+    <h3>
       ${whole(words.length)} of ${plural(data.channels ?? words.length, words[0].channel === null ? "group" : "channel")}${" "}
       <span class="quiet">occur; ${iconed.length < words.length ? `the ${iconed.length} most frequent:` : "the most frequent first:"}</span>
-    </h4>
+    </h3>
     <ul class="vocabulary ${bare ? "bare" : ""}">
       ${iconed.map(
         ({ word, index }) => html`

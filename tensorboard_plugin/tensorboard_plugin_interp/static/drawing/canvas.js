@@ -209,8 +209,7 @@ export function Canvas({ size, ratio, label, draw, depends, loading }) {
       ref=${ref}
       class="picture ${draw ? "" : loading ? "waiting" : "absent"}"
       style=${{ aspectRatio: String(ratio) }}
-      role="img"
-      aria-label=${label}
+      ...${label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" }}
       aria-busy=${loading}
     />
   `;

@@ -294,16 +294,16 @@ export function Panel({ title, tools, onClose, children }) {
     };
   }, []);
   return html`
-    <aside class="panel" ref=${ref} tabindex="-1" role="dialog" aria-label="Details">
-      <header class="panel-head">
+    <div class="panel" ref=${ref} tabindex="-1" role="dialog" aria-label="Details">
+      <div class="panel-head">
         <div class="panel-title">${title}</div>
         <div class="panel-tools">
           ${tools}
           <button class="icon-button" onClick=${onClose} aria-label="Close details" title="Close (Esc)">✕</button>
         </div>
-      </header>
+      </div>
       <div class="panel-body">${children}</div>
-    </aside>
+    </div>
   `;
 }
 

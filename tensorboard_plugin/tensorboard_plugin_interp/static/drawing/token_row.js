@@ -33,7 +33,7 @@ export function TokenRow({ tokens, levels, color, tip, at, held, onPoint, onPres
   const most = Math.max(...(levels ?? []).map(Math.abs), 1e-9);
   const tint = (/** @type {number} */ place) => {
     const level = levels?.[place] ?? 0;
-    const share = ((70 * Math.abs(level)) / most).toFixed(1);
+    const share = ((45 * Math.abs(level)) / most).toFixed(1);
     return `color-mix(in srgb, ${color ?? (level >= 0 ? "var(--plus)" : "var(--minus)")} ${share}%, var(--sunken))`;
   };
   return html`

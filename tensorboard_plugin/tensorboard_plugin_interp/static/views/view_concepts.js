@@ -188,10 +188,10 @@ function Body({ ctx, series, record, contrast, setContrast }) {
           (/** @type {string} */ caution) => own.length > 1 && own.every((row) => row.cautions?.includes(caution)),
         );
         return html`
-          <section class="card target" key=${target} aria-label=${`Target ${target}`}>
+          <section class="card target" key=${target} aria-label=${`Target ${target}, ${series.layer}`}>
             <h3>${quantity} of “${target}”</h3>
             <${Cautions} of=${`all tests of “${target}”`} cautions=${shared} />
-            <div class="tests" role="list">
+            <div class="tests" role="group" aria-label="Tests">
               ${own.map(
                 (row) => html`
                   <${Row}
@@ -234,7 +234,6 @@ function Row({ ctx, tag, record, row, range, shared }) {
   return html`
     <button
       class="test"
-      role="listitem"
       aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))}
       onClick=${() => ctx.open("concepts", tag, keyOf(row))}
       title=${words}

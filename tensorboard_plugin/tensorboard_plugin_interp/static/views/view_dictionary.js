@@ -96,7 +96,7 @@ const describe = ({ data }) => html`
 function Everywhere({ ctx, picture, place }) {
   return html`
     <section class="everywhere" aria-label="The same place in all layers">
-      <h3>The same place in all layers</h3>
+      <h2>The same place in all layers</h2>
       ${ctx.series.dictionary.map(
         (series) => html`
           <${Magnified} key=${series.tag} ctx=${ctx} series=${series} picture=${picture} place=${place} />

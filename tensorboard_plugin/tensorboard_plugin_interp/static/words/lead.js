@@ -62,18 +62,18 @@ function Text({ text, onClose }) {
     <button class="icon-button" onClick=${onClose} aria-label="Close" title="Close (Esc)">✕</button>
     ${parts.map(
       ([title, words]) => html`
-        <h3>${title}</h3>
+        <h2>${title}</h2>
         <p>${words}</p>
       `,
     )}
-    <h3>From</h3>
+    <h2>From</h2>
     <ul>
       ${text.origins.map(
         ({ cite, url }) => html`
           <li>
             <a href=${url} target="_blank" rel="noopener noreferrer">
               ${cite}
-              <span class="unheard"> (opens in a new tab)</span>
+              <span class="spoken"> (opens in a new tab)</span>
             </a>
           </li>
         `,
