@@ -1,0 +1,194 @@
+"""How quick the tab is on a large log, in a real TensorBoard and Chromium, and what the plugin costs the server.
+
+    python tests/benchmarks/tab_speed.py [--logs FOLDER] [--steps 20] [--runs 3] [--pictures 500] [--many 1500]
+
+Records are those that `analyze` makes of a small network with `--pictures` pictures, every part at its most pictures;
+the same records stand at each step of each run. `--many` is the number of runs of the last measurement.
+Medians of seven, wall time (a browser and a server take part), with the least and the most.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+
+from browser_checks import open_tab, start_browser, start_tensorboard, wait_for_runs, wait_until
+from playwright.sync_api import sync_playwright
+
+REPEATS = 7
+START = "import time, tensorboard.plugins.base_plugin\nt = time.perf_counter()\nimport tensorboard_plugin_interp.loader\nprint(time.perf_counter() - t)"
+# What a frame costs: the handlers and the drawing of one move of the pointer, without the wait for the screen.
+HOVER = """() => new Promise((done) => {
+    const heads = [...document.querySelectorAll(".group-head")];
+    const costs = [];
+    const move = (turn) => {
+        if (turn === 40) return done(costs.sort((a, b) => a - b));
+        const start = performance.now();
+        const target = heads[turn % heads.length];
+        for (const kind of ["pointerover", "pointerenter", "mouseover", "mouseenter"])
+            target.dispatchEvent(new PointerEvent(kind, { bubbles: !kind.endsWith("enter") }));
+        const channel = new MessageChannel();
+        requestAnimationFrame(() => {
+            channel.port1.onmessage = () => { costs.push(performance.now() - start); setTimeout(() => move(turn + 1), 30); };
+            channel.port2.postMessage(0); // after this frame has been drawn
+        });
+    };
+    move(0);
+})"""
+
+
+def make_logs(folder, pictures, steps, runs):
+    """Analyze a small network once, and write its records at every step of every run."""
+    import keras
+
+    import tf_interp as ti
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    network = keras.Sequential([
+        keras.Input((32, 32, 1)),
+        layers.Conv2D(32, 3, 2, "same", activation="relu", name="conv2"),
+        layers.Conv2D(64, 3, 2, "same", activation="relu", name="conv3"),
+        layers.GlobalMaxPooling2D(),
+        layers.Dense(10),
+    ])  # fmt: skip
+    network.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    images = rng.random((pictures, 32, 32, 1), np.float32)
+    probe = ti.Probe.from_arrays(images, labels=rng.integers(0, 10, pictures), class_names=[str(i) for i in range(10)])
+    tests = ti.ConceptTests({"dark": images[:60] / 2}, random=images[60:260], targets=[3])
+    parts = [
+        ti.Features(units=16, steps=8), ti.NeuronGroups(8, steps=8), ti.Attributions(pictures=64),
+        ti.Decisions(pictures=32), ti.SemanticDictionary(pictures=64, steps=8), tests,
+    ]  # fmt: skip
+    made = list(ti.analyze(ti.open_model(network), probe, ["conv2", "conv3"], parts))
+    for run in range(runs):
+        records = (dataclasses.replace(one, step=100 * step) for step in range(1, steps + 1) for one in made)
+        ti.write(records, folder / f"run{run}")
+    return len({one.tag for one in made})
+
+
+def tell(what, seconds, bar):
+    """Print a median with its least and most in milliseconds."""
+    low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+    print(f"{what:44} {1000 * middle:8.1f} ms  [{1000 * low:.1f}, {1000 * high:.1f}]  bar {bar}", flush=True)
+
+
+def clock(act):
+    """Return how long something takes."""
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+def memory_of(url):
+    """Return the resident bytes of the TensorBoard that serves `url`, with its data server."""
+    port = url.rsplit(":", 1)[1].strip("/")
+    parents, found = {}, set()
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            text = status.read_text()
+            parents[int(status.parent.name)] = int(text.partition("PPid:")[2].split()[0])
+            if f"--port\0{port}\0".encode() in (status.parent / "cmdline").read_bytes():
+                found.add(int(status.parent.name))
+    while grown := {child for child, parent in parents.items() if parent in found} - found:
+        found |= grown
+    pages = sum(int(pathlib.Path(f"/proc/{process}/statm").read_text().split()[1]) for process in found)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure_tab(browser, url):
+    """First view, another step, hover, on the large log."""
+    firsts = []
+    for _ in range(REPEATS):
+        with contextlib.closing(browser.new_page()) as page:
+            page.goto(f"{url}#timeseries", wait_until="networkidle")
+            page.set_default_timeout(20_000)
+
+            def show(page=page):
+                page.get_by_role("tab", name="Interpretability").or_(page.get_by_text("Interpretability", exact=True)).first.click()
+                frame = page.wait_for_selector("iframe").content_frame()
+                frame.wait_for_selector("main canvas:not(.waiting)")
+
+            firsts.append(clock(show))
+    tell("first view, from the click on the tab", firsts, "1500 ms")
+    with open_tab(browser, url, link="&p.interpretability.run=run0/interp") as tab:
+        for section in ("Groups", "Features", "Decision", "Dictionary", "Concepts"):
+            tab.section(section)
+            tab.frame.get_by_label("Training step").press("End")
+            tab.wait_for_pictures()
+            seconds = []
+            for _ in range(REPEATS):
+                before = tab.step()
+                tab.frame.evaluate("() => document.querySelector('.slider input').focus()")
+                seconds.append(
+                    clock(lambda before=before, tab=tab: (
+                        tab.page.keyboard.press("ArrowLeft"),
+                        tab.frame.wait_for_function("(s) => Number(document.querySelector('.now-label b').innerText.replace(/\\\\D/g, '')) !== s && !document.querySelector('main [aria-busy=true], .waiting')", arg=before),
+                    ))
+                )  # fmt: skip
+            tell(f"another step: {section}", seconds, "150 ms")
+        tab.section("Groups")
+        costs = [cost / 1000 for cost in tab.frame.evaluate(HOVER)]
+        tell("hover over a group: handlers and one frame", costs, "16 ms a frame")
+
+
+def main():
+    """Make the logs, start TensorBoard on them, and print each figure beside its bar."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--logs", type=pathlib.Path, help="keep the logs here, and use what is there")
+    for name, value in (("steps", 20), ("runs", 3), ("pictures", 500), ("many", 1500)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = asked.logs or pathlib.Path(scratch)
+        large, many, empty = folder / "large", folder / "many", folder / "empty"
+        empty.mkdir(parents=True, exist_ok=True)
+        if not large.exists():
+            make_logs(large, asked.pictures, asked.steps, asked.runs)
+        if not many.exists():
+            make_logs(folder / "seed", 120, 1, 1)
+            (event,) = (folder / "seed/run0/interp").iterdir()
+            for run in range(asked.many):
+                place = many / f"group{run % 30}" / f"run{run:04}" / "interp"
+                place.mkdir(parents=True)
+                os.link(event, place / event.name)
+        starts = [float(subprocess.check_output([sys.executable, "-c", START], text=True)) for _ in range(REPEATS)]
+        tell("start of the plugin", starts, "100 ms")
+        size = sum(path.stat().st_size for path in large.rglob("*") if path.is_file())
+        with sync_playwright() as playwright, start_browser(playwright) as browser:
+            flags = ("--samples_per_plugin", "interpretability=0")
+            with start_tensorboard(empty, *flags) as url:
+                wait_until(lambda: memory_of(url) > 50e6, "it runs", 60)
+                time.sleep(10)
+                bare = memory_of(url)
+            with start_tensorboard(large, *flags) as url:
+                wait_for_runs(url, 3 * 8, 300)
+                time.sleep(10)
+                measure_tab(browser, url)
+                used = memory_of(url) - bare
+                print(f"memory of the server beyond an empty one     {used / size:.2f} x the events ({size / 1e6:.0f} MB)  bar 1.3")
+            with start_tensorboard(many) as url:
+                waited = clock(lambda: wait_for_runs(url, 8 * asked.many, 600))
+                print(f"TensorBoard itself reads {asked.many} runs in {waited:.0f} s")
+                seconds = []
+                for _ in range(REPEATS):
+                    def show(url=url):
+                        with open_tab(browser, url) as tab:
+                            tab.wait_for_pictures()
+                    seconds.append(clock(show))
+                tell(f"{asked.many} runs: the page opened, pictures there", seconds, "3000 ms")
+
+
+if __name__ == "__main__":
+    main()
