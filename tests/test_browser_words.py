@@ -97,8 +97,7 @@ def test_each_section_says_how_it_is_read_and_can_mislead(url: str, browser: Bro
                 ("_blank", "noopener noreferrer")
             }
             assert all(re.search(r", (19|20)\d\d \(opens in a new tab\)$", one.text_content().strip()) for one in links)
-            panel.get_by_role("button", name="Close").focus()
-            tab.page.keyboard.press("Escape")
+            panel.get_by_role("button", name="Close").press("Escape")
             panel.wait_for(state="hidden")
             assert button.evaluate("(element) => element === document.activeElement"), "focus comes back"
         assert all(one.startswith((url, "data:", "blob:")) for one in asked), asked

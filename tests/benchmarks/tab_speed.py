@@ -26,7 +26,12 @@ from browser_checks import open_tab, start_browser, start_tensorboard, wait_for_
 from playwright.sync_api import sync_playwright
 
 REPEATS = 7
-START = "import time, tensorboard.plugins.base_plugin\nt = time.perf_counter()\nimport tensorboard_plugin_interp.loader\nprint(time.perf_counter() - t)"
+START = """
+import time, tensorboard.plugins.base_plugin
+start = time.perf_counter()
+import tensorboard_plugin_interp.loader
+print(time.perf_counter() - start)
+"""
 # What a frame costs: the handlers and the drawing of one move of the pointer, without the wait for the screen.
 HOVER = """() => new Promise((done) => {
     const heads = [...document.querySelectorAll(".group-head")];
@@ -39,12 +44,19 @@ HOVER = """() => new Promise((done) => {
             target.dispatchEvent(new PointerEvent(kind, { bubbles: !kind.endsWith("enter") }));
         const channel = new MessageChannel();
         requestAnimationFrame(() => {
-            channel.port1.onmessage = () => { costs.push(performance.now() - start); setTimeout(() => move(turn + 1), 30); };
+            channel.port1.onmessage = () => {
+                costs.push(performance.now() - start);
+                setTimeout(() => move(turn + 1), 30);
+            };
             channel.port2.postMessage(0); // after this frame has been drawn
         });
     };
     move(0);
 })"""
+
+
+STEPPED = """(before) => Number(document.querySelector(".now-label b").innerText.replace(/\\D/g, "")) !== before
+    && !document.querySelector("main [aria-busy=true], .waiting")"""
 
 
 def make_logs(folder, pictures, steps, runs):
@@ -116,7 +128,9 @@ def measure_tab(browser, url):
             page.set_default_timeout(20_000)
 
             def show(page=page):
-                page.get_by_role("tab", name="Interpretability").or_(page.get_by_text("Interpretability", exact=True)).first.click()
+                page.get_by_role("tab", name="Interpretability").or_(
+                    page.get_by_text("Interpretability", exact=True)
+                ).first.click()
                 frame = page.wait_for_selector("iframe").content_frame()
                 frame.wait_for_selector("main canvas:not(.waiting)")
 
@@ -134,7 +148,7 @@ def measure_tab(browser, url):
                 seconds.append(
                     clock(lambda before=before, tab=tab: (
                         tab.page.keyboard.press("ArrowLeft"),
-                        tab.frame.wait_for_function("(s) => Number(document.querySelector('.now-label b').innerText.replace(/\\\\D/g, '')) !== s && !document.querySelector('main [aria-busy=true], .waiting')", arg=before),
+                        tab.frame.wait_for_function(STEPPED, arg=before),
                     ))
                 )  # fmt: skip
             tell(f"another step: {section}", seconds, "150 ms")
@@ -177,15 +191,20 @@ def main():
                 time.sleep(10)
                 measure_tab(browser, url)
                 used = memory_of(url) - bare
-                print(f"memory of the server beyond an empty one     {used / size:.2f} x the events ({size / 1e6:.0f} MB)  bar 1.3")
+                print(
+                    f"memory of the server beyond an empty one     {used / size:.2f} x the events "
+                    f"({size / 1e6:.0f} MB)  bar 1.3"
+                )
             with start_tensorboard(many) as url:
                 waited = clock(lambda: wait_for_runs(url, 8 * asked.many, 600))
                 print(f"TensorBoard itself reads {asked.many} runs in {waited:.0f} s")
                 seconds = []
                 for _ in range(REPEATS):
+
                     def show(url=url):
                         with open_tab(browser, url) as tab:
                             tab.wait_for_pictures()
+
                     seconds.append(clock(show))
                 tell(f"{asked.many} runs: the page opened, pictures there", seconds, "3000 ms")
 

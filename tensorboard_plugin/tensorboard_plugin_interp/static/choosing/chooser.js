@@ -1,5 +1,5 @@
 /** A menu: the browser's own for few entries, one with a search for many. */
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { Select } from "../drawing/parts.js";
 import { whole } from "../format.js";
 import { findNames } from "./found_names.js";
@@ -41,7 +41,7 @@ function Searched({ label, what, value, options, onChange }) {
   const [open, setOpen] = useState(false);
   const box = useRef(/** @type {any} */ (null));
   const button = useRef(/** @type {any} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return undefined;
     const listen = (/** @type {Event} */ event) => !box.current.contains(event.target) && setOpen(false);
     document.addEventListener("pointerdown", listen);
@@ -95,7 +95,7 @@ function Search({ label, what, value, options, onChange, onLeave }) {
   const [at, setAt] = useState(() => Math.max(0, options.findIndex(([key]) => key === value)));
   const input = useRef(/** @type {any} */ (null));
   const list = useRef(/** @type {any} */ (null));
-  useEffect(() => input.current.focus({ preventScroll: true }), []);
+  useLayoutEffect(() => input.current.focus({ preventScroll: true }), []);
   const { found, broken } = findNames(options, text);
   const place = Math.min(at, found.length - 1);
   const first = Math.floor(Math.max(0, place) / PAGE) * PAGE;

@@ -1,5 +1,5 @@
 /** Keys that work anywhere in the tab, except where a person types. */
-import { useEffect, useRef } from "../vendor/preact-htm.js";
+import { useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 
 /**
  * @param {KeyboardEvent} event
@@ -20,7 +20,7 @@ export function isTaken(event) {
 export function useKeys(actions) {
   const now = useRef(actions);
   now.current = actions;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const listen = (/** @type {KeyboardEvent} */ event) => {
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       if (!Object.hasOwn(now.current, key) || isTaken(event)) return;

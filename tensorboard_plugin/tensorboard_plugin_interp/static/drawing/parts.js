@@ -4,7 +4,7 @@
  * @import { Ctx, ShownSeries } from "../model.js"
  * @import { Probe, TabRecord } from "../records.js"
  */
-import { html, useEffect, useErrorBoundary, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useErrorBoundary, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { number, percent, plural, signed, whole } from "../format.js";
 import { stepAt, useRecord } from "../model.js";
 import { Lead } from "../words/lead.js";
@@ -283,7 +283,8 @@ export function Select({ label, value, options, groups = [], onChange }) {
  */
 export function Panel({ title, tools, onClose, children }) {
   const ref = useRef(/** @type {any} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
+    // at once, not a frame later: a key that is pressed right away must be heard
     const before = /** @type {any} */ (document.activeElement);
     ref.current.focus({ preventScroll: true });
     const listen = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && onClose();

@@ -1,5 +1,5 @@
 /** The first words of a section, with the "i" that tells more. */
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { ABOUT } from "./about.js";
 
 /**
@@ -14,7 +14,7 @@ export function Lead({ about, children }) {
     setOpen(false);
     if (inside) button.current?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return undefined;
     const listen = (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape" || document.activeElement?.closest(".panel")) return; // that one closes first
