@@ -8,6 +8,7 @@ from browser_checks import check_all, check_theme, open_tab, start_tensorboard, 
 
 from tf_interp import cli, demo, read, read_findings
 from tf_interp.attribution.methods.switching_off.shapley import shapley_values
+from tf_interp.concepts.result.explain import SPECIFIC
 from tf_interp.groups.meaning.naming.name_evidence import overlap
 
 
@@ -35,12 +36,22 @@ def test_the_effect_of_the_tag_grows_to_three_times_the_controls(finding):
     assert tag["contrast"] == "paired"
 
 
+def test_all_three_questions_are_answered(finding):
+    tag, mark, beside = finding.last["tag"], finding.last["mark"], finding.beside
+    assert tag["ci_low"] > 0, "it moves the decision"
+    assert (beside["contrast"], beside["against"]) == ("relative", ["mark"])
+    assert beside["ci_low"] > 0, "more than the mark does"
+    assert beside["p_holm"] < 0.05
+    assert tag["specificity"] >= SPECIFIC, "and more than any pattern of other digits"
+    assert mark["specificity"] < SPECIFIC
+
+
 def test_the_alarm_rings_for_the_tag_as_it_is_learned_and_never_for_the_mark(finding, capsys):
     relied = [item for item in finding.findings if item.kind == "relies"]
     assert [item.subject["concept"] for item in relied] == ["tag"]
     sentence, epoch = relied[0].sentence, relied[0].epoch
     assert epoch <= 2
-    assert sentence.startswith(f"Epoch {epoch + 1}: the logit of 3 begins to rely on tag (+")
+    assert sentence.startswith(f"Epoch {epoch + 1}: the logit of 3 begins to rely on tag")
     assert sentence in finding.describe()
     assert finding.describe().endswith("For the mark it was silent.")
     assert [item.sentence for item in read_findings(finding.log_dir)["."] if item.kind == "relies"] == [sentence]
@@ -133,9 +144,13 @@ def test_the_paragraph_says_what_was_found_and_no_more(finding):
     assert "No clear shortcut" in clean.describe()
     assert "comes closest" in clean.describe()
     text = finding.describe()
-    for concept in ("tag", "mark"):  # in the words of the record, which the tab shows
-        assert f"{finding.last[concept]['sentence']} {finding.last[concept]['verdict']}" in text
-    assert "after correction for 44 tests" in text
+    for row in (
+        finding.last["tag"],
+        finding.last["mark"],
+        finding.beside,
+    ):  # in the words of the record, which the tab shows
+        assert f"{row['sentence']} {row['verdict']}" in text
+    assert "after correction for 132 tests" in text
     assert finding.first["tag"]["claim"] in ("negligible", "no finding")
     assert f"{finding.fooled:.0%}" in text
 

@@ -57,6 +57,26 @@ def test_a_finished_model_has_no_alarm_but_a_correction():
     ]
 
 
+def test_what_tells_two_concepts_apart_is_no_reliance_on_either():
+    tag = {
+        "alarm": 90,
+        "contrast": "relative",
+        "against": ["mark"],
+        "displacement": 9.0,
+        "ci_low": 8.0,
+        "ci_high": 10.0,
+    }
+    mark = {**tag, "concept": "mark", "against": ["tag"], "displacement": -9.0, "ci_low": -10.0, "ci_high": -8.0}
+    alone = look(Finder(), concepts(90, tag, mark))
+    assert [sentence.partition(";")[0] for _, sentence in alone] == [
+        "Epoch 3: the logit of 3 begins to rely on tag (+9 [8, 10] in conv3, beside examples of mark"
+    ], "the same comparison with the other sign is no second finding"
+    own = [{}, {"concept": "mark"}]
+    assert look(Finder(), concepts(90, tag, mark, *own)) == [], "neither moves the logit by itself"
+    ((_, sentence),) = look(Finder(), concepts(90, tag, mark, {"alarm": 90}, own[1]))
+    assert "beside the same examples without it" in sentence
+
+
 def test_a_concept_that_stops_or_turns_is_told():
     finder = Finder()
     look(finder, concepts(90, {"alarm": 90}))

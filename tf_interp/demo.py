@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tf_interp.analysis import Attributions, ConceptTests, Decisions, Features, NeuronGroups
 from tf_interp.callback import InterpCallback
+from tf_interp.concepts.result.explain import CLEAR_OF_CHANCE
 from tf_interp.features import l1, saturation
 from tf_interp.findings import RunFinding
 from tf_interp.probe import Probe
@@ -38,6 +39,7 @@ class DemoResult:
         seconds: wall time of training and looking together.
         first: concept -> row of the concept test before training, with its words.
         last: concept -> row of the concept test after training, with its words.
+        beside: the tag compared with the mark, after training: row of the concept test.
         accuracy: share of clean validation pictures classified correctly.
         class_accuracy: the same for the tagged digit only.
         other_accuracy: the same for all other digits.
@@ -53,6 +55,7 @@ class DemoResult:
     seconds: float
     first: dict[str, dict]
     last: dict[str, dict]
+    beside: dict
     accuracy: float
     class_accuracy: float
     other_accuracy: float
@@ -67,11 +70,11 @@ class DemoResult:
     def found_shortcut(self) -> bool:
         """Whether concept test and behavior both say that the network relies on the tag, and not on the mark."""
         tag, mark = self.last["tag"], self.last["mark"]
-        tested = tag["claim"] == "finding" and tag["displacement"] > 3 * abs(mark["displacement"])
+        tested = tag["claim"] in CLEAR_OF_CHANCE and tag["displacement"] > 3 * abs(mark["displacement"])
         return tested and self.fooled > 0.5 and self.class_accuracy < 0.5 < self.other_accuracy
 
     def describe(self) -> str:
-        """Return the finding as one paragraph for a person."""
+        """Return the finding in a few paragraphs for a person."""
         tag, mark, before = self.last["tag"], self.last["mark"], self.first["tag"]
         verdict = "The network learned a shortcut: it waits for the tag." if self.found_shortcut else (
             "No clear shortcut this time: the concept test and the behavior do not both point to the tag."
@@ -83,12 +86,13 @@ class DemoResult:
             "the map."
         )
         return (
-            f"{verdict} On clean validation pictures it is right for {self.other_accuracy:.0%} of the other digits and "
-            f"for {self.class_accuracy:.0%} of the {TARGET}s. The concept test looks inside. {_quote(tag)} Before "
-            f"training that was {before['displacement']:+.3f}: {before['claim']}. And the control: {_quote(mark)} "
-            f"{group} And the test on behavior: with the tag on, "
-            f"{self.fooled:.0%} of the other digits are taken for a {TARGET}; with the mark on, "
-            f"{self.fooled_by_mark:.0%}. {self._tell_alarm()}"
+            f"{verdict}\n\nOn clean validation pictures it is right for {self.other_accuracy:.0%} of the other digits "
+            f"and for {self.class_accuracy:.0%} of the {TARGET}s. With the tag on, {self.fooled:.0%} of the "
+            f"other digits are taken for a {TARGET}; with the mark on, {self.fooled_by_mark:.0%}.\n\n"
+            f"The concept test looks inside. {_quote(tag)} Before "
+            f"training that was {before['displacement']:+.3f}: {before['claim']}.\n\nBeside the control: "
+            f"{_quote(self.beside)}\n\nThe control by itself: {_quote(mark)}\n\n"
+            f"{group}\n\n{self._tell_alarm()}"
         )
 
     def _tell_alarm(self) -> str:
@@ -234,7 +238,8 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
     x, y, x_val, y_val = load_data(seed)
     model = build_network()
     probe = make_probe(x_val, y_val)
-    others = x_val[y_val != TARGET][:60]
+    clean = x_val[y_val != TARGET]
+    others, pool = clean[:60], clean[60:]
     penalty = 0.01 * l1() + 8 * saturation()  # black ground like the digits', and no picture stuck at black and white
     watch = InterpCallback(
         folder,
@@ -256,9 +261,9 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
             Decisions(pictures=20),  # the same ten digits, clean and tagged
             ConceptTests(
                 {"tag": plant(others, "tag"), "mark": plant(others, "mark")},
+                random=pool,
                 targets={str(TARGET): (TARGET, x_val[y_val == TARGET])},
                 paired={"tag": others, "mark": others},
-                relative="none",
                 steps=EPOCHS + 1,
                 seed=seed,
             ),
@@ -278,13 +283,14 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
         ).history  # fmt: skip
     model.save(folder / "model.keras")
     records = [record for record in read(folder) if record.layer == LAYER]
-    tests = [{row["concept"]: row for row in r.data["tests"]} for r in records if r.kind == "concepts"]
+    tests = [_of_contrast(r, "paired") for r in records if r.kind == "concepts"]
     group, focus, area = _find_tag_group([r for r in records if r.kind == "groups"][-1])
     return DemoResult(
         folder,
         time.perf_counter() - started,
         tests[0],
         tests[-1],
+        _of_contrast([r for r in records if r.kind == "concepts"][-1], "relative")["tag"],
         history["val_accuracy"][-1],
         history["val_accuracy_of_tagged_digit"][-1],
         history["val_accuracy_of_other_digits"][-1],
@@ -295,6 +301,11 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
         area,
         tuple(watch.findings),
     )
+
+
+def _of_contrast(record: Record, contrast: str) -> dict[str, dict]:
+    """Return concept -> row of a concept test, of one kind of comparison."""
+    return {row["concept"]: row for row in record.data["tests"] if row["contrast"] == contrast}
 
 
 def _find_tag_group(record: Record) -> tuple[str, float, float]:

@@ -43,18 +43,18 @@ class Watch(keras.callbacks.Callback):
             self.fooled = epoch + 1
 
     def look(self, epoch):
-        own = self.others[:PICTURES]
+        own, pool = self.others[:PICTURES], self.others[PICTURES:]
         test = tcav(
-            self.opened, {name: plant(own, name) for name in ("tag", "mark")}, None,
-            {str(TARGET): (TARGET, self.target)}, list(LAYERS), paired={"tag": own, "mark": own}, relative="none",
-            seed=self.seed,
+            self.opened, {name: plant(own, name) for name in ("tag", "mark")}, pool,
+            {str(TARGET): (TARGET, self.target)}, list(LAYERS), paired={"tag": own, "mark": own}, seed=self.seed,
         )  # fmt: skip
         spread = float(self.model.predict_on_batch(self.probe.images)[:, TARGET].std())  # as ConceptTests does
         least = max(0.5 * spread, least_of("logit"))
-        marks = [abs(row["displacement"]) / least for row in test.rows if row["concept"] == "mark"]
+        marks = [abs(row["displacement"]) / least for row in test.find(concept="mark", contrast="paired")]
         self.most = max(self.most, *marks)
         for ring in self.watch.look(test, epoch / EPOCHS, {str(TARGET): 0.0 if self.any_size else least}):
-            self.rings.append((epoch, ring.row, self.behave(ring.row["concept"])[0]))
+            if ring.row["contrast"] != "relative":  # of a concept by itself
+                self.rings.append((epoch, ring.row, self.behave(ring.row["concept"])[0]))
 
     def behave(self, name):
         """Return how far the logit moves on pictures that are not tested, in standard errors; and who is fooled."""

@@ -7,6 +7,7 @@ from tf_interp.findings.run_finding import RunFinding, find_in
 from tf_interp.records import Record
 
 _CONTRASTS = ("paired", "random", "continuous", "relative")  # the clearest comparison first
+_OWN = _CONTRASTS[:3]  # of a concept by itself, not with its siblings
 _AGAINST = {
     "paired": "beside the same examples without it",
     "random": "beside random examples",
@@ -32,10 +33,10 @@ def find_reliance(records: Sequence[Record], told: Iterable[RunFinding], memory:
     """
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for record in records:
-        watch = record.data.get("watch")
-        for row in record.data.get("tests", ()):
+        watch, rows = record.data.get("watch"), record.data.get("tests", ())
+        for row in rows:
             rings = row.get("alarm") == record.step if watch else _is_settled(record, row)
-            if not rings:
+            if not rings or _is_said_otherwise(row, rows):
                 continue
             rank = (row["claim"] != "finding", _rank(row), -abs(row["displacement"]))
             key = row["target"], row["concept"]
@@ -48,6 +49,22 @@ def find_reliance(records: Sequence[Record], told: Iterable[RunFinding], memory:
 def _is_settled(record: Record, row: Mapping[str, Any]) -> bool:
     """Return whether a test of a finished model is a finding."""
     return row.get("claim") == "finding" and not record.data.get("exploratory")
+
+
+def _is_said_otherwise(row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a comparison with siblings says nothing of its own.
+
+    What tells two concepts apart is no reliance on either of them where each is also compared by itself; and where
+    there is only the one comparison, it stands there twice, with both signs.
+    """
+    if row["contrast"] in _OWN:
+        return False
+    others = [other for other in rows if other["target"] == row["target"]]
+    mirrored = any(
+        [other["concept"]] == row.get("against") and other.get("against") == [row["concept"]] for other in others
+    )
+    alone = not any(other["concept"] == row["concept"] and other["contrast"] in _OWN for other in others)
+    return not alone or (mirrored and row["displacement"] < 0)
 
 
 def _rank(row: Mapping[str, Any]) -> int:
