@@ -17,6 +17,7 @@ import { Curve, Words } from "./view_concepts.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Explained } from "../decision/explained.js";
 import { FindingList } from "../findings/finding_list.js";
+import { RunTable } from "../findings/run_table.js";
 import { Grid as UnitGrid } from "./view_features.js";
 import { Thumbnails } from "./view_groups.js";
 import { LastLook } from "../words/last_look.js";
@@ -108,6 +109,7 @@ export function Overview({ ctx }) {
           <//>
         `
       }
+      <${RunTable} ctx=${ctx} />
     </div>
   `;
 }
