@@ -14,7 +14,7 @@ FLOORS = {
     "features": 3, "groups": 3, "concepts": 3,
     "attribution": 2, "capture": 2,
     "models": 1, "records": 1,
-    "directions": 0, "probe": 0, "images": 0, "corrections": 0, "display": 0,
+    "directions": 0, "probe": 0, "images": 0, "corrections": 0, "display": 0, "plots": 0,
 }  # fmt: skip
 PUBLIC = "__init__"  # the list of public names: it may name every room, and no room may import it
 SHELLS_MAY_USE_EACH_OTHER = 6

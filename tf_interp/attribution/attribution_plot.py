@@ -1,10 +1,11 @@
 """Attributions as pictures."""
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from tf_interp.plots import import_pyplot
 
 _COLUMNS = 8
 
@@ -20,7 +21,7 @@ def plot_maps(maps: np.ndarray, scores: np.ndarray, images: np.ndarray | None) -
     Returns:
         matplotlib `Figure`.
     """
-    pyplot = _pyplot()
+    pyplot = import_pyplot()
     count = len(maps)
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
@@ -55,7 +56,7 @@ def plot_bars(values: np.ndarray, names: Sequence[str], scores: np.ndarray) -> A
     Returns:
         matplotlib `Figure`.
     """
-    pyplot = _pyplot()
+    pyplot = import_pyplot()
     count = len(values)
     columns = min(count, 4)
     rows = -(-count // columns)
@@ -72,10 +73,3 @@ def plot_bars(values: np.ndarray, names: Sequence[str], scores: np.ndarray) -> A
         axis.set_title(f"score {score:.3g}", fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _pyplot() -> Any:
-    try:
-        return importlib.import_module("matplotlib.pyplot")
-    except ImportError as error:
-        raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error

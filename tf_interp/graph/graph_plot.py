@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tf_interp.plots import import_pyplot
+
 _FOR, _AGAINST, _INK = "#2166ac", "#b2182b", "#333333"
 _WIDEST = 9.0  # points of the strongest edge
 
@@ -21,11 +23,8 @@ def draw_graph(graph: Any, images: np.ndarray | None, picture: int, output: str)
     Returns:
         matplotlib `Figure`.
     """
-    try:
-        pyplot = importlib.import_module("matplotlib.pyplot")
-        patches, paths = importlib.import_module("matplotlib.patches"), importlib.import_module("matplotlib.path")
-    except ImportError as error:
-        raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error
+    pyplot = import_pyplot()
+    patches, paths = importlib.import_module("matplotlib.patches"), importlib.import_module("matplotlib.path")
     nodes = [node for node in graph.nodes if node.kind != "output" or node.name == output]
     columns = list(dict.fromkeys(node.layer for node in nodes))
     stacks = {layer: [node for node in nodes if node.layer == layer] for layer in columns}

@@ -11,6 +11,7 @@ from tf_interp.display import name_some, number_of, quote, tell, write_block, wr
 from tf_interp.groups.methods.factorizer import Factorizer
 from tf_interp.groups.nmf import solve_weights
 from tf_interp.images import digest_images
+from tf_interp.plots import plot_overlays
 
 _SOME = 1e-6  # of an activation; less is rounding
 
@@ -85,6 +86,39 @@ class Groups(Directions):
         ]
         table = write_table(["group", "share", "fires in pictures", "most"], rows)
         return write_block(repr(self), table, notes=self.notes)
+
+    def plot(self, images: Any = None, pictures: Sequence[int] = range(4)) -> Any:
+        """Draw where each group fires: a row for each picture, a column for each group, each on a scale of its own.
+
+        Args:
+            images: the images that the groups were found on, float [N,H,W,C] in [0,1] or a `Probe`, drawn below; None
+                draws the maps alone.
+            pictures: which of them, by number.
+
+        Returns:
+            matplotlib `Figure`; nothing is shown.
+
+        Raises:
+            ValueError: if the groups were not found on these images, or their positions lie on no grid.
+            ImportError: if matplotlib is not installed.
+
+        Example:
+            >>> figure = find_groups(model, probe, "conv", k=4).plot(probe)
+        """
+        if self.weights.ndim != 4:
+            raise ValueError(f"plot draws maps [N,h,w,K], these groups have weights {self.weights.shape}")
+        rows = [row for row in pictures if row < len(self.weights)]
+        shown = None
+        if images is not None:
+            shown = np.asarray(getattr(images, "images", images))
+            shown = shown.astype(np.float32) if shown.dtype.kind == "f" else shown  # as they were looked at
+            if self.weights_for(shown) is None:
+                raise ValueError(
+                    f"these are not the {len(self.ids)} images that the groups were found on: give those, or none"
+                )
+            shown = shown[rows] if shown.ndim == 4 else None
+        titles = [f"{name}\n{share:.0%}" for name, share in zip(self.names, self.shares, strict=True)]
+        return plot_overlays(self.weights[rows], titles, shown)
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> "Groups":
         rows = np.atleast_1d(np.arange(len(self))[index])

@@ -1,12 +1,12 @@
 """Semantic dictionaries and activation grids as pictures."""
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from tf_interp.plots import import_pyplot
 from tf_interp.records.sheets import show_inputs
 
 _SIDE = 48  # pixels of the longest possible cell of a grid
@@ -36,7 +36,7 @@ def plot_position(
     Returns:
         matplotlib `Figure`.
     """
-    pyplot = _pyplot()
+    pyplot = import_pyplot()
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.6, 3.4), width_ratios=(1, 1.3), layout="constrained")
     (height, width), (y, x) = cells, place
     shown = show_inputs(picture, kind).cells[0]
@@ -71,7 +71,7 @@ def plot_sheets(sheets: Mapping[str, np.ndarray]) -> Any:
     Returns:
         matplotlib `Figure`.
     """
-    pyplot = _pyplot()
+    pyplot = import_pyplot()
     size = (4.2 * len(sheets), 4.4)
     figure, axes = pyplot.subplots(1, len(sheets), figsize=size, squeeze=False, layout="constrained")
     for axis, (title, sheet) in zip(axes.flat, sheets.items(), strict=True):
@@ -107,10 +107,3 @@ def compose_grid(magnitudes: np.ndarray, cell: Callable[[int, int], np.ndarray |
         sheet[top : top + length, left : left + length, :3] = np.asarray(small, np.float32) / 255
         sheet[top : top + length, left : left + length, 3] = 1
     return sheet
-
-
-def _pyplot() -> Any:
-    try:
-        return importlib.import_module("matplotlib.pyplot")
-    except ImportError as error:
-        raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error

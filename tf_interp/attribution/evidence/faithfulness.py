@@ -19,6 +19,7 @@ from tf_interp.directions import Directions
 from tf_interp.display import name_some, number_of, quote, tell, write_range
 from tf_interp.models import Model
 from tf_interp.models.batches import count_rows, in_batches, take_inputs
+from tf_interp.plots import plot_curves
 from tf_interp.probe import Probe
 
 RANDOM = "random"
@@ -86,6 +87,22 @@ class Faithfulness:
     def better_than_random(self) -> np.ndarray:
         """Return whether deletion in this order lowers the score faster than 95 % of random orders, bool [M,N]."""
         return area(self.deletion)[..., 0] < np.quantile(self.null[0, ..., 0], 0.05, axis=0)
+
+    def plot(self) -> Any:
+        """Draw the score along deletion, mean over the pictures, of each method: the faster it falls, the better.
+
+        The curve "random" is the mean of random orders.
+
+        Returns:
+            matplotlib `Figure`; nothing is shown.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        steps = self.deletion.shape[-1]
+        curves = {name: rows[:, 0].mean(0) for name, rows in zip(self.methods, self.deletion, strict=True)}
+        across = np.linspace(0, 100, steps)
+        return plot_curves(across, curves, ("taken away, %", f"score (baseline: {_call(self.baselines[0])})"))
 
     def explain(self) -> str:
         """Return a line per method, the best first by the area of deletion."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tf_interp.concepts.result.explain import CLEAR_OF_CHANCE
+from tf_interp.plots import import_pyplot
 
 _AGAINST = {
     "random": "concepts against random examples",
@@ -38,12 +39,9 @@ def plot_rows(
     Raises:
         ImportError: if matplotlib is not installed.
     """
-    try:
-        pyplot = importlib.import_module("matplotlib.pyplot")
-        colormap = importlib.import_module("matplotlib").colormaps["viridis"]
-        halo = [importlib.import_module("matplotlib.patheffects").withStroke(linewidth=2.3, foreground="white")]
-    except ImportError as error:
-        raise ImportError("plot() needs matplotlib: pip install matplotlib (or tf-interp[plot])") from error
+    pyplot = import_pyplot()
+    colormap = importlib.import_module("matplotlib").colormaps["viridis"]
+    halo = [importlib.import_module("matplotlib.patheffects").withStroke(linewidth=2.3, foreground="white")]
     keys = [(row["concept"], *(row["against"] or [])) for row in rows]
     split = len({key[0] for key in keys}) < len(set(keys))  # concepts are compared with each of the others
     names = [f"{key[0]} against {key[1]}" if split and len(key) == 2 else key[0] for key in keys]

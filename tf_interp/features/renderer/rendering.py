@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.display import (
+    cut,
     fill_rows,
     name_some,
     number_of,
@@ -20,6 +21,7 @@ from tf_interp.display import (
 )
 from tf_interp.features.param import Param
 from tf_interp.images import make_sheet
+from tf_interp.plots import plot_pictures
 from tf_interp.records.sheets import show_inputs
 
 SHOWN = 24  # pictures in a notebook
@@ -115,11 +117,34 @@ class Rendering:
             name_some(self.names),
         )
 
-    def _repr_html_(self) -> str:
-        alpha = self.state.param.alpha
+    def plot(self) -> Any:
+        """Draw the pictures (of many the first ones), each with its name and activation.
+
+        Returns:
+            matplotlib `Figure`; nothing is shown.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+
+        Example:
+            >>> figure = render(model, channel("conv", 0), steps=2).plot()
+        """
+        told = zip(self.names, self.activations, self.status, strict=True)
+        titles = [
+            f"{cut(name)}\n{write_number(activation)}{'' if status == 'ok' else ' (!)'}"
+            for name, activation, status in told
+        ]
+        return plot_pictures(self._cells(), titles)
+
+    def _cells(self) -> np.ndarray:
+        """Return the first pictures, as they are shown to people."""
         cells = self.images[:SHOWN]
-        if not alpha:
-            cells = show_inputs(cells, "series" if cells.ndim == 3 else "pictures").cells
+        if self.state.param.alpha:
+            return cells
+        return show_inputs(cells, "series" if cells.ndim == 3 else "pictures").cells
+
+    def _repr_html_(self) -> str:
+        alpha, cells = self.state.param.alpha, self._cells()
         longest = None if self.images.ndim == 3 else 160  # lines keep their size
         sheet, shape = make_sheet(*fill_rows(cells), longest, alpha)
         rows = [

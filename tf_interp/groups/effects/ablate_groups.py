@@ -13,6 +13,7 @@ from tf_interp.groups.effects.subset_games import KeptGroups, interaction_index
 from tf_interp.groups.found_groups import Groups
 from tf_interp.models import Model
 from tf_interp.models.outputs.heads import did_you_mean
+from tf_interp.plots import plot_bars_beside_chance
 from tf_interp.probe import Probe
 
 _MOST = 8  # groups of which all subsets are run: 256
@@ -73,6 +74,30 @@ class GroupAblation:
         bits = sum(1 << row for row in rows)
         names = tuple(self.groups[row] for row in rows)
         return KeptGroups(names, self.targets, scores[bits], scores[-1 - bits], scores[-1], scores[0])
+
+    def plot(self, target: int | str = 0) -> Any:
+        """Draw what each group's absence does to one target, mean over the pictures, beside random directions.
+
+        Args:
+            target: number or name of one of `targets`.
+
+        Returns:
+            matplotlib `Figure`; nothing is shown.
+
+        Raises:
+            ValueError: if there is no such target.
+            ImportError: if matplotlib is not installed.
+        """
+        if isinstance(target, str):
+            if target not in self.targets:
+                raise ValueError(f"no target {target!r}; {did_you_mean(target, self.targets, 'there are')}")
+            target = self.targets.index(target)
+        if not 0 <= target < len(self.targets):
+            raise ValueError(f"there are targets 0..{len(self.targets) - 1}, got {target!r}")
+        change, chance = self.change[:, target].mean(1), np.abs(self.random_change[:, target]).mean((1, 2))
+        return plot_bars_beside_chance(
+            change, chance, self.groups, f"change of {self.targets[target]} without the group"
+        )
 
     def _all_scores(self) -> np.ndarray:
         if self.scores is None:

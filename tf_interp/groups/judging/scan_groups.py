@@ -16,6 +16,7 @@ from tf_interp.groups.methods.choice import choose, share_negative
 from tf_interp.groups.methods.factorizer import fit_rows
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
+from tf_interp.plots import plot_curves
 from tf_interp.probe import Probe
 
 
@@ -66,6 +67,23 @@ class GroupScan:
         stable = {"stability": np.median(self.stability, 1), "least": self.least.min(1)}
         columns = {"k": self.ks, "error": self.error, "left_out": self.left_out, **stable}
         return pd.DataFrame({**columns, "redundancy": self.redundancy, "suggested": self.ks == self.suggested})
+
+    def plot(self) -> Any:
+        """Draw error, stability and redundancy over the number of groups; a line stands at the suggestion.
+
+        Returns:
+            matplotlib `Figure`; nothing is shown.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        curves = {
+            "error": self.error,
+            "stability (median)": np.median(self.stability, 1),
+            "stability (least)": self.least.min(1),
+            "redundancy": self.redundancy,
+        }
+        return plot_curves(self.ks, curves, ("number of groups", f"of {self.layer}"), self.suggested)
 
     def explain(self) -> str:
         """Return a line per number of groups, and the suggestion with its reason."""
