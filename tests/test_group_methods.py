@@ -21,7 +21,23 @@ def fit(method, rows, k=4, *, reducer=None, **settings):
 def test_parts_of_any_sign_are_found_again(seed):
     rows, vectors = plant(seed=seed)
     assert find_again(vectors, fit("semi_nmf", rows).vectors).min() > 0.98
-    assert find_again(vectors, fit("split_nmf", rows).vectors).min() > 0.95  # where two parts cancel it sees neither
+    refitted, halves = fit("split_nmf", rows), fit(("split_nmf", {"refits": 0}), rows)
+    assert find_again(vectors, refitted.vectors).min() > 0.98
+    assert find_again(vectors, halves.vectors).min() > 0.95  # where two parts cancel they see neither
+    assert refitted.error < 0.5 * halves.error
+
+
+@pytest.mark.parametrize("kind", ["noise", "doubles", "one side"])
+def test_refits_leave_no_more_over(kind):
+    rows = plant()[0]
+    if kind == "noise":
+        rows = rows + np.random.default_rng(1).normal(size=rows.shape).astype(np.float32)
+    elif kind == "doubles":  # more groups than parts
+        rows = plant(k=2)[0]
+    else:
+        rows = np.abs(rows)
+    errors = [fit(("split_nmf", {"refits": refits}), rows).error for refits in range(4)]
+    assert (np.diff(errors) < 1e-6).all()
 
 
 def test_split_nmf_finds_parts_that_do_not_cancel():
@@ -267,6 +283,8 @@ def test_the_automatic_method_is_decided_by_how_much_is_negative():
     assert choose("auto").settle(np.zeros_like(rows)).name == "nmf"
     with pytest.raises(ValueError, match="much of auto must be from 0 to 1"):
         choose(("auto", {"much": 2}))
+    with pytest.raises(ValueError, match="refits of split_nmf is a whole number from 0 on, got -1"):
+        choose(("split_nmf", {"refits": -1}))
 
 
 def test_groups_that_go_on_keep_their_method():

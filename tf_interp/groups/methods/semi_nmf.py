@@ -41,7 +41,7 @@ class SemiNmf(Factorizer):
     def fit(self, rows: np.ndarray, k: int, *, seed: int, init: np.ndarray | None, iterations: int) -> Fitted:  # noqa: D102
         start = None if init is None else check_start(init, k, rows.shape[1])
         if start is None or not start.any(1).all():
-            fresh = SplitNmf().fit(rows, k, seed=seed, init=None, iterations=iterations).vectors
+            fresh = SplitNmf(refits=0).fit(rows, k, seed=seed, init=None, iterations=iterations).vectors
             start = fresh if start is None else np.where(start.any(1, keepdims=True), start, fresh)
         price = self.price * float(np.sqrt((rows.astype(np.float64) ** 2).sum(1).mean()))
         weights, vectors, rounds = _solver(k)(

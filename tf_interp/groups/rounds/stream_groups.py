@@ -53,7 +53,7 @@ def stream_groups(
             activations at once.
         seed: as in `find_groups`.
         init: as in `find_groups`.
-        iterations: the most rounds; each goes through the data set once, as two or three other passes do.
+        iterations: the most rounds; each goes through the data set once, as two to five other passes do.
         batch_size: images per forward pass, also where batches are larger.
         keep: of how many images, from the first on, to return the weights, at least 1.
         cache: folder for a temporary file with all activations, of 4 C bytes a position, which is gone when this

@@ -10,8 +10,8 @@ import numpy as np
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted, check_start
 from tf_interp.groups.methods.non_negative import Nmf
 from tf_interp.groups.methods.semi_nmf import FREE_SWEEPS, SemiNmf, still_moves
-from tf_interp.groups.methods.split_nmf import SplitNmf, join_signs, split_signs
-from tf_interp.groups.nmf import check_positive_start, mix_start, start_places, still_falls
+from tf_interp.groups.methods.split_nmf import SplitNmf, join_signs, solve_vectors, split_signs, sum_up
+from tf_interp.groups.nmf import check_positive_start, mix_start, solve_weights, start_places, still_falls
 from tf_interp.groups.rounds.map_merge import Sums, map_shard, merge, update
 from tf_interp.groups.rounds.shards import Seen, Shard, ShardFile, Shards
 
@@ -75,7 +75,7 @@ def fit_shards(
         if isinstance(method, SemiNmf):
             found = fit.semi_nmf(start, method.price)
         elif isinstance(method, SplitNmf):
-            found = fit.split_nmf(start)
+            found = fit.split_nmf(start, method.refits)
         else:
             found = fit.nmf(None if init is None else check_positive_start(init, k, seen.channels))
         return Streamed(found._replace(rounds=fit.rounds), seen, shards.passes)
@@ -99,21 +99,34 @@ class _Fit:
             vectors, factor = self._positive(start, memory, _clip, self.seen.positive, self.seen.positive_squares)
             return self._measure(memory, vectors, factor, _clip, self.seen.positive_squares, order=start is None)
 
-    def split_nmf(self, start: np.ndarray | None) -> Fitted:
+    def split_nmf(self, start: np.ndarray | None, refits: int) -> Fitted:
         """As `SplitNmf`."""
         given = None if start is None else split_signs(start)
         with contextlib.closing(ShardFile(self.folder)) as memory:
             size = self.seen.positive + self.seen.negative
             vectors, factor = self._positive(given, memory, split_signs, size, self.seen.squares)
+            vectors = join_signs(vectors)
+            refits = refits if self.rounds and self.seen.squares else 0
+            for number in range(refits):
+                vectors = self._refit(memory, vectors, factor, first=not number)
             return self._measure(
-                memory, join_signs(vectors), factor, np.asarray, self.seen.squares, order=start is None
+                memory, vectors, factor, np.asarray, self.seen.squares, order=start is None, solve=bool(refits)
             )
+
+    def _refit(self, memory: ShardFile, vectors: np.ndarray, factor: np.ndarray, *, first: bool) -> np.ndarray:
+        """Return vectors fitted to all rows: given the weights in memory at first, then those nearest."""
+        gram, products = np.zeros((self.k, self.k)), np.zeros((self.k, self.seen.channels))
+        for number, (_, rows) in enumerate(self.shards):
+            kept = (memory.read(number).reshape(self.k, -1) * factor[:, None]).T if first else None
+            more = sum_up(rows, solve_weights(rows, vectors) if kept is None else kept)
+            gram, products = gram + more[0], products + more[1]
+        return solve_vectors(gram, products, vectors)
 
     def semi_nmf(self, start: np.ndarray | None, price: float) -> Fitted:
         """As `SemiNmf`."""
         order = start is None
         if start is None or not start.any(1).all():
-            fresh = self.split_nmf(None).vectors
+            fresh = self.split_nmf(None, 0).vectors
             start = fresh if start is None else np.where(start.any(1, keepdims=True), start, fresh)
         price *= float(np.sqrt(self.seen.squares / self.seen.rows))
         with contextlib.closing(ShardFile(self.folder)) as memory:
@@ -193,15 +206,17 @@ class _Fit:
 
     def _measure(
         self, memory: ShardFile, vectors: np.ndarray, factor: np.ndarray, prepare: _Prepare, squares: float,
-        *, order: bool, sweeps: int = 0,
+        *, order: bool, sweeps: int = 0, solve: bool = False,
     ) -> Fitted:  # fmt: skip
-        """Return what the vectors explain of all rows, as `measure` does of rows in memory."""
-        vectors, lengths = _unit(vectors)
+        """Return what the vectors explain, as `measure` does of rows in memory; `solve` the weights anew."""
+        vectors, lengths = _unit(vectors.astype(np.float32))
         factor = factor * lengths
         kept, rest, explained, known = [], 0.0, np.zeros(self.k), 0
         for number, (_, rows) in enumerate(self.shards if squares else ()):
             rows = prepare(rows)
-            before = memory.read(number).reshape(self.k, -1) * factor[:, None] if len(memory) else None
+            before = solve_weights(rows, vectors).T if solve else None
+            if len(memory) and not solve:
+                before = memory.read(number).reshape(self.k, -1) * factor[:, None]
             sums, weights = map_shard(rows, vectors, before, sweeps=sweeps)
             difference = rows - weights.T @ vectors
             rest += float(np.einsum("nc,nc->n", difference, difference).sum(dtype=np.float64))
