@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_interp.models.inputs import Preprocess
 from tf_interp.models.keras_model.calls import Trace, list_tensors, trace_calls, trace_model
+from tf_interp.models.keras_model.changes.kept_state import KeptState, kept_attributes
 from tf_interp.models.keras_model.changes.late_weights import LateWeights
 from tf_interp.models.keras_model.changes.structure import Structure, say_changes
 from tf_interp.models.keras_model.convolution import around_groups, is_grouped
@@ -67,7 +68,7 @@ class KerasModel(Model):
         self.model, self._input, self._late = model, input, LateWeights(model, file)
         self._structure: Any = None  # how the model takes its inputs: a spec, or a dict or list; None if not known yet
         self._seen: Structure | None = None  # the network when it was looked at last
-        self._written, self._said = set[tuple[int, str]](), set[str]()
+        self._written, self._said, self._kept = set[tuple[int, str]](), set[str](), KeptState()
         self._revision = 0  # how often the network was changed
         self._read_input()
 
@@ -99,9 +100,9 @@ class KerasModel(Model):
         """Drop what was learned and compiled of a network that has been changed."""
         say_changes(self.name, changes, self._said)
         self._functions.clear()
+        self._kept.forget()
         self._wiring, self._any_batch, self._fixed = None, True, None
-        self._revision += 1
-        known = self._structure
+        self._revision, known = self._revision + 1, self._structure
         self._read_input()
         self._set_structure(known if self._structure is None else self._structure)  # it may not be built any more
         self._seen = self._look()
@@ -120,13 +121,14 @@ class KerasModel(Model):
     @property
     def notes(self) -> list[str]:
         """Plain sentences on what a person should know about this network."""
-        return super().notes + self._found.left_out + self._late.notes + self._told.notes
+        return super().notes + self._found.left_out + self._kept.notes + self._late.notes + self._told.notes
 
     def _own_warnings(self) -> list[str]:
         return self._late.warnings + self._told.warnings + [DRAWN] * self.draws
 
     @property
     def _told(self) -> Told:
+        _ = self._specs and self._found  # which shows what calls write
         return self.cached("training", lambda: tell_training(self.model, self._structure, self._specs))
 
     @property
@@ -229,8 +231,7 @@ class KerasModel(Model):
 
         Calls of some layers are `around(layer, call)`; convolutions in groups are computed by us, and are among them.
         """
-        grouped = self._find_grouped()
-        if grouped:
+        if grouped := self._find_grouped():
             layers, around = around_groups(grouped, layers, around)
         if self._wiring is not None and self._wiring.can_run():
             try:
@@ -239,15 +240,16 @@ class KerasModel(Model):
             except AllFetched:
                 return None
         packed = keras.tree.pack_sequence_as(self._structure, list(inputs.values()))
+        seen, kept = self._whole._seen, self._kept.kept()
+        every = [self.model, *(layer for _, layer in walk(self.model, ""))]
+        learn = (lambda: None) if seen is None else seen.learn_written  # what it writes was not changed by somebody
         try:
-            with tapped(layers, around), keras.StatelessScope():
+            with kept_attributes(every, learn), kept, tapped(layers, around), keras.StatelessScope():
                 return self.model(packed, training=False)
         except AllFetched:
             return None
         finally:
-            if self._whole._seen is not None:  # what the call wrote is nothing that was changed in the network
-                self._whole._seen.learn_written()
-                self._whole._seen = self._look()
+            self._whole._seen = self._look() if seen else None
 
     def _forward(
         self, inputs: dict[str, tf.Tensor], fetch: Sequence[str], given: Mapping[str, tf.Tensor], weights: Weights
@@ -393,4 +395,5 @@ class KerasModel(Model):
         trace = functools.partial(self._trace, batch)
         traced, calls = trace_calls(self.model, [layer for _, layer in walked], trace)
         self._late.check(traced.graph.variables)
+        self._kept.learn(traced.graph)
         return name_calls(self.model, walked, calls, lambda tensor: tensor.graph is traced.graph, *traced[1:])

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.batching.batch_mixing import make_batch
+from tf_interp.models.keras_model.changes.kept_state import KeptState, kept_attributes
 from tf_interp.models.keras_model.keras_layers import walk
 from tf_interp.models.private import read_function, read_nodes
 
@@ -78,9 +79,18 @@ def _differs(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | No
     """Return whether a call and one in inference give different numbers; True where that cannot be tried."""
     try:
         batch = [tf.constant(value) for value in make_batch(specs, _PICTURES).values()]
-        packed = keras.tree.pack_sequence_as(structure, batch)
-        with tf.init_scope(), keras.StatelessScope():
-            first, second = (keras.tree.flatten(model(packed, **more)) for more in ({}, {"training": False}))
+
+        def call_both(*inputs: Any) -> list[list[Any]]:
+            packed = keras.tree.pack_sequence_as(structure, list(inputs))
+            with keras.StatelessScope():
+                return [keras.tree.flatten(model(packed, **more)) for more in ({}, {"training": False})]
+
+        every = [model, *(layer for _, layer in walk(model, ""))]
+        with tf.init_scope():
+            with kept_attributes(every, lambda: None):
+                compiled = tf.function(call_both, autograph=False).get_concrete_function(*batch)
+            with KeptState().learn(compiled.graph).kept():
+                first, second = compiled(*batch)
         return not all(
             np.allclose(one, two, 1e-4, 1e-6, equal_nan=True) for one, two in zip(first, second, strict=True)
         )

@@ -56,12 +56,12 @@ class LateWeights:
                 _LOG.info("%s: %s", self._file, error)
         if read:
             self.notes.append(
-                f"{len(read)} weights ({_list_some(names[key] for key in read)}) were read from {self._file} only "
+                f"{len(read)} weights ({list_some(names[key] for key in read)}) were read from {self._file} only "
                 "after a first call had made them: keras.saving.load_model alone leaves them at random, since a build "
                 "method of the network builds none of its layers"
             )
         if rest := [names.get(key, name) for key, name in late.items() if key not in read]:
-            which = f"{len(rest)} weights that the network computes with ({_list_some(rest)})"
+            which = f"{len(rest)} weights that the network computes with ({list_some(rest)})"
             self.warnings.append(
                 f"{which} were made by a first call here, though it said that it was built: they hold what its code "
                 "starts with, random numbers mostly, unless it was trained since. A file that it was loaded from has "
@@ -74,6 +74,7 @@ class LateWeights:
             )
 
 
-def _list_some(names: Iterable[str]) -> str:
+def list_some(names: Iterable[str]) -> str:
+    """Return the first names of several, for a sentence."""
     known = [*dict.fromkeys(names)]
     return ", ".join(known[:4]) + (", ..." if len(known) > 4 else "")

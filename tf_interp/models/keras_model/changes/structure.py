@@ -120,7 +120,7 @@ class Structure:
 
     def _list(self, layer: Any) -> Iterator[tuple[str, Any]]:
         """Yield the attributes of a layer that may decide what it computes."""
-        base, passing = _base_names(isinstance(layer, keras.Model)), type(layer) in PASSING
+        base, passing = list_base_names(isinstance(layer, keras.Model)), type(layer) in PASSING
         for name, value in [*vars(layer).items()]:
             if name in base or name.startswith("_self_") or (id(layer), name) in self._written:
                 continue
@@ -177,7 +177,7 @@ def _spell(value: Any) -> Any:
 
 
 @functools.cache
-def _base_names(whole: bool) -> frozenset[str]:
+def list_base_names(whole: bool) -> frozenset[str]:
     """Return the attributes that every layer, or every model, has: they are about training and bookkeeping."""
     made = keras.Model(name="any") if whole else keras.Layer(name="any")  # with a name: Keras counts those without
     return frozenset(vars(made).keys() - _COUNTS | _GRAPH | (_TRAINING if whole else set()))
