@@ -7,6 +7,12 @@ import tensorflow as tf
 
 from tf_interp.models.outputs.ends.logits import describe_end, find_logits
 
+
+def _log_odds(x):
+    p = tf.sigmoid(x)
+    return tf.math.log(p / (1 - p))
+
+
 X = np.random.default_rng(0).normal(0, 2, (5, 3)).astype(np.float32)
 FOUND = {
     "softmax": (tf.nn.softmax, "softmax", True),
@@ -45,11 +51,28 @@ LEFT = {
     "softmaxes of which one is taken off": lambda x: tf.nn.softmax(x) * 2.0 + tf.nn.softmax(-x) * -1.0,
     "choice that is no sparse sigmoid": lambda x: tf.where(x <= -1, 0.0, tf.where(x >= 1, 2.0, 0.5 * (x + 1))),
     "choice by other bounds": lambda x: tf.where(x >= 1, 0.0, tf.where(x <= -1, 1.0, 0.5 * (x + 1))),
+    "less its exponential": lambda x: x - tf.exp(x),
+    "less the sum of exponentials": lambda x: x - tf.reduce_sum(tf.exp(x), -1, keepdims=True),
+    "less the logarithm of one exponential": lambda x: x - tf.math.log(tf.exp(x) + 1e-3),
+    "less the logarithm of its own exponential": lambda x: x - tf.math.log(tf.exp(x)),
+    "less logsumexp of others": lambda x: x - tf.reduce_logsumexp(2 * x, -1, keepdims=True),
+    "less logsumexp of all": lambda x: x - tf.reduce_logsumexp(x),
+    "less logsumexp of the batch": lambda x: x - tf.reduce_logsumexp(x, 0, keepdims=True),
+    "less the largest": lambda x: x - tf.reduce_max(x, -1, keepdims=True),
+    "less the mean": lambda x: x - tf.reduce_mean(x, -1, keepdims=True),
+    "whole numbers": lambda x: tf.cast(tf.nn.softmax(x), tf.int32),
+    "sparse sigmoid with other bounds": lambda x: tf.where(x <= -3, 0.0, tf.where(x >= 3, 1.0, 0.5 * (x + 1))),
+    "sparse sigmoid that others switch": lambda x: tf.where(
+        x[:, ::-1] <= -1, 0.0, tf.where(x[:, ::-1] >= 1, 1.0, 0.5 * (x + 1))
+    ),
+    "log-odds cut at one half": lambda x: tf.minimum(_log_odds(x), 0.0),
+    "sigmoids and their logarithms": lambda x: tf.concat([tf.sigmoid(x), tf.math.log_sigmoid(x)], -1),
     "clipped line that is no hard sigmoid": lambda x: tf.clip_by_value(x * 0.2 + 0.25, 0, 1),
 }
 
 
 def trace(function, batch=None):
+    """Return how a function of [N,3] ends, and what it gives with the logits behind it."""
     seen = {}
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([batch, 3])])
@@ -79,6 +102,19 @@ def test_what_is_no_probability_stays(name):
     seen, (output, logits) = trace(LEFT[name])
     assert seen["end"].kind is None
     np.testing.assert_array_equal(output, logits)
+
+
+def test_what_reads_like_a_softmax_is_computed_once():
+    """Sums over the classes that are taken along the pictures, which only a batch of as many pictures lets pass."""
+    seen, (output, logits) = trace(lambda x: tf.exp(x) / tf.reduce_sum(tf.exp(x), -1), 3)
+    assert seen["end"].kind is None
+    assert not np.allclose(output.numpy().sum(-1), 1)
+    np.testing.assert_array_equal(output, logits)
+
+
+def test_bounds_of_log_odds_are_told_as_those_of_probabilities():
+    seen, _ = trace(lambda x: tf.clip_by_value(_log_odds(x), -2.0, 5.0))
+    assert seen["end"].clipped == pytest.approx((1 / (1 + np.exp(2)), 1 / (1 + np.exp(-5))))
 
 
 @pytest.mark.parametrize(

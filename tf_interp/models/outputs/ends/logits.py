@@ -19,7 +19,16 @@ from tf_interp.models.outputs.ends.operations import (
     strip,
 )
 from tf_interp.models.outputs.ends.order import find_order
-from tf_interp.models.outputs.ends.written_out import BOUNDING, Written, read_clip, read_clipped_line, read_written_out
+from tf_interp.models.outputs.ends.verification import is_true
+from tf_interp.models.outputs.ends.written_out import (
+    BOUNDING,
+    HARD,
+    SPARSE,
+    Written,
+    read_clip,
+    read_clipped_line,
+    read_written_out,
+)
 
 _SMALLEST = 1e-30  # probabilities below count as this, so that their logarithm stays finite
 _SAFE = 1e-3  # clipping that cuts off no more than this from [0,1] is for safety, and changes no number that counts
@@ -39,6 +48,9 @@ class Logits(NamedTuple):
         roots: the tensors that they are computed from; nothing behind these has a part in them.
         log: whether the network returns logarithms of its probabilities.
         clipped: between which bounds it clips its probabilities, where that changes what it returns; else None.
+        odds: whether the logarithms are those of odds, p / (1 - p).
+        hard: whether straight lines stand in for a sigmoid.
+        sources: the tensors that the softmaxes or sigmoids take, all that the output is made of.
     """
 
     tensor: tf.Tensor
@@ -48,6 +60,9 @@ class Logits(NamedTuple):
     roots: tuple[tf.Tensor, ...]
     log: bool = False
     clipped: tuple[float, float] | None = None
+    odds: bool = False
+    hard: bool = False
+    sources: tuple[tf.Tensor, ...] = ()
 
 
 class End(NamedTuple):
@@ -155,7 +170,8 @@ def find_logits(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> Logits | N
 
     Softmax, log-softmax, sigmoid, hard and sparse sigmoid are undone, also where they are written out, and where
     reshaping, clipping or joining comes behind them. An average of several of them has no logits: the logarithm of the
-    probability stands in for those of softmaxes, its log-odds for those of sigmoids.
+    probability stands in for those of softmaxes, its log-odds for those of sigmoids. What is more than a softmax or
+    sigmoid put in another shape is computed once from random logits, and is none if it gives other numbers.
 
     Args:
         output: what the network returns, in the current graph.
@@ -165,8 +181,9 @@ def find_logits(output: tf.Tensor, stop: Sequence[tf.Tensor] = ()) -> Logits | N
         The logits, or None if the network does not end in probabilities that are recognized.
     """
     found = _Search(stop).undo(output)
-    if found is not None:
-        found.tensor.set_shape(output.shape)  # a signature states more of the end than the graph shows
+    if found is None or not is_true(output, found):
+        return None
+    found.tensor.set_shape(output.shape)  # a signature states more of the end than the graph shows
     return found
 
 
@@ -212,6 +229,8 @@ class _Search:
             found = self._undo_log_odds(tensor) or (self._undo_logarithm(tensor) if kind == "Log" else None)
             if found is not None:
                 return found
+        if kind == "Cast" and not tensor.dtype.is_floating:  # whole numbers are left of no probability
+            return None
         if kind in PASSING and len(inputs):
             return self.undo(inputs[tensor.value_index])
         if kind in SHAPING:
@@ -229,7 +248,12 @@ class _Search:
         found = None if math.isnan(low) else self.undo(inside)
         if found is None:
             return None
-        ends = (math.exp(low), math.exp(min(high, 0.0))) if found.log else (max(low, 0.0), min(high, 1.0))
+        ends = (low, high)
+        if found.odds:
+            ends = (1 / (1 + math.exp(min(-low, 700.0))), 1 / (1 + math.exp(min(-high, 700.0))))
+        elif found.log:
+            ends = (math.exp(low), math.exp(min(high, 0.0)))
+        ends = (max(ends[0], 0.0), min(ends[1], 1.0))
         if ends[0] > _SAFE or ends[1] < 1 - _SAFE:
             width = tensor.shape[-1] if tensor.shape.rank else None
             halves = found.kind == "sigmoid" and ends[0] < 0.5 < ends[1]
@@ -257,7 +281,7 @@ class _Search:
         found = self.undo(p)
         if found is None or found.kind != "sigmoid" or not found.exact or found.log:
             return None
-        return found._replace(log=True, how=f"log-odds of {found.how}")
+        return found._replace(log=True, odds=True, how=f"log-odds of {found.how}")
 
     def _undo_logarithm(self, tensor: tf.Tensor) -> Logits | None:
         """Return what is behind log(p), or behind log(p + a small number)."""
@@ -283,7 +307,7 @@ class _Search:
         pack = operation.type == "Pack"
         parts = [self.undo(item) for item in (operation.inputs if pack else operation.inputs[:-1])]
         found = [part for part in parts if part is not None]
-        if len(found) < len(parts) or len({part.kind for part in found}) > 1:
+        if len(found) < len(parts) or len({(part.kind, part.log, part.odds) for part in found}) > 1:
             return None
         values = [tf.cast(part.tensor, found[0].tensor.dtype) for part in found]
         axis = operation.get_attr("axis") if pack else operation.inputs[-1]
@@ -300,8 +324,11 @@ class _Search:
             how,
             all(part.exact for part in found),
             tuple(root for part in found for root in part.roots),
-            any(part.log for part in found),
+            found[0].log,
             (max(low for low, _ in clipped), min(high for _, high in clipped)) if clipped else None,
+            found[0].odds,
+            any(part.hard for part in found),
+            tuple(source for part in found for source in part.sources),
         )
 
     def _undo_mixture(self, tensor: tf.Tensor) -> Logits | None:
@@ -312,13 +339,14 @@ class _Search:
         (kind, _, sources), x = found, found[2][0].op.inputs[0]
         if all(source is sources[0] for source in sources) and x.shape.is_compatible_with(tensor.shape):
             return _root(Written(x, kind.lower(), kind.lower()))  # of one with itself
+        taken = tuple(source.op.inputs[0] for source in sources)
         p = tf.maximum(tf.cast(tensor, tf.float32), _SMALLEST)
         if kind == "Softmax":
             how = "an average of softmaxes, which has no logits: log-probabilities stand in for them"
-            return Logits(tf.math.log(p), "softmax", how, False, (tensor,))
+            return Logits(tf.math.log(p), "softmax", how, False, (tensor,), sources=taken)
         odds = tf.math.log(p) - tf.math.log(tf.maximum(1 - p, _SMALLEST))
         how = "an average of sigmoids, which has no logits: log-odds stand in for them"
-        return Logits(odds, "sigmoid", how, False, (tensor,))
+        return Logits(odds, "sigmoid", how, False, (tensor,), sources=taken)
 
     def _mix(self, tensor: tf.Tensor, depth: int) -> tuple[str, float, list[tf.Tensor]] | None:
         """Return what a weighted sum is of, "Softmax" or "Sigmoid", the sum of its weights, and all that it sums."""
@@ -360,4 +388,6 @@ def _joins(packed: tf.Tensor, axes: tf.Tensor) -> bool:
 
 
 def _root(found: Written) -> Logits:
-    return Logits(found.tensor, found.kind, found.how, True, (found.tensor,), found.log)
+    source = found.tensor if found.source is None else found.source
+    hard = found.how in (HARD, SPARSE)
+    return Logits(found.tensor, found.kind, found.how, True, (found.tensor,), found.log, hard=hard, sources=(source,))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_interp.models.outputs.ends.operations import find_other, is_even, is_same, read_value, reduces_last, strip
 
 BOUNDING = ("ClipByValue", "Minimum", "Maximum")
+HARD, SPARSE = "hard sigmoid", "sparse sigmoid"
 
 
 class Written(NamedTuple):
@@ -18,12 +19,14 @@ class Written(NamedTuple):
         kind: "softmax" or "sigmoid".
         how: what was undone, in words.
         log: whether the logarithm of probabilities was written.
+        source: what it is written with, where that is not the logits themselves.
     """
 
     tensor: tf.Tensor
     kind: str
     how: str
     log: bool = False
+    source: tf.Tensor | None = None
 
 
 def read_written_out(tensor: tf.Tensor) -> Written | None:
@@ -68,7 +71,9 @@ def _read_log_softmax(tensor: tf.Tensor) -> Written | None:
         added = next((item for item in below.op.inputs if len(logs) == 1 and item is not logs[0]), None)
         below = strip(logs[0]) if logs else below
     total = strip(below.op.inputs[0]) if below.op.type == "Log" else below
-    raised = strip(total.op.inputs[0]) if total.op.type == "Sum" and reduces_last(total.op) else total
+    if below.op.type != "Log" or total.op.type != "Sum" or not reduces_last(total.op):
+        return None
+    raised = strip(total.op.inputs[0])
     if raised.op.type != "Exp":
         return None
     inside = strip(raised.op.inputs[0])
@@ -85,7 +90,9 @@ def _read_log_sigmoid(tensor: tf.Tensor) -> Written | None:
     if inside is None or inside.op.type != "Softplus":
         return None
     x = inside.op.inputs[0]
-    return Written(x.op.inputs[0] if x.op.type == "Neg" else -x, "sigmoid", "log-sigmoid", True)
+    if x.op.type == "Neg":
+        return Written(x.op.inputs[0], "sigmoid", "log-sigmoid", True)
+    return Written(-x, "sigmoid", "log-sigmoid", True, x)
 
 
 def _read_sigmoid(tensor: tf.Tensor) -> Written | None:
@@ -114,21 +121,24 @@ def _read_hard_sigmoid(tensor: tf.Tensor) -> Written | None:
         return None
     moved = strip(strip(scaled).op.inputs[0])
     x = find_other(moved, lambda value: value == 3) if moved.op.type in ("Add", "AddV2") else None
-    return None if x is None else Written(x, "sigmoid", "hard sigmoid")
+    return None if x is None else Written(x, "sigmoid", HARD)
 
 
 def _read_sparse_sigmoid(tensor: tf.Tensor) -> Written | None:
     """Return the logit of where(x <= -1, 0, where(x >= 1, 1, (x + 1) / 2))."""
-    for ending, end in (("LessEqual", 0.0), ("GreaterEqual", 1.0)):
+    compared = []
+    for ending, side, end in (("LessEqual", -1, 0.0), ("GreaterEqual", 1, 1.0)):
         if tensor.op.type not in ("Select", "SelectV2"):
             return None
         choice, first, second = tensor.op.inputs
-        if choice.op.type != ending or read_value(first) != end:
+        if choice.op.type != ending or read_value(choice.op.inputs[1]) != side or read_value(first) != end:
             return None
+        compared.append(choice.op.inputs[0])
         tensor = second
     moved = find_other(tensor, lambda value: value == 0.5) if tensor.op.type == "Mul" else None
     x = find_other(moved, lambda value: value == 1) if moved is not None and moved.op.type == "AddV2" else None
-    return None if x is None else Written(x, "sigmoid", "sparse sigmoid")
+    alike = x is not None and all(is_same(item, x) for item in compared)
+    return Written(x, "sigmoid", SPARSE) if x is not None and alike else None
 
 
 def read_clipped_line(tensor: tf.Tensor) -> Written | None:
@@ -138,7 +148,7 @@ def read_clipped_line(tensor: tf.Tensor) -> Written | None:
         return None
     scaled = find_other(tensor, lambda value: value == 0.5) if tensor.op.type in ("Add", "AddV2") else None
     x = None if scaled is None or strip(scaled).op.type != "Mul" else find_other(strip(scaled), lambda value: value > 0)
-    return None if x is None else Written(x, "sigmoid", "hard sigmoid")
+    return None if x is None else Written(x, "sigmoid", HARD)
 
 
 def read_clip(tensor: tf.Tensor) -> tuple[tf.Tensor, float, float]:
