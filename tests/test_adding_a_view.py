@@ -60,4 +60,4 @@ def test_a_part_and_a_view_as_on_the_page(
     with open_report(browser, report) as tab:
         tab.frame.get_by_role("navigation").get_by_role("button", name="Activity").click()
         tab.wait_for_pictures()
-        assert tab.frame.locator("main li").all_inner_texts() == ["75 %"] * 3
+        assert tab.frame.locator("main ol li").all_inner_texts() == ["75 %"] * 3
