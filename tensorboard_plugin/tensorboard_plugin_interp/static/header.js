@@ -50,6 +50,7 @@ export function Bar({ sections, section, onSection, runs, run, onRun, layers, la
             caption="Layer"
             label="Layer"
             what="layers"
+            tree
             value=${layer}
             options=${[["", `all ${layers.length}`], ...layers.map((name) => [name, name])]}
             onChange=${onLayer}

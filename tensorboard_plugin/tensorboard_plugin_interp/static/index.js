@@ -6,6 +6,7 @@ import { html, render as draw } from "./vendor/preact-htm.js";
 const STYLES = [
   "style.css",
   "choosing/choosing.css",
+  "arranging/arranging.css",
   "drawing/class_bars.css",
   "groups/groups.css",
   "groups/comparison/comparison.css",

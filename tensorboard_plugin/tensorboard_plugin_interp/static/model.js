@@ -39,7 +39,7 @@
  * @property {(kind: string, tag: string, name: string) => void} open show one thing in the side panel
  * @property {(kind: string, tag: string, name: string) => boolean} isOpen
  * @property {Record<string, string>} choice what is chosen, as the address says it; "" for what is not
- * @property {(part: Record<string, string>) => void} choose
+ * @property {(part: Record<string, string>, entry?: boolean) => void} choose `entry`: whether Back undoes it
  * @property {() => string} link an address that leads to what is shown; "" if there is none
  */
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";

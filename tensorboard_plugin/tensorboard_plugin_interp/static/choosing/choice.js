@@ -28,6 +28,15 @@ const NOTHING = {
   at: "",
   group: "",
   contrast: "",
+  unit_order: "",
+  unit_state: "",
+  unit_text: "",
+  group_order: "",
+  group_text: "",
+  outcome: "",
+  label: "",
+  picture_text: "",
+  pages: "",
 };
 
 /** @typedef {(part: Record<string, string>, entry?: boolean) => void} Change `entry`: whether Back undoes it */

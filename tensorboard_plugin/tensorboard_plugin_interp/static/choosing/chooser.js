@@ -1,5 +1,6 @@
 /** A menu: the browser's own for few entries, one with a search for many. */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { groupByFolder, lineOf } from "../arranging/layer_tree.js";
 import { Select } from "../drawing/parts.js";
 import { whole } from "../format.js";
 import { findNames } from "./found_names.js";
@@ -15,6 +16,7 @@ const PAGE = 100; // entries that are drawn at a time
  * @property {string} value
  * @property {string[][]} options each `[value, text]`
  * @property {[string, string[][]][]} [groups] further ones under a heading
+ * @property {boolean} [tree] whether slashes in values are folders
  * @property {(value: string) => void} onChange
  */
 
@@ -28,16 +30,18 @@ export function Chooser({ caption, groups = [], ...menu }) {
         <${Searched} ...${menu} options=${all} />
       </div>
     `;
+  const folders = menu.tree ? groupByFolder(menu.options.map(([value]) => value)) : null;
+  const options = folders ? menu.options.filter(([value]) => folders.alone.includes(value)) : menu.options;
   return html`
     <label class="choice">
       <span>${caption}</span>
-      <${Select} ...${menu} groups=${groups} />
+      <${Select} ...${menu} options=${options} groups=${folders?.groups ?? groups} />
     </label>
   `;
 }
 
 /** @param {Omit<Menu, "caption"|"groups">} props a button that opens a field and the list of what it finds */
-function Searched({ label, what, value, options, onChange }) {
+function Searched({ label, what, value, options, tree, onChange }) {
   const [open, setOpen] = useState(false);
   const box = useRef(/** @type {any} */ (null));
   const button = useRef(/** @type {any} */ (null));
@@ -77,6 +81,7 @@ function Searched({ label, what, value, options, onChange }) {
             what=${what}
             value=${value}
             options=${options}
+            tree=${tree}
             onLeave=${leave}
             onChange=${(/** @type {string} */ next) => {
               leave();
@@ -90,7 +95,7 @@ function Searched({ label, what, value, options, onChange }) {
 }
 
 /** @param {Omit<Menu, "caption"|"groups"> & {onLeave: () => void}} props */
-function Search({ label, what, value, options, onChange, onLeave }) {
+function Search({ label, what, value, options, tree, onChange, onLeave }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(() => Math.max(0, options.findIndex(([key]) => key === value)));
   const input = useRef(/** @type {any} */ (null));
@@ -134,15 +139,18 @@ function Search({ label, what, value, options, onChange, onLeave }) {
       <ul id=${id} ref=${list} role="listbox" aria-label=${label} onMouseDown=${(/** @type {Event} */ event) => event.preventDefault()}>
         ${shown.map(
           ([key, name], index) => html`
+            ${tree && html`<${Headings} name=${key} before=${shown[index - 1]?.[0] ?? ""} />`}
             <li
               key=${key}
+              style=${tree ? { "--depth": lineOf(key, "").depth } : undefined}
+              aria-label=${tree ? name : undefined}
               id=${`${id}-${first + index}`}
               role="option"
               class=${first + index === place ? "at" : ""}
               aria-selected=${key === value}
               onClick=${() => onChange(key)}
             >
-              ${name}
+              ${tree && key ? lineOf(key, "").text : name}
             </li>
           `,
         )}
@@ -167,4 +175,13 @@ function Search({ label, what, value, options, onChange, onLeave }) {
       </div>
     </div>
   `;
+}
+
+/** @param {{name: string, before: string}} props folders that a name is in and the one above it is not; options have full names */
+function Headings({ name, before }) {
+  return lineOf(name, before).headings.map(
+    ({ text, depth }) => html`
+      <li key=${`${name} ${depth}`} class="folder" aria-hidden="true" style=${{ "--depth": depth }}>${text}/</li>
+    `,
+  );
 }

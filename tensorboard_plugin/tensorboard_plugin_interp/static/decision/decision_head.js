@@ -29,6 +29,7 @@ export function Strip({ ctx, record, chosen }) {
   several.sort((a, b) => a - b);
   return html`
     <${PictureStrip}
+      ctx=${ctx}
       record=${record}
       chosen=${Number(chosen)}
       verb="Explain"

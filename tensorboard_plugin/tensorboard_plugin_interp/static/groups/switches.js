@@ -57,6 +57,7 @@ export function Switches({ ctx, record, order, only }) {
     <div class="card switches" role="group" aria-label="Switches">
       <h3><${Term} tip=${OFF}>Switch groups off<//></h3>
       <${PictureStrip}
+        ctx=${ctx}
         record=${{ ...record, data: { ...record.data, pictures } }}
         chosen=${row}
         verb="Switch groups of"

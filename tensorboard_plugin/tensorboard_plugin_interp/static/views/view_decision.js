@@ -17,6 +17,7 @@ import {
   scoreDecision,
   subtract,
 } from "../decision/numbers/decision_numbers.js";
+import { PictureTools } from "../arranging/arrange_tools.js";
 import { DecisionHead, Strip } from "../decision/decision_head.js";
 import { Graph } from "../decision/graph_drawing.js";
 import { NodeDetail, Strongest } from "../decision/node_detail.js";
@@ -43,7 +44,10 @@ const EACH = { title: "what each is taken for", second: "the next" }; // two dec
 /** @param {{ctx: Ctx}} props */
 export function DecisionView({ ctx }) {
   return html`
-    <${Lead} about="decisions">${LEAD}<//>
+    <${Lead} about="decisions">
+      ${LEAD}
+      <${PictureTools} ctx=${ctx} series=${ctx.series.decision[0] ?? ctx.series.attribution[0]} />
+    <//>
     ${ctx.series.decision.map(
       (series) => html`
         <${Layer} key=${series.tag} ctx=${ctx} series=${series} title="One decision">

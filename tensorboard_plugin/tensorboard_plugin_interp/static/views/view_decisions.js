@@ -5,6 +5,8 @@
  * @import { AttributionData, Decision, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
+import { ALL_PICTURES, choosePictures, describePictures, rowsOf } from "../arranging/arrange_tools.js";
+import { Paged } from "../arranging/paged.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
 import { className, namePicture, number, quantityOf, signed, whole } from "../format.js";
 import { useSheet } from "../model.js";
@@ -69,7 +71,10 @@ const methodName = (method) => String(method ?? "").replaceAll("_", " ");
 export function Grid({ ctx, tag, record, limit }) {
   const { probe, pictures = [], class_names: names } = record.data;
   const sheets = useSheets(record);
-  const cards = pictures.slice(0, limit).map((picture, index) => {
+  const some = pictures.slice(0, limit);
+  const kept = limit ? some.map((_, index) => index) : choosePictures(ctx, describePictures(record.data, rowsOf(record.data)));
+  const card = (/** @type {number} */ index) => {
+    const picture = some[index];
     const id = namePicture(record.data, picture.probe);
     const target = nameTarget(record, picture);
     const prediction = probe?.predictions?.[picture.probe];
@@ -107,7 +112,7 @@ export function Grid({ ctx, tag, record, limit }) {
         }
       `,
     };
-  });
+  };
   const grid = limit ? "grid row maps" : "grid decisions";
   return html`
     ${
@@ -116,7 +121,11 @@ export function Grid({ ctx, tag, record, limit }) {
         <${Legend} sheet=${probe?.thumbnails} of="Probe: " />
       `
     }
-    <${Cards} ctx=${ctx} kind="attribution" tag=${tag} look="map" grid=${grid} cards=${cards} />
+    <${Paged} ctx=${ctx} place=${tag} what="picture" count=${kept.length} total=${some.length} all=${ALL_PICTURES}>
+      ${(/** @type {number} */ from, /** @type {number} */ to) => html`
+        <${Cards} ctx=${ctx} kind="attribution" tag=${tag} look="map" grid=${grid} cards=${kept.slice(from, to).map(card)} />
+      `}
+    <//>
   `;
 }
 

@@ -6,6 +6,7 @@
  * @import { Place } from "../dictionary/dictionary_record.js"
  */
 import { html, useState } from "../vendor/preact-htm.js";
+import { PictureTools } from "../arranging/arrange_tools.js";
 import { DictionaryLayer } from "../dictionary/dictionary_layer.js";
 import { strongestPlace } from "../dictionary/dictionary_record.js";
 import { GridLayer, Lens, hasGrid, useGridSheets } from "../dictionary/grid_layer.js";
@@ -41,11 +42,14 @@ export function Dictionary({ ctx }) {
     setAt({ place: null, held: false });
   };
   return html`
-    <${Lead} about="dictionary">${LEAD} ${grid && GRID}<//>
+    <${Lead} about="dictionary">
+      ${LEAD} ${grid && GRID}
+      <${PictureTools} ctx=${ctx} series=${all[0]} />
+    <//>
     ${
       lead &&
       html`
-        <${PictureStrip} record=${lead} chosen=${picture} verb="Show" onChoose=${choose} />
+        <${PictureStrip} ctx=${ctx} record=${lead} chosen=${picture} verb="Show" onChoose=${choose} />
         ${
           grid &&
           html`

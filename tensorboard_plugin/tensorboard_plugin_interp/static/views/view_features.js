@@ -5,6 +5,9 @@
  * @import { Entry, FeaturesData, TabRecord, Unit } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
+import { ALL_UNITS, UnitTools, useUnits } from "../arranging/arrange_tools.js";
+import { Paged } from "../arranging/paged.js";
+import { isOk, isSame, shareOf } from "../arranging/unit_order.js";
 import { Cell } from "../drawing/canvas.js";
 import { Direction, Legend } from "../drawing/direction.js";
 import { className, namePicture, number, plural, signed, whole } from "../format.js";
@@ -19,25 +22,11 @@ const GAIN =
   "The line in each bar is 1 ×.";
 const FRAMES = 24; // pictures of a film; more steps are thinned out
 
-/** @param {Unit} unit @returns {boolean} */
-const isOk = (unit) => unit.status === undefined || unit.status === null || unit.status === "ok";
-
 /** @param {Unit} unit @returns {number} what the picture reaches over the probe's maximum; 0 if that is unknown */
-function gain(unit) {
-  const ratio = (unit.activation ?? NaN) / (unit.probe_max ?? NaN);
-  return (unit.probe_max ?? 0) > 0 && Number.isFinite(ratio) ? ratio : 0;
-}
+const gain = (unit) => shareOf(unit) ?? 0;
 
 /** @param {Unit} unit @returns {string} such as "2.4 ×" */
-function gainText(unit) {
-  const known = (unit.probe_max ?? 0) > 0 && Number.isFinite(unit.activation ?? NaN);
-  return known ? `${number(gain(unit))} ×` : "–";
-}
-
-/** @param {Unit} a @param {Unit} b @returns {boolean} whether both are the same unit, at two steps */
-function isSame(a, b) {
-  return a.name === b.name && (a.channel ?? null) === (b.channel ?? null);
-}
+const gainText = (unit) => (shareOf(unit) === null ? "–" : `${number(gain(unit))} ×`);
 
 /** @param {{ctx: Ctx}} props */
 export function Features({ ctx }) {
@@ -46,7 +35,10 @@ export function Features({ ctx }) {
       ctx=${ctx}
       kind="features"
       about="features"
-      lead=${LEAD}
+      lead=${html`
+        ${LEAD}
+        <${UnitTools} ctx=${ctx} />
+      `}
       heading=${(/** @type {TabRecord<FeaturesData>} */ record) => html`
         <span class="quiet">
           ${plural((record.data.units ?? []).length, "unit")} · bars:${" "}
@@ -55,19 +47,35 @@ export function Features({ ctx }) {
       `}
     >
       ${(/** @type {TabRecord} */ record, /** @type {ShownSeries} */ series) => html`
-        <${Grid} ctx=${ctx} tag=${series.tag} record=${record} />
+        <${ArrangedUnits} ctx=${ctx} series=${series} record=${record} />
       `}
     <//>
   `;
 }
 
-/** @param {{ctx: Ctx, tag: string, record: TabRecord<FeaturesData>, limit?: number}} props */
-export function Grid({ ctx, tag, record, limit }) {
+/** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<FeaturesData>}} props units that are wanted, in pages */
+function ArrangedUnits({ ctx, series, record }) {
+  const wanted = useUnits(ctx, series, record);
+  return html`
+    <${Paged} ctx=${ctx} place=${series.tag} what="unit" count=${wanted.length} total=${(record.data.units ?? []).length}
+      all=${ALL_UNITS}>
+      ${(/** @type {number} */ from, /** @type {number} */ to) => html`
+        <${Grid} ctx=${ctx} tag=${series.tag} record=${record} wanted=${wanted.slice(from, to)} />
+      `}
+    <//>
+  `;
+}
+
+/**
+ * @param {{ctx: Ctx, tag: string, record: TabRecord<FeaturesData>, wanted?: Unit[], limit?: number}} props `wanted`: some of
+ *   the units; else the first ones
+ */
+export function Grid({ ctx, tag, record, wanted, limit }) {
   const { pictures } = record.data;
   const sheet = useSheet(record, pictures);
   const units = record.data.units ?? [];
-  const most = Math.max(...units.map(gain), 1);
-  const cards = units.slice(0, limit).map((unit) => {
+  const most = units.reduce((top, unit) => Math.max(top, gain(unit)), 1); // of all pages: bars can be compared
+  const cards = (wanted ?? units.slice(0, limit)).map((unit) => {
     const ok = isOk(unit);
     const text = gainText(unit);
     const label = `${text} the probe's maximum (the line)`;
@@ -123,13 +131,15 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
   const thumbnails = useSheet(record, record.data.probe?.thumbnails);
   const crops = useSheet(record, record.data.crops);
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
-  const units = record.data.units ?? [];
-  const unit = units.find((candidate) => candidate.name === name);
+  const all = record.data.units ?? [];
+  const wanted = useUnits(ctx, series, record);
+  const unit = all.find((candidate) => candidate.name === name);
   if (!unit)
     return html`
       <${Message}>${name} has no picture at this step.<//>
     `;
   const { probe, class_names: names } = record.data;
+  const units = wanted.includes(unit) ? wanted : all; // one that a link leads to may not be among those that are wanted
   const place = units.indexOf(unit);
   const neighbor = (/** @type {number} */ by) =>
     ctx.open("features", tag, units[(place + by + units.length) % units.length].name);

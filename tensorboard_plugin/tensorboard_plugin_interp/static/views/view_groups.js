@@ -5,6 +5,9 @@
  * @import { GroupsData, TabRecord } from "../records.js"
  */
 import { html, useState } from "../vendor/preact-htm.js";
+import { ALL_GROUPS, ALL_PICTURES, GroupListTools, PictureTools, choosePictures, describePictures, rowsOf } from "../arranging/arrange_tools.js";
+import { arrangeGroups } from "../arranging/group_order.js";
+import { Paged } from "../arranging/paged.js";
 import { Cell, GroupMap } from "../drawing/canvas.js";
 import { Legend, Swatch } from "../drawing/direction.js";
 import { className, namePicture, percent, plural, quantityOf, whole } from "../format.js";
@@ -44,6 +47,10 @@ export function Groups({ ctx }) {
       lead=${html`
         ${LEAD}
         <${GroupTools} ctx=${ctx} />
+        <span class="arrange-rows">
+          <${PictureTools} ctx=${ctx} series=${chosen.series.groups[0]} />
+          <${GroupListTools} ctx=${ctx} />
+        </span>
       `}
       heading=${(/** @type {TabRecord<GroupsData>} */ record) => html`
         <span class="quiet">
@@ -83,6 +90,8 @@ function Body({ ctx, series, record }) {
   const most = Math.max(...effects.map((value) => Math.abs(value ?? 0)), 1e-9);
   const widest = Math.max(...groups.map((group) => group.share ?? 0), 1e-9);
   const names = namesOf(ctx, record.layer, groups);
+  const { group_order, group_text } = ctx.choice;
+  const listed = arrangeGroups(groups, order, names, { order: group_order, text: group_text });
   return html`
     ${
       ctx.choice.versus &&
@@ -108,7 +117,16 @@ function Body({ ctx, series, record }) {
           <${Term} tip=${EFFECT}>mean effect (${quantityOf(record)})<//>
           <${Legend} sheet=${record.data.icons} of="Icons: " />
         </li>
-        ${order.map(
+        ${
+          listed.length < groups.length &&
+          html`
+            <li class="arranged-line" role="status">
+              ${listed.length} of ${plural(groups.length, "group")}${" "}
+              <button class="link" onClick=${() => ctx.choose(ALL_GROUPS)}>Show all ${groups.length}</button>
+            </li>
+          `
+        }
+        ${listed.map(
           (index) => html`
             <${GroupCard}
               key=${identities[index]}
@@ -155,9 +173,11 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
     Math.floor(sheet.count / Math.max(1, groups.length)),
     limit ?? Infinity,
   );
+  const rows = rowsOf({ probe }).slice(0, count);
+  const kept = limit ? rows : choosePictures(ctx, describePictures(record.data, rows));
   const colors = colorsOf(groups);
   const called = namesOf(ctx, record.layer, groups);
-  const cards = Array.from({ length: count }, (_, index) => {
+  const card = (/** @type {number} */ index) => {
     const id = namePicture(record.data, index);
     return {
       name: String(index),
@@ -186,7 +206,7 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
         }
       `,
     };
-  });
+  };
   const grid = limit ? "grid row maps" : "grid maps";
   return html`
     ${
@@ -195,7 +215,11 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
         <${Legend} sheet=${probe.thumbnails} of="Probe: " />
       `
     }
-    <${Cards} ctx=${ctx} kind="groups" tag=${tag} look="map" grid=${grid} cards=${cards} />
+    <${Paged} ctx=${ctx} place=${tag} what="picture" count=${kept.length} total=${count} all=${ALL_PICTURES}>
+      ${(/** @type {number} */ from, /** @type {number} */ to) => html`
+        <${Cards} ctx=${ctx} kind="groups" tag=${tag} look="map" grid=${grid} cards=${kept.slice(from, to).map(card)} />
+      `}
+    <//>
   `;
 }
 
