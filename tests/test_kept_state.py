@@ -15,9 +15,9 @@ TOLD = "calling the network changes"
 class Counting(L.Layer):
     """Writes variables that Keras knows, and some that it does not, whenever it is called; keeps what it saw."""
 
-    def __init__(self, how="plain", **options):
+    def __init__(self, how="plain", draws=True, **options):
         super().__init__(**options)
-        self.how, self.calls, self.seen, self.last = how, 0, [], None
+        self.how, self.draws, self.calls, self.seen, self.last = how, draws, 0, [], None
         self.count = tf.Variable(0.0, trainable=False, name="count")
         self.mean = tf.Variable(tf.zeros(3), trainable=False, name="mean")
         self.only_written = tf.Variable(0, trainable=False, name="only_written")
@@ -42,7 +42,8 @@ class Counting(L.Layer):
         self.count.assign_add(1.0)
         self.mean.assign(0.9 * self.mean + 0.1)
         self.only_written.assign(7)
-        return x + 0.1 * self.count + self.mean + 0.01 * self.chance.normal([3])
+        drawn = 0.01 * self.chance.normal([3]) if self.draws else 0.0
+        return x + 0.1 * self.count + self.mean + drawn
 
     def state(self):
         variables = [self.count, self.mean, self.only_written, self.chance.state, self.tiny.value]
@@ -50,9 +51,9 @@ class Counting(L.Layer):
         return [variable.numpy() for variable in variables], kept
 
 
-def _network(how="plain"):
+def _network(how="plain", chance=True):
     layers = [L.Conv2D(4, 3, name="conv"), L.BatchNormalization(name="norm"), L.Flatten(name="flat")]
-    network = keras.Sequential([keras.Input((8, 8, 3)), Counting(how, name="counting"), *layers, L.Dense(3)])
+    network = keras.Sequential([keras.Input((8, 8, 3)), Counting(how, chance, name="counting"), *layers, L.Dense(3)])
     fill_rest(network)
     return network
 
@@ -220,3 +221,16 @@ def test_a_network_that_is_changed_so_that_it_writes_nothing_is_no_longer_told()
     network.get_layer("switched").writes = False
     model.run(np.ones((1, 4), np.float32), ["output"])
     assert not any(TOLD in note for note in model.notes)
+
+
+@pytest.mark.parametrize("chance", [True, False])
+def test_an_exported_network_starts_each_run_from_what_was_saved(tmp_path, chance):
+    network, images = _network(chance=chance), pictures()
+    network.export(tmp_path / "saved", verbose=False)
+    before = network.get_layer("counting").state()
+    model = ti.open_model(tmp_path / "saved")
+    first, second = (model.run(images, ["output"])["output"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert any("it changes variables while it runs" in note for note in model.notes)
+    _assert_same(before, network.get_layer("counting").state())
+    np.testing.assert_allclose(first, network(images), rtol=1e-5, atol=1e-5)

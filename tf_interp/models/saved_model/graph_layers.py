@@ -198,18 +198,24 @@ def name_outputs(labels: list[str], outputs: list[tf.Tensor], layers: Mapping[st
 
 
 def find_augmentation(
-    layers: Iterable[GraphLayer], inputs: Iterable[tf.Tensor], random: Iterable[str], weighted: Iterable[str]
+    layers: Iterable[GraphLayer],
+    inputs: Iterable[tf.Tensor],
+    random: Iterable[str],
+    weighted: Iterable[str],
+    counting: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return output -> input of the layers that change pictures by chance, as only training should.
 
     Keras exports RandomFlip and its kin as they are in training. Such a layer stands before the first weights, draws
-    from a state that it changes, and makes of one tensor another of the same shape.
+    from a state that it changes, and makes of one tensor another of the same shape. What it changes are seeds only: a
+    layer that goes by a moving mean, or by what it has counted, computes something.
 
     Args:
         layers: of the graph.
         inputs: tensors that are fed.
-        random: names of the operations that change a state.
+        random: names of the operations that change a state from which numbers are drawn.
         weighted: names of the operations that read weights.
+        counting: names of the operations that change any other state.
 
     Returns:
         Names of tensors.
@@ -232,7 +238,8 @@ def find_augmentation(
                 elif source.op in live or any(source is one for one in inputs):
                     outside[source.name] = source
         (before, *more) = outside.values() or [None]
-        draws = any(name.startswith(f"{scope}/") for name in random)
+        inner = f"{scope}/"
+        draws = any(name.startswith(inner) for name in random) and not any(name.startswith(inner) for name in counting)
         if before is None or more or not draws or tensor.dtype != before.dtype or tensor.shape.rank != 4:
             continue
         same = tensor.shape[1:].is_compatible_with(before.shape[1:])

@@ -146,7 +146,9 @@ class GraphModel(Model):
         if not read.states:
             return []
         weighted = {one for name, (_, users) in read.readers.items() if f"{name}:0" not in read.states for one in users}
-        places = find_augmentation(self._layers.values(), fed, changers(read.nodes, read.states), weighted)
+        seeds = {name for name, value in read.states.items() if value.dtype.is_integer and value.shape.rank == 1}
+        random, counting = (changers(read.nodes, some) for some in (seeds, read.states.keys() - seeds))
+        places = find_augmentation(self._layers.values(), fed, random, weighted, counting)
         names = {tensor.name: name for tensor, name in zip(fed, self._feeds.values(), strict=True)}
         for tensor, before in places.items():
             node = read.nodes[split(tensor)[0]]
