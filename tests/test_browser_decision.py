@@ -242,7 +242,7 @@ def test_another_picture_or_step_is_laid_over(browser, url, record):
     with view(browser, url, width=1400, height=1200) as tab:
         tab.wait_for_pictures()
         own = value(tab, ".graph-output b")
-        tab.frame.get_by_label("Compare with").select_option("picture 1")
+        tab.frame.get_by_label("Lay over this graph").select_option("picture 1")
         other = record.data["pictures"][1]["scores"]
         wait_until(lambda: "differs from this one" in tab.text(".graph-trust"), "the difference is shown")
         expected = other[0] - other[1] - own
@@ -252,22 +252,26 @@ def test_another_picture_or_step_is_laid_over(browser, url, record):
         assert said.format(*pairs[1], *pairs[0]) in tab.text(".graph-trust"), "each is about classes of its own"
         same = pairs[0] == pairs[1]
         assert ("what each is taken for" in tab.text(".graph-output")) is not same
-        tab.frame.get_by_label("Compare with").select_option("step 10")
+        tab.frame.get_by_label("Lay over this graph").select_option("")
+        wait_until(lambda: "differs" not in tab.text(".graph-trust"), "alone again")
+        tab.frame.get_by_role("button", name="Compare with another run or step").click()
+        tab.frame.get_by_label("Compare with", exact=True).select_option(label="another step of this run")
+        tab.frame.get_by_label("Step to compare with").select_option("10")
         tab.wait_for_pictures()
         wait_until(lambda: "differs" in tab.text(".graph-trust"), "the other step is there")
-        tab.frame.get_by_label("Compare with").select_option("")
+        tab.frame.get_by_role("button", name="Stop comparing").click()
         wait_until(lambda: "differs" not in tab.text(".graph-trust"), "alone again")
 
 
 def test_what_a_link_names_and_the_record_lacks_is_said(browser, url):
     lost = "&p.interpretability.picture=9&p.interpretability.node=conv7%3A%20group%201"
-    with view(browser, url, f"{lost}&p.interpretability.beside=step%2020") as tab:
+    with view(browser, url, f"{lost}&p.interpretability.at=20") as tab:
         tab.wait_for_pictures()
         messages = " ".join(tab.frame.locator(".message").all_inner_texts())
         assert "not among those that are explained here: this is the first" in messages
         assert "Node conv7: group 1 is not in this graph." in messages
         assert "differs" not in tab.text(".graph-trust"), "the step that is shown is no other one"
-        assert "step 20" not in tab.text("[aria-label='Compare with']")
+        assert "Step 20 is the one that is shown" in tab.text(".graph-trust")
 
 
 def test_a_class_is_not_set_against_itself(browser, url, record):

@@ -278,7 +278,8 @@ def compared(tab: Tab) -> list[tuple[str, str, str]]:
 def test_two_steps_stand_side_by_side(browser, url):
     with made_view(browser, url) as tab:
         tab.wait_for_pictures()
-        tab.frame.get_by_label("Compare groups with").select_option(label="another step")
+        tab.frame.get_by_role("button", name="Compare with another run or step").click()
+        tab.frame.get_by_label("Compare with", exact=True).select_option(label="another step of this run")
         tab.frame.locator(".comparison").wait_for()
         assert "step 10 beside step 30" in tab.text(".comparison h3")
         assert "3 groups on both sides, 1 gone, 1 new." in tab.text(".comparison .caption")
@@ -300,7 +301,7 @@ def test_two_steps_stand_side_by_side(browser, url):
         wait_until(lambda: "p.interpretability.at=20" in tab.page.url, "the address has it")
     with made_view(browser, url, "&p.interpretability.versus=first%2Finterp&p.interpretability.at=30") as tab:
         tab.wait_for_pictures()
-        assert "Step 30 is the one that is shown" in tab.text()
+        assert "Step 30 is the one that is shown" in tab.text(".top")
         tab.press("Home")  # looking back from an earlier step nothing is called new
         assert [line[1] for line in compared(tab) if line[0].startswith("group 4")] == [
             "−15.0 points Only at step 30: 15 %."
@@ -310,7 +311,8 @@ def test_two_steps_stand_side_by_side(browser, url):
 def test_two_runs_are_matched_by_where_their_groups_fire(browser, url):
     with made_view(browser, url) as tab:
         tab.wait_for_pictures()
-        tab.frame.get_by_label("Compare groups with").select_option(label="second")
+        tab.frame.get_by_role("button", name="Compare with another run or step").click()
+        tab.frame.get_by_label("Compare with", exact=True).select_option(label="second")
         tab.frame.locator(".comparison").wait_for()
         lines = {(left, right): words for left, words, right in compared(tab)}
         assert set(lines) == {

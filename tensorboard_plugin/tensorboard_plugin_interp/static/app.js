@@ -7,6 +7,8 @@ import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.
 import { toLink, useChoice } from "./choosing/choice.js";
 import { CopyLink } from "./choosing/copy_link.js";
 import { Lost } from "./choosing/lost.js";
+import { CompareBar, CompareButton } from "./comparing/compare_bar.js";
+import { useCompared } from "./comparing/compared.js";
 import { setGroupStyles } from "./drawing/canvas.js";
 import { runName, sortRuns, whole } from "./format.js";
 import { useNames } from "./groups/names/given_names.js";
@@ -110,8 +112,13 @@ function byName(a, b) {
 /** @param {{source: Source}} props */
 export function App({ source }) {
   const store = useMemo(() => new Store(source), [source]);
-  const [choice, change] = useChoice();
-  const { runs, run, error } = useRuns(store, choice.run);
+  const [latest, change] = useChoice();
+  const { runs, run, error } = useRuns(store, latest.run);
+  const settled = useRef(latest); // the steps of another run are on their way: what is chosen with it waits for them
+  if (run === latest.run || !Object.hasOwn(runs ?? {}, latest.run)) settled.current = latest;
+  const choice = settled.current;
+  const compare = useCompared(store, runs ?? {}, run, choice);
+  const [asked, ask] = useState(0); // how often the line of the comparison was asked for
   useEffect(() => followTheme(setTheme), []);
   const names = useNames(store, run);
   const all = useMemo(() => byKind(runs?.[run] ?? {}), [runs, run]);
@@ -179,6 +186,7 @@ export function App({ source }) {
     choice,
     choose: change,
     link: () => linkTo({ ...toLink({ ...choice, section: current.id }), run, layer, step: String(step) }),
+    compared: compare(step),
     isOpen: (_, tag, name) => choice.item === JSON.stringify([tag, name]),
   };
   const shown = (current.kinds.length ? current.kinds : KINDS).flatMap((kind) => series[kind]);
@@ -200,6 +208,7 @@ export function App({ source }) {
         layer=${layer}
         onLayer=${(next) => change({ layer: next, item: "" })}
         copy=${html`
+          <${CompareButton} ctx=${ctx} steps=${steps} open=${asked > 0} onOpen=${() => ask(asked + 1)} />
           <${CopyLink} ctx=${ctx} what=${`what is shown, at step ${whole(step)}`} lead />
         `}
       />
@@ -209,6 +218,7 @@ export function App({ source }) {
           <${StepBar} ctx=${ctx} steps=${steps} shown=${shown} every=${every} follow=${follow} />
         `
       }
+      <${CompareBar} ctx=${ctx} steps=${steps} open=${asked} onClose=${() => ask(0)} />
       ${
         error &&
         html`
@@ -226,6 +236,7 @@ export function App({ source }) {
             layers,
             steps,
             step,
+            compared: ctx.compared,
             section: current,
             sections: SECTIONS,
             tags: current.kinds.flatMap((kind) => all[kind].map(({ tag }) => tag)),

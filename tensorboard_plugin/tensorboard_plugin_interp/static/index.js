@@ -7,6 +7,7 @@ const STYLES = [
   "style.css",
   "choosing/choosing.css",
   "arranging/arranging.css",
+  "comparing/comparing.css",
   "drawing/class_bars.css",
   "groups/groups.css",
   "groups/comparison/comparison.css",

@@ -1,6 +1,7 @@
 /**
  * Data of the tab: asks the back end, keeps answers, drops stale ones. The contract is `http_api.md`.
  *
+ * @import { Compared } from "./comparing/compared.js"
  * @import { Names } from "./groups/names/given_names.js"
  * @import { Entry, Sheet, TabRecord } from "./records.js"
  *
@@ -40,6 +41,7 @@
  * @property {(kind: string, tag: string, name: string) => boolean} isOpen
  * @property {Record<string, string>} choice what is chosen, as the address says it; "" for what is not
  * @property {(part: Record<string, string>, entry?: boolean) => void} choose `entry`: whether Back undoes it
+ * @property {Compared|null} compared with which run and step what is shown is compared
  * @property {() => string} link an address that leads to what is shown; "" if there is none
  */
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";

@@ -14,6 +14,8 @@ const keysOf = (sections) => [
       [["P"], "play over the steps, and pause"],
       [["1", "…", String(sections.length)], sections.join(", ")],
       [["/"], "choose a run"],
+      [["V"], "compare with another run or step"],
+      [["B"], "exchange the two that are compared"],
       [["C"], "copy a link to what is shown"],
       [["Esc"], "close the side panel"],
       [["?"], "this list"],

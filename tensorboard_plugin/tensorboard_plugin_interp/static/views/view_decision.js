@@ -25,6 +25,7 @@ import { ChannelTables } from "../decision/channel_table.js";
 import { calledIn, givenTo } from "../decision/node_look.js";
 import { EdgeTable } from "../decision/edge_table.js";
 import { PositionsRow } from "../decision/positions_row.js";
+import { comparedStep, tellSame } from "../comparing/compared.js";
 import { className, namePicture, percent, plural, whole } from "../format.js";
 import { useRecord } from "../model.js";
 import { Layer, Message, Select, Term } from "../drawing/parts.js";
@@ -176,7 +177,7 @@ function Decision({ ctx, series, record }) {
         <span class="space" />
         <${Share} label="nodes" value=${shares.nodes} onChange=${(/** @type {number} */ nodes) => setShares({ ...shares, nodes })} />
         <${Share} label="edges" value=${shares.edges} onChange=${(/** @type {number} */ edges) => setShares({ ...shares, edges })} />
-        <${Beside} ctx=${ctx} series=${series} record=${record} chosen=${chosen} />
+        <${Beside} ctx=${ctx} record=${record} chosen=${chosen} />
       </div>
       <${Graph}
         record=${record}
@@ -207,6 +208,17 @@ function Decision({ ctx, series, record }) {
                 <${Term} tip=${TRUST}>${percent(trust.replacement)} of the way back to the input has a name<//>; of what
                 goes into a node ${percent(trust.completeness)}.
               `
+        }
+        ${
+          ctx.compared?.own &&
+          record.step !== ctx.step &&
+          comparedStep(ctx.compared, series.steps) === record.step &&
+          ` ${tellSame(record.step)}`
+        }
+        ${
+          ctx.compared &&
+          !ctx.compared.own &&
+          " The groups of another run are others: its graph is not laid over this one."
         }
         ${
           pins.length > 0 &&
@@ -294,38 +306,37 @@ function Share({ label, value, onChange }) {
  */
 function useOther(ctx, series, shown, mine, asked) {
   const { beside, picture } = ctx.choice;
-  const found = /^(picture|class|step) (\d+)$/.exec(beside ?? "");
-  const step = found?.[1] === "step" ? Number(found[2]) : shown.step;
-  const known = found && series.steps.includes(step);
-  const { record } = useRecord(ctx.store, ctx.run, series.tag, known ? step : null);
-  if (!known || record?.step !== step) return null;
+  const found = /^(picture|class) (\d+)$/.exec(beside ?? "");
+  const at = !found && ctx.compared?.own ? comparedStep(ctx.compared, series.steps) : null; // of another run groups are others
+  const step = found ? shown.step : at;
+  const { record } = useRecord(ctx.store, ctx.run, series.tag, step);
+  if (step === null || record?.step !== step) return null;
   const data = /** @type {DecisionData} */ (record.data);
   const names = (/** @type {DecisionData} */ { nodes = [] }) => nodes.map(nameNode).join("|");
-  const rows = found[1] === "picture" ? [Number(found[2])] : rowsOf(data, found[1] === "class" ? beside : picture);
+  const rows = found?.[1] === "picture" ? [Number(found[2])] : rowsOf(data, found ? beside : picture);
   if (names(data) !== names(shown.data) || (step === shown.step && rows.join() === mine.join())) return null;
   const decided = rows.length ? readDecision(data, rows, asked) : null;
   return decided && { decided, output: describeOutput(data, rows, asked) };
 }
 
 /**
- * @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<DecisionData>, chosen: string}} props what to lay over the
- *   graph: anything but what is shown
+ * @param {{ctx: Ctx, record: TabRecord<DecisionData>, chosen: string}} props what of this step to lay over the graph:
+ *   anything but what is shown
  */
-function Beside({ ctx, series, record, chosen }) {
+function Beside({ ctx, record, chosen }) {
   const { pictures = [], class_names: names } = record.data;
   const classes = chosenClasses(record.data);
   /** @type {[string, string[][]][]} */
   const groups = [
     ["another picture", pictures.map((_, row) => [`picture ${row}`, namePicture(record.data, row)])],
     ["the mean of a class", classes.length > 1 ? classes.map((index) => [`class ${index}`, className(names, index)]) : []],
-    ["another step", series.steps.map((step) => [`step ${step}`, `step ${whole(step)}`])],
   ];
-  const own = [`picture ${chosen}`, chosen, `step ${record.step}`];
+  const own = [`picture ${chosen}`, chosen];
   return html`
     <label class="choice">
-      <span>compare with</span>
+      <span>lay over it</span>
       <${Select}
-        label="Compare with"
+        label="Lay over this graph"
         value=${ctx.choice.beside}
         options=${[["", "nothing"]]}
         groups=${groups.map(([title, some]) => [title, some.filter(([value]) => !own.includes(value))])}

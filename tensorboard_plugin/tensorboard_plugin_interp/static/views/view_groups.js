@@ -94,7 +94,7 @@ function Body({ ctx, series, record }) {
   const listed = arrangeGroups(groups, order, names, { order: group_order, text: group_text });
   return html`
     ${
-      ctx.choice.versus &&
+      ctx.compared &&
       html`
         <${Comparison} ctx=${ctx} series=${series} record=${record} />
       `

@@ -15,7 +15,8 @@ import { compareSides } from "./comparison_numbers.js";
 import { useNames } from "../names/given_names.js";
 import { colorsOf } from "../group_look.js";
 import { GivenMark, plainName } from "../names/group_name.js";
-import { chooseVariant, comparedStep, useCompared } from "../group_tools.js";
+import { comparedStep, tellSame } from "../../comparing/compared.js";
+import { chooseVariant } from "../group_tools.js";
 
 const MAPS = 3; // pictures of each side of a row
 const SMALL = 0.01; // a share that changes by less has hardly changed
@@ -28,16 +29,14 @@ const BY = {
 
 /** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<GroupsData>}} props `record` is the one that is shown */
 export function Comparison({ ctx, series, record }) {
-  const compared = useCompared(ctx);
+  const { compared } = ctx;
   const asked = series.variant || ctx.choice.k;
-  const other = compared && chooseVariant(compared.series, asked).find(({ layer }) => layer === series.layer);
-  const step = other ? comparedStep(ctx, compared.own, other.steps) : null;
+  const like = (compared?.series ?? []).filter(({ kind, layer }) => kind === series.kind && layer === series.layer);
+  const other = like.length ? chooseVariant(like, asked)[0] : null;
+  const step = compared && other ? comparedStep(compared, other.steps) : null;
   const same = compared?.own && step === record.step && other?.tag === series.tag;
   const { record: there, error } = useRecord(ctx.store, compared?.run ?? "", other?.tag ?? "", same ? null : step);
-  if (same)
-    return html`
-      <${Message}>Step ${whole(step)} is the one that is shown: choose another to compare it with.<//>
-    `;
+  if (same) return step === ctx.step ? null : html`<${Message}>${tellSame(step)}<//>`; // else the header says so
   if (error)
     return html`
       <${Message} kind="error">${error}<//>
@@ -45,7 +44,7 @@ export function Comparison({ ctx, series, record }) {
   if (!compared || !there)
     return html`
       <${Message}>
-        ${compared && !other ? `${runName(compared.run)} has no groups of ${series.layer}.` : "Loading what it is compared with …"}
+        ${compared && !compared.waiting && !other ? `${runName(compared.run)} has no groups of ${series.layer}.` : "Loading what it is compared with …"}
       <//>
     `;
   return html`
@@ -97,7 +96,7 @@ function Sides({ ctx, run, own, there, here }) {
     />
   `;
   return html`
-    <section class="card comparison" aria-label=${`${left} beside ${right}`}>
+    <section class="card comparison" aria-label=${`${here.layer}: ${left} beside ${right}`}>
       <h3>${left} beside ${right}</h3>
       <p class="caption">
         ${[
