@@ -2,8 +2,10 @@
 
 `layer.activation = ...`, `enable_lora`, `quantize`, `Sequential.pop`, another head, a flag that `call` asks: no layer
 tells. So the attributes of all layers are remembered and compared: by identity, plain values and small arrays by what
-they hold. Values of weights are no structure, they are read live. What a call itself writes (a counter, the last
-attention map) is none either; that is found out at our own calls.
+they hold, large ones by some of it. So are those of objects that hold nothing but settings, and of the classes that
+somebody wrote for layers, with the code of their methods. Values of weights are no structure, they are read live. What
+a call itself writes (a counter, the last attention map) is none either; that is found out at our own calls. A change in
+something that no layer holds, such as a global variable, is not seen.
 """
 
 import functools
@@ -11,6 +13,7 @@ import hashlib
 import itertools
 import logging
 import operator
+import types
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -23,7 +26,10 @@ from tf_interp.models.keras_model.wiring import PASSING
 
 _LOG = logging.getLogger("tf_interp")
 _COMPARED = 1 << 16  # bytes up to which an array is compared by content
-_DEPTH = 3  # of containers in containers
+_SAMPLED = 1 << 10  # numbers of a larger array that are compared
+_DEPTH = 5  # of containers in containers
+_SETTINGS = 200  # attributes that an object may have which holds nothing but settings
+_LIBRARIES = {"keras", "tensorflow", "numpy", "builtins"}
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, tf.DType, tf.TensorShape)
 _COUNTS = {"name", "autocast", "_dtype_policy", "_layers", "_supports_masking"}  # of what every layer has
 _GRAPH = {  # what a functional model never changes, and what a sequential one makes from its layers
@@ -58,7 +64,10 @@ class Structure:
         self._parts: list[_Part] = []
         self._containers: list[Any] = []
         self._arrays: list[np.ndarray] = []
-        for path, layer in layers:
+        self._methods: list[Any] = []
+        layers = [*layers]
+        own = {kind: kind.__name__ for _, layer in layers for kind in type(layer).__mro__ if _is_own(kind)}
+        for path, layer in [*layers, *((name, kind) for kind, name in own.items())]:
             counting = dict(self._list(layer))
             for value in counting.values():
                 self._note(value, _DEPTH)
@@ -75,13 +84,14 @@ class Structure:
             f"{part.path}.{name.lstrip('_')}".lstrip(".") for part in self._parts for name in self._compare(part)
         ]
         if not changed:  # nothing that counts
-            self.__init__([(part.path, part.layer) for part in self._parts], self._written)  # type: ignore[misc]
+            layers = [(part.path, part.layer) for part in self._parts if not isinstance(part.layer, type)]
+            self.__init__(layers, self._written)  # type: ignore[misc]
         return changed
 
     def describe(self) -> str:
         """Return kinds, settings and functions of the layers, the same for the same network in another process."""
         layers = []
-        for part in self._parts:
+        for part in (part for part in self._parts if not isinstance(part.layer, type)):
             spelled = {name: _spell(value) for name, value in self._list(part.layer) if name not in ("name", "_layers")}
             # some switches are there only once a layer was loaded
             kept = sorted((name, value) for name, value in spelled.items() if value is not None and value is not False)
@@ -101,12 +111,12 @@ class Structure:
             if part.built:
                 self._written.update((id(part.layer), name) for name in self._compare(part) if name != "_layers")
 
-    def _look(self) -> tuple[list[Any], list[int], list[bytes]]:
+    def _look(self) -> tuple[list[Any], list[int], list[Any]]:
         """Return all that the layers hold, quickly: hundreds of layers in a fraction of a millisecond."""
         holders = [*(vars(part.layer) for part in self._parts), *self._containers]
-        values = (item.values() if isinstance(item, dict) else item for item in holders)
-        arrays = [array.tobytes() for array in self._arrays]
-        return [*itertools.chain.from_iterable(values)], [*map(len, holders)], arrays
+        values = (item.values() if isinstance(item, dict | types.MappingProxyType) else item for item in holders)
+        inside = [array.tobytes() for array in self._arrays] + [method.__code__ for method in self._methods]
+        return [*itertools.chain.from_iterable(values)], [*map(len, holders)], inside
 
     def _note(self, value: Any, depth: int) -> None:
         """Keep what may be changed in place."""
@@ -115,11 +125,19 @@ class Structure:
                 self._containers.append(value)
             for item in value.values() if isinstance(value, dict) else value:
                 self._note(item, depth - 1)
-        elif isinstance(value, np.ndarray) and value.nbytes <= _COMPARED:
-            self._arrays.append(value)
+        elif isinstance(value, np.ndarray):
+            self._arrays.append(_sample(value))
+        elif isinstance(value, types.FunctionType):
+            self._methods.append(value)
+        elif depth and _is_settings(value):
+            self._note(vars(value), depth)
 
     def _list(self, layer: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the attributes of a layer that may decide what it computes."""
+        """Yield the attributes of a layer, or of a class, that may decide what it computes."""
+        if isinstance(layer, type):
+            named = [(name, value) for name, value in vars(layer).items() if not name.startswith(("__", "_abc_"))]
+            yield from (pair for pair in named if (id(layer), pair[0]) not in self._written)
+            return
         base, passing = list_base_names(isinstance(layer, keras.Model)), type(layer) in PASSING
         for name, value in [*vars(layer).items()]:
             if name in base or name.startswith("_self_") or (id(layer), name) in self._written:
@@ -139,7 +157,8 @@ class Structure:
         held = {name: value for name, value in part.held.items() if (id(part.layer), name) not in self._written}
         # a layer that is built only now was in no call; what is new can have been read from the class only
         changed = [name for name, value in held.items() if name not in now or now[name] != value] if part.built else []
-        return changed + [name for name in now if name not in held and hasattr(type(part.layer), name)]
+        new = [name for name in now if name not in held]
+        return changed + [name for name in new if isinstance(part.layer, type) or hasattr(type(part.layer), name)]
 
 
 class _Same:
@@ -166,7 +185,38 @@ def _hold(value: Any, depth: int = _DEPTH) -> Any:
         array = np.asarray(value)
         if array.nbytes <= _COMPARED:
             return array.shape, array.dtype, array.tobytes()
+        return _Same(value), _sample(array).tobytes()
+    if isinstance(value, types.FunctionType):
+        return _Same(value), value.__code__
+    if depth and _is_settings(value):
+        return _Same(value), _hold(vars(value), depth - 1)
     return _Same(value)
+
+
+def _sample(array: np.ndarray) -> np.ndarray:
+    """Return what of an array is compared, as a part of it: all, or some numbers of a large one."""
+    if array.nbytes <= _COMPARED or not array.flags.c_contiguous:
+        return array if array.nbytes <= _COMPARED else array[(slice(1),) * array.ndim]
+    return array.reshape(-1)[:: array.size // _SAMPLED]
+
+
+def _is_settings(value: Any) -> bool:
+    """Return whether an object of somebody's own class holds plain values and nothing else, as a configuration does."""
+    held = getattr(value, "__dict__", None)
+    if type(held) is not dict or len(held) > _SETTINGS or callable(value) or isinstance(value, types.ModuleType):
+        return False
+    return _is_own(type(value)) and all(_is_plain(item) for item in held.values())
+
+
+def _is_plain(value: Any, depth: int = _DEPTH) -> bool:
+    if isinstance(value, list | tuple | dict) and depth:
+        return all(_is_plain(item, depth - 1) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (*_PLAIN, np.ndarray))
+
+
+def _is_own(kind: type) -> bool:
+    """Return whether somebody wrote a class, who may change it."""
+    return kind.__module__.split(".")[0] not in _LIBRARIES
 
 
 def _spell(value: Any) -> Any:
