@@ -82,6 +82,10 @@ _OTHER_LOSS = (
     "it ends in {}, each for itself, but the loss, {}, is for one of several classes: they were taken for that. If "
     "several may be true, say head='multilabel'"
 )
+_FOR_NUMBERS = (
+    "it ends in {}, but the loss, {}, is for numbers: they were taken for {}. If it was trained to give numbers in "
+    "[0,1], say head='regression'"
+)
 
 
 class Seen(NamedTuple):
@@ -120,6 +124,9 @@ def tell_recognized(end: End, loss: Loss | None, trained: str | None, alone: boo
         told.append(_tell_order(end.order))
     if end.kind == "sigmoid" and trained == "multiclass" and loss is not None:
         told.append(_OTHER_LOSS.format(end.how, loss.name))
+    if end.kind == "sigmoid" and trained == "regression" and loss is not None:
+        of = "the probability of the second of two classes" if alone else "probabilities of classes"
+        told.append(_FOR_NUMBERS.format(end.how, loss.name, of))
     if loss is not None and end.log and loss.takes == "probabilities":
         told.append(_LOGS_AS_ONE.format(loss.name, _OR_LOGITS if loss.has_logits else ""))
     # of a plain softmax or sigmoid Keras takes the input itself, and warns
@@ -172,8 +179,8 @@ def _judge(
         return "logit", None, _ONE_TOO_MANY.format(loss.name) if end.bounded else None
     if end.bounded:
         return "number", "in [0,1]", _BOUNDED.format(end.operation)
-    if trained:
-        return plain, None, None
+    if trained:  # by a hinge, which takes numbers between bounds as well
+        return "number" if end.high - end.low < float("inf") else plain, None, None
     if end.low < 0 < end.high and end.high - end.low < float("inf"):
         return (
             "number",

@@ -1,6 +1,5 @@
 """`Loss`: what the loss of a training says of an output."""
 
-import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,10 +22,12 @@ class Loss(NamedTuple):
     Args:
         name: in lower-case letters.
         takes: "probabilities", "logits", or None where it does not say.
+        known: whether it is one of Keras; what a user wrote may be called so too, and says nothing.
     """
 
     name: str
     takes: str | None
+    known: bool = True
 
     @property
     def has_logits(self) -> bool:
@@ -39,6 +40,8 @@ class Loss(NamedTuple):
         Args:
             count: numbers of the output.
         """
+        if not self.known:
+            return None
         if self.name in _NUMBERS:
             return "regression"
         if self.name in _SIGMOIDS:
@@ -56,7 +59,8 @@ def read_losses(loss: Any, labels: Mapping[str, str]) -> dict[str, Loss]:
     if isinstance(loss, Mapping):
         given = {path: loss.get(label) for path, label in labels.items()}
     else:
-        items = list(loss) if isinstance(loss, list | tuple) else [loss] * len(labels)
+        several = isinstance(loss, list | tuple) and not isinstance(loss, Loss)
+        items = list(loss) if several else [loss] * len(labels)
         given = dict(zip(labels, items, strict=False))
     return {path: _read(item) for path, item in given.items() if item is not None}
 
@@ -70,9 +74,12 @@ def parse_loss(saved: Any) -> Any:
     if isinstance(saved, Mapping) and "class_name" in saved:
         config = saved.get("config")
         if saved["class_name"] == "function":
-            return config if isinstance(config, str) else None
+            module = saved.get("module")
+            known = module in (None, "builtins") or _is_of_keras(str(module))
+            return Loss(str(config), None, False) if not known or ">" in str(config) else config
+        known = _is_of_keras(str(saved.get("module"))) and not saved.get("registered_name")
         logits = isinstance(config, Mapping) and bool(config.get("from_logits"))
-        return types.SimpleNamespace(__name__=str(saved["class_name"]), from_logits=logits)
+        return _tell(str(saved["class_name"]), logits, known)
     if isinstance(saved, Mapping):
         return {label: parse_loss(item) for label, item in saved.items()}
     return (
@@ -81,10 +88,25 @@ def parse_loss(saved: Any) -> Any:
 
 
 def _read(loss: Any) -> Loss:
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str):
+        return _tell(loss, False, True)
+    kept = loss if hasattr(loss, "__name__") else type(loss)
+    known = _is_of_keras(str(getattr(kept, "__module__", None)))
+    return _tell(kept.__name__, bool(getattr(loss, "from_logits", False)), known)
+
+
+def _is_of_keras(module: str) -> bool:
+    return module.partition(".")[0] in ("keras", "tf_keras")
+
+
+def _tell(name: str, from_logits: bool, known: bool) -> Loss:
     name = name.replace("_", "").lower()
+    if not known:
+        return Loss(name, None, False)
     if name in (*_DIVERGENCES, *_OVERLAPS):
         return Loss(name, "probabilities")
     if name not in (*_CLASSES, *_SIGMOIDS) or name.endswith("hinge"):
         return Loss(name, None)
-    return Loss(name, "logits" if getattr(loss, "from_logits", False) else "probabilities")
+    return Loss(name, "logits" if from_logits else "probabilities")

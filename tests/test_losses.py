@@ -1,0 +1,104 @@
+"""What a loss says of an output: of Keras's own by their names, of namesakes of the user nothing."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_interp import open_model
+from tf_interp.models.outputs.losses import parse_loss, read_losses
+
+L = keras.layers
+
+
+def binary_crossentropy(truth, given):
+    return keras.ops.mean((truth - given) ** 2, -1)
+
+
+class MeanSquaredError(keras.losses.Loss):
+    def call(self, truth, given):
+        return keras.ops.mean(keras.losses.binary_crossentropy(truth, given))
+
+
+@keras.saving.register_keras_serializable("mine")
+def mean_squared_error(truth, given):
+    return keras.losses.binary_crossentropy(truth, given)
+
+
+def _network(loss, units=1, activation=None):
+    keras.utils.set_random_seed(3)
+    network = keras.Sequential([keras.Input((4,)), L.Dense(units, activation)])
+    network.compile("sgd", loss)
+    return network
+
+
+@pytest.mark.parametrize(
+    "loss", ["mse", "MeanSquaredError", keras.losses.mean_squared_error, keras.losses.MeanSquaredError()]
+)
+def test_losses_of_keras_are_known_in_every_form(loss, tmp_path):
+    network = _network(loss)
+    network.save(tmp_path / "network.keras")
+    for source in (network, tmp_path / "network.keras"):
+        assert open_model(source).head().evidence.startswith("trained with m")
+
+
+@pytest.mark.parametrize("loss", [binary_crossentropy, MeanSquaredError(), mean_squared_error])
+def test_a_namesake_says_nothing(loss):
+    plain = open_model(_network(None)).head()
+    head = open_model(_network(loss)).head()
+    assert (head.kind, head.quantity, head.caution, head.source) == (
+        plain.kind,
+        plain.quantity,
+        plain.caution,
+        "network",
+    )
+    assert head.decides_at is None
+
+
+def test_nor_does_it_in_a_file():
+    config = {"module": None, "class_name": "MeanSquaredError", "config": {}, "registered_name": "MeanSquaredError"}
+    for saved in (
+        config,
+        config | {"module": "mine.losses"},
+        {"module": "builtins", "class_name": "function", "config": "mine>mean_squared_error"},
+        {"module": "mine", "class_name": "function", "config": "mean_squared_error"},
+    ):
+        (loss,) = read_losses(parse_loss(saved), {"output": "output"}).values()
+        assert (loss.kind(1), loss.takes, loss.known) == (None, None, False)
+    saved = keras.losses.serialize(keras.losses.BinaryCrossentropy(from_logits=True))
+    (loss,) = read_losses(parse_loss(saved), {"output": "output"}).values()
+    assert (loss.kind(1), loss.takes) == ("binary", "logits")
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()])
+@pytest.mark.parametrize(
+    ("units", "kind", "words"),
+    [(1, "binary", "taken for the probability of the second"), (3, "multilabel", "taken for probabilities of classes")],
+)
+def test_a_sigmoid_that_was_trained_on_numbers_may_be_one(loss, units, kind, words):
+    network = _network(loss, units, "sigmoid")
+    head = open_model(network).head()
+    assert (head.kind, head.quantity) == (kind, "logit")
+    assert words in head.caution
+    assert "say head='regression'" in head.caution
+    model = open_model(network, head="regression")
+    assert (model.head().kind, model.head().quantity, model.head().caution) == ("regression", "number", None)
+    images = np.random.default_rng(0).random((5, 4), np.float32)
+    np.testing.assert_allclose(model.run(images, ["output"])["output"], network(images), rtol=1e-5)
+
+
+def test_a_sigmoid_with_a_loss_of_classes_is_none():
+    assert open_model(_network("binary_crossentropy", 1, "sigmoid")).head().caution is None
+
+
+@pytest.mark.parametrize(("loss", "units", "kind"), [("hinge", 1, "binary"), ("squared_hinge", 3, "multilabel")])
+def test_numbers_of_a_tanh_are_no_logits(loss, units, kind):
+    network = _network(loss, units, "tanh")
+    head = open_model(network).head()
+    assert (head.kind, head.quantity, head.threshold) == (kind, "number", 0.0)
+    images = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    given = np.array(network(images))
+    expected = given > 0 if units > 1 else given[:, 0] > 0
+    np.testing.assert_array_equal(head.decide(given), expected)
+    assert open_model(_network(loss, units)).head().quantity == "logit"
+    assert open_model(_network("mse", 1, "tanh")).head().kind == "regression"
+    assert open_model(_network(None, 1, "tanh")).head().evidence == "one number between -1 and 1"
