@@ -90,6 +90,36 @@ ENDS = {
     "whole numbers": (lambda x: tf.round(2.2 * tf.sigmoid(x)) + tf.cast(x > 0, tf.float32), (0, 3)),
     "one hot": (lambda x: tf.one_hot(tf.argmax(x, -1), 3), (0, 1)),
     "exponential below": (lambda x: tf.nn.elu(x) + 1, (0, INFINITE)),
+    "whole numbers without a sign": (
+        lambda x: tf.cast(tf.cast(tf.cast(tf.clip_by_value(x, -5, 5), tf.int32), tf.uint8), tf.float32),
+        (0, INFINITE),
+    ),
+    "cut off": (lambda x: tf.cast(tf.cast(1.9 + 2 * tf.sigmoid(x), tf.int32), tf.float32), (1, 3)),
+    "whether it is not zero": (
+        lambda x: tf.cast(tf.raw_ops.Cast(x=2 + tf.sigmoid(x), DstT=tf.bool), tf.float32),
+        (0, 1),
+    ),
+    "parts of no more than a half": (
+        lambda x: tf.nn.relu(x) / tf.minimum(tf.reduce_sum(tf.nn.relu(x), -1, keepdims=True), 0.5),
+        (0, INFINITE),
+    ),
+    "parts of whole numbers": (
+        lambda x: tf.sigmoid(x) / tf.cast(tf.cast(tf.reduce_max(4 * tf.sigmoid(x), -1, True), tf.int32), tf.float32),
+        (0, INFINITE),
+    ),
+    "of a length that is cut": (
+        lambda x: x / tf.minimum(tf.norm(x, axis=-1, keepdims=True), 0.5),
+        (-INFINITE, INFINITE),
+    ),
+    "divided, or nothing": (lambda x: tf.math.divide_no_nan(2.0, tf.nn.relu6(x)), (0, INFINITE)),
+    "divided by no more than one, or nothing": (
+        lambda x: tf.math.divide_no_nan(1 + tf.sigmoid(x), tf.clip_by_value(x, 0, 1)) - 0.5,
+        (-0.5, INFINITE),
+    ),
+    "shares that are cut off": (
+        lambda x: tf.reduce_sum(tf.cast(tf.cast(tf.nn.softmax(x), tf.int32), tf.float32), -1),
+        (0, 3),
+    ),
     "unknown": (lambda x: tf.math.lgamma(x), (-INFINITE, INFINITE)),
 }
 
@@ -120,3 +150,93 @@ def test_many_roads_to_one_tensor_are_walked_once(monkeypatch):
             y = (y + y) / 2
         assert find_bounds(y) == (0, 1)
     assert len(calls) < 100
+
+
+def test_rows_are_not_divided_by_the_total_of_others():
+    """Three rows of three, whose sums without an axis of their own are those of the columns."""
+    with tf.Graph().as_default():
+        x = tf.nn.relu(tf.compat.v1.placeholder(tf.float32, [3, 3]))
+        assert find_bounds(x / tf.reduce_sum(x, -1)) == (0, INFINITE)
+        assert find_bounds(x / tf.reduce_sum(x, 0)) == (0, 1)
+        assert find_bounds(x / tf.expand_dims(tf.reduce_sum(x, -1), -1)) == (0, 1)
+
+
+K = {"axis": -1, "keepdims": True}
+ONE = {
+    **{f.__name__: f for f in (tf.sigmoid, tf.tanh, tf.nn.softmax, tf.nn.relu, tf.nn.relu6, tf.abs, tf.square)},
+    **{f.__name__: f for f in (tf.round, tf.sign, tf.nn.elu, tf.nn.selu, tf.nn.softsign, tf.nn.softplus, tf.math.erf)},
+    **{f.__name__: f for f in (tf.negative, tf.nn.log_softmax, tf.math.reciprocal, tf.sin, tf.atan, tf.nn.leaky_relu)},
+    "floor": tf.floor,
+    "exp": lambda x: tf.exp(tf.clip_by_value(x, -20, 20)),
+    "root": lambda x: tf.sqrt(tf.abs(x)),
+    "scaled": lambda x: x * -1.5,
+    "one less": lambda x: 1 - x,
+    "by each its own": lambda x: x * [1.0, -2.0, 0.0],
+    "moved": lambda x: tf.add(x, [0.5, -3.0, 0.0]),
+    "inverse": lambda x: -2.0 / x,
+    "rest": lambda x: tf.math.floormod(x, -3.0),
+    "whole part": lambda x: tf.math.floordiv(x, 2.0),
+    "int": lambda x: tf.cast(tf.cast(tf.clip_by_value(x, -1e6, 1e6), tf.int32), tf.float32),
+    "uint8": lambda x: tf.cast(tf.cast(tf.clip_by_value(x, -1e6, 1e6), tf.uint8), tf.float32),
+    "bool": lambda x: tf.cast(tf.raw_ops.Cast(x=x, DstT=tf.bool), tf.float32),
+    "least": lambda x: tf.minimum([1.0, -1.0, 0.5], x),
+    "clipped": lambda x: tf.clip_by_value(x, -1, 2),
+    "clipped by crossed bounds": lambda x: tf.clip_by_value(x, 1.0, -1.0),
+    "sum": lambda x: tf.reduce_sum(x, **K) * tf.ones_like(x),
+    "product": lambda x: tf.reduce_prod(x, **K) + tf.zeros_like(x),
+    "sums": lambda x: tf.cumsum(x, -1, exclusive=True, reverse=True),
+    "products": lambda x: tf.math.cumprod(x, -1, exclusive=True),
+    "cube": lambda x: tf.pow(x, 3.0),
+    "powers": lambda x: tf.pow(x, [1.0, 2.0, 3.0]),
+    "minus first": lambda x: tf.pow(x, -1.0),
+    "matrix": lambda x: tf.matmul(x, [[1.0, -2.0, 0.0], [0.5, 0.0, 0.0], [-1.0, 1.0, 0.0]], transpose_b=True),
+    "choice": lambda x: tf.where(x > 0, x, -0.5),
+    "padded": lambda x: tf.pad(x[:, 1:], [[0, 0], [1, 0]], constant_values=-2.0),
+    "sorted": lambda x: tf.sort(x, -1),
+    "shares": lambda x: tf.abs(x) / tf.reduce_sum(tf.abs(x), **K),
+    "shares with signs": lambda x: x / tf.reduce_sum(x, **K),
+    "of the largest": lambda x: x / tf.reduce_max(x, **K),
+    "guarded": lambda x: tf.nn.relu(x) / tf.maximum(tf.reduce_sum(tf.nn.relu(x), **K), 0.1),
+    "guarded the wrong way": lambda x: tf.nn.relu(x) / tf.minimum(tf.reduce_sum(tf.nn.relu(x), **K), 0.5),
+    "length": lambda x: tf.nn.l2_normalize(x, -1),
+    "from least": lambda x: x - tf.reduce_min(x, **K),
+    "from least to largest": lambda x: (x - tf.reduce_min(x, **K))
+    / (tf.reduce_max(x, **K) - tf.reduce_min(x, **K) + 1e-6),
+    "odds": lambda x: x / (1 + x),
+    "nothing": lambda x: x - x,
+    "or nothing": lambda x: tf.math.divide_no_nan(2.0, x),
+    "distance": lambda x: tf.math.squared_difference(x, -1.0),
+    "averages": lambda x: tf.matmul(tf.nn.softmax(x), [[1.0, 2, 3], [-1, 0, 4], [0, 5, 6]]),
+    "normalized": lambda x: (x - tf.reduce_mean(x, **K)) * tf.math.rsqrt(tf.math.reduce_variance(x, **K) + 1e-3),
+}  # fmt: skip
+TWO = {
+    **{f.__name__: f for f in (tf.add, tf.subtract, tf.multiply, tf.divide, tf.maximum, tf.minimum)},
+    "squared difference": tf.math.squared_difference,
+    "either": lambda a, b: tf.where(a > b, a, -b),
+    "gate": lambda a, b: tf.sigmoid(a) * b + (1 - tf.sigmoid(a)) * a,
+    "cosine": lambda a, b: tf.nn.l2_normalize(a, -1) * tf.nn.l2_normalize(b, -1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bounds_hold_whatever_is_done(seed):
+    """Chains of one to four operations, each of which comes first once, on numbers small, large, equal and zero."""
+    rng = np.random.default_rng(seed)
+    numbers = [rng.normal(0, scale, (300, 3)) for scale in (0.1, 1, 5, 40)]
+    given = np.concatenate([*numbers, rng.choice([-7, -1, 0, 0.5, 1, 2], (200, 3))]).astype(np.float32)
+    for start in list(ONE)[seed % 4 :: 4]:
+        with tf.Graph().as_default():
+            x = tf.compat.v1.placeholder(tf.float32, [None, 3])
+            made, names = [x, ONE[start](x)], [start]
+            for _ in range(rng.integers(4)):
+                names.append(str(rng.choice([*ONE, *TWO])))
+                others = [made[rng.integers(len(made))]] if names[-1] in TWO else []
+                made.append((TWO if others else ONE)[names[-1]](made[-1], *others))
+            bounds_found = find_bounds(made[-1])
+            with tf.compat.v1.Session() as session:
+                values = session.run(made[-1], {x: given})
+        values = values[np.isfinite(values)]
+        slack = 1e-3 + 1e-4 * np.abs(values).max(initial=0)
+        low, high = values.min(initial=math.inf) + slack, values.max(initial=-math.inf) - slack
+        assert bounds_found[0] <= low, (names, bounds_found)
+        assert high <= bounds_found[1], (names, bounds_found)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterable
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.outputs.ends.operations import find_other, is_same, reduces_last, strip
+from tf_interp.models.outputs.ends.operations import cuts_off, find_other, is_same, reduces_last, strip
 
 _FREE = (-math.inf, math.inf)
 _DEEPEST = 32  # operations; what bounds an output stands near its end
 _Bounds = tuple[float, float]
 _SAME = (
-    "Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient", "Reshape", "Squeeze", "ExpandDims", "Transpose",
+    "Identity", "IdentityN", "EnsureShape", "StopGradient", "Reshape", "Squeeze", "ExpandDims", "Transpose",
     "StridedSlice", "Mean", "Max", "Min", "MaxPool", "AvgPool", "GatherV2", "Tile", "ResizeBilinear",
     "ResizeNearestNeighbor", "ReverseV2", "Roll", "TopKV2", "Slice", "MirrorPad", "GatherNd", "Unpack", "SplitV",
 )  # fmt: skip
@@ -77,6 +77,8 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Coll
         return _FREE
     if kind in _SAME:
         return look(inputs[tensor.value_index if kind == "IdentityN" else 0])
+    if kind == "Cast":
+        return _read_cast(tensor.dtype, inputs[0].dtype, look(inputs[0]))
     if kind in _RISING:
         low, high = look(inputs[0])
         return _RISING[kind](low), _RISING[kind](high)
@@ -110,6 +112,7 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Coll
         first, second = (look(item) for item in inputs) if len(inputs) > 1 else ((1.0, 1.0), look(inputs[0]))
         if kind != "Mul":
             second = _invert(second)
+            second = _join([second, (0.0, 0.0)]) if kind == "DivNoNan" else second  # 0 is what it gives for no number
         products = [0.0 if 0 in (a, b) else a * b for a in first for b in second]  # no number is infinite itself
         return min(products), max(products)
     if kind in ("Maximum", "Minimum", "ClipByValue"):
@@ -122,6 +125,18 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Coll
             low, high = min(low, ceiling[0]), min(high, ceiling[1])
         return low, high
     return _FREE
+
+
+def _read_cast(to: tf.DType, of: tf.DType, bounds: _Bounds) -> _Bounds:
+    """Return the bounds of numbers of another type: whole ones are cut off towards 0, and begin anew past the last."""
+    if to.is_bool:
+        return 0.0, 1.0
+    if not to.is_integer or of.is_bool:
+        return bounds
+    low, high = (math.trunc(end) if math.isfinite(end) else end for end in bounds)
+    if (to.min <= low and high <= to.max) or (of.is_integer and low >= 0 and to.size >= 4):
+        return float(low), float(high)
+    return (0.0 if to.is_unsigned else -math.inf), math.inf
 
 
 def _raise(x: float, power: float) -> float:
@@ -171,6 +186,8 @@ def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weig
         return 0.0, high - low
     if kind in ("RealDiv", "DivNoNan"):
         above, below = inputs[0], _strip_guard(inputs[1])
+        if not _is_aligned(above, inputs[1], below):
+            return None
         if below.op.type in ("Sum", "Max") and is_same(below.op.inputs[0], above) and look(above)[0] >= 0:
             return 0.0, 1.0
         if is_same(below, above) and look(above)[0] >= 0:  # x / (1 + x)
@@ -209,13 +226,26 @@ def _read_average(
 def _are_shares(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds]) -> bool:
     """Return whether numbers are not negative and sum to one along the last axis."""
     operation = tensor.op
-    while operation.type in ("Identity", "Cast", "EnsureShape", "StopGradient"):
+    while operation.type in ("Identity", "Cast", "EnsureShape", "StopGradient") and not cuts_off(operation.outputs[0]):
         operation = operation.inputs[0].op
     if operation.type != "RealDiv":
         return bool(operation.type == "Softmax")
     above, below = operation.inputs[0], strip(operation.inputs[1])
     total = below.op.type == "Sum" and reduces_last(below.op) and is_same(below.op.inputs[0], above)
+    total = total and _is_aligned(above, operation.inputs[1], below)
     return bool(total and look(above)[0] >= 0)
+
+
+def _is_aligned(above: tf.Tensor, divisor: tf.Tensor, total: tf.Tensor) -> bool:
+    """Return whether numbers are divided by the total of their own row, and not by that of another one."""
+    operation = total.op
+    if operation.type not in ("Sum", "Max", "Min") or operation.get_attr("keep_dims"):
+        return True
+    axes, rank = tf.get_static_value(operation.inputs[1]), above.shape.rank
+    leading = (
+        axes is not None and rank is not None and sorted(int(axis) % rank for axis in axes.flat) == [*range(axes.size)]
+    )
+    return bool(leading) or divisor.shape.rank == rank
 
 
 def _is_least(tensor: tf.Tensor, of: tf.Tensor) -> bool:
@@ -227,7 +257,7 @@ def _strip_guard(tensor: tf.Tensor) -> tf.Tensor:
     """Return a divisor without the small number that is added to it, or the least one that it may be."""
     while True:
         tensor = strip(tensor)
-        guards = tensor.op.type in ("Maximum", "Minimum", "Add", "AddV2")
+        guards = tensor.op.type in ("Maximum", "Add", "AddV2")  # never smaller for them
         inside = find_other(tensor, lambda value: value >= 0) if guards else None
         if inside is None:
             return tensor
@@ -248,7 +278,7 @@ def _find_length_axes(tensor: tf.Tensor) -> list[int] | None:
         square = strip(total.op.inputs[0]).op
         twice = square.type == "Square" or (square.type == "Mul" and square.inputs[0] is square.inputs[1])
         axes = tf.get_static_value(total.op.inputs[1])
-        if twice and axes is not None and is_same(square.inputs[0], x):
+        if twice and axes is not None and is_same(square.inputs[0], x) and _is_aligned(x, scale, total):
             return sorted(int(axis) % (x.shape.rank or 1) for axis in axes.flat)
     return None
 

@@ -10,6 +10,7 @@ from tf_interp.models.outputs.ends.bounds import find_bounds
 from tf_interp.models.outputs.ends.operations import (
     PASSING,
     SHAPING,
+    cuts_off,
     find_barrier,
     find_other,
     is_free,
@@ -229,7 +230,7 @@ class _Search:
             found = self._undo_log_odds(tensor) or (self._undo_logarithm(tensor) if kind == "Log" else None)
             if found is not None:
                 return found
-        if kind == "Cast" and not tensor.dtype.is_floating:  # whole numbers are left of no probability
+        if cuts_off(tensor):  # whole numbers are left of no probability
             return None
         if kind in PASSING and len(inputs):
             return self.undo(inputs[tensor.value_index])

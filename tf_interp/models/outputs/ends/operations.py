@@ -39,9 +39,14 @@ def is_constant(tensor: tf.Tensor) -> bool:
 
 def strip(tensor: tf.Tensor) -> tf.Tensor:
     """Return a tensor without what only passes it on, or shapes it."""
-    while tensor.op.type in (*PASSING, *SHAPING) and len(tensor.op.inputs):
+    while tensor.op.type in (*PASSING, *SHAPING) and len(tensor.op.inputs) and not cuts_off(tensor):
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
     return tensor
+
+
+def cuts_off(tensor: tf.Tensor) -> bool:
+    """Return whether a cast leaves whole numbers, or only whether there is one, of numbers that were none."""
+    return bool(tensor.op.type == "Cast" and not tensor.dtype.is_floating and tensor.op.inputs[0].dtype.is_floating)
 
 
 def is_same(first: tf.Tensor, second: tf.Tensor, depth: int = 3) -> bool:
@@ -101,9 +106,8 @@ def find_barrier(output: tf.Tensor) -> str | None:
         seen.add(operation)
         if "Placeholder" in operation.type or operation.type in _LAYERS:
             return None
-        whole = operation.type == "Cast" and not tensor.dtype.is_floating and operation.inputs[0].dtype.is_floating
         indices = operation.type in ("TopKV2", "MaxPoolWithArgmax") and tensor.value_index
-        if operation.type in _FLAT or whole or indices:
+        if operation.type in _FLAT or cuts_off(tensor) or indices:
             found = found or (operation.type if _has_layer_before(operation) else None)
             continue
         choice = operation.type in ("Select", "SelectV2")
