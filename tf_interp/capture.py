@@ -113,10 +113,10 @@ def stream_activations(
     paths = {name: model.resolve(name, channels=pooling == "mean") for name in layers}
     wanted = list(dict.fromkeys(paths.values()))
 
-    kept = find_kept(model, taken) if pooling == "mean" else {}
+    kept = find_kept(model, taken, wanted) if pooling == "mean" else {}
 
     def read(batch: Any, kept: Any) -> dict[str, tf.Tensor]:
-        return {path: pool(value, pooling, kept=kept) for path, value in model.run(batch, wanted).items()}
+        return {path: pool(value, pooling, kept=kept.get(path)) for path, value in model.run(batch, wanted).items()}
 
     def work(batch: Any, kept: Any) -> Any:
         return call_compiled(model, ("capture", *wanted, pooling), read, batch, kept)
@@ -126,7 +126,7 @@ def stream_activations(
 
 
 def pool(
-    value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean, kept: Mapping[int, tf.Tensor] | None = None
+    value: tf.Tensor, pooling: str | None, reduce: Any = tf.reduce_mean, kept: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Return an activation as float32, with one row for each image unless `pooling` is None.
 
@@ -134,7 +134,7 @@ def pool(
         value: tensor [b,...] of any float type.
         pooling: "mean", "flat", or None.
         reduce: what "mean" does with the axes of positions; `tf.reduce_sum` is right for gradients.
-        kept: number of positions -> bool [b,T], which of them "mean" counts; see `find_kept`.
+        kept: bool [b,T], which positions of a layer [b,T,C] "mean" counts, see `find_kept`; None for all.
 
     Returns:
         float32 tensor [b,d], or [b,...].
@@ -146,18 +146,8 @@ def pool(
         return value[:, None]
     if pooling == "flat":
         return tf.reshape(value, (tf.shape(value)[0], -1))
-    for length, counted in (kept or {}).items() if value.shape.rank == 3 else ():
-        value = _leave_out(value, length, counted, reduce is tf.reduce_mean)
+    if kept is not None:
+        value = tf.where(kept[..., None], value, 0.0)
+        if reduce is tf.reduce_mean:
+            value /= tf.reduce_mean(tf.cast(kept, tf.float32), 1)[:, None, None]
     return reduce(value, axis=list(range(1, value.shape.rank - 1)))
-
-
-def _leave_out(value: tf.Tensor, length: int, counted: tf.Tensor, mean: bool) -> tf.Tensor:
-    """Return an activation [b,T,C], if it has as many positions, whose mean or sum is that of the counted ones."""
-    if value.shape[1] not in (None, length):
-        return value
-
-    def blank() -> tf.Tensor:
-        left = tf.where(counted[..., None], value, 0.0)
-        return left / tf.reduce_mean(tf.cast(counted, tf.float32), 1)[:, None, None] if mean else left
-
-    return blank() if value.shape[1] == length else tf.cond(tf.shape(value)[1] == length, blank, lambda: value)

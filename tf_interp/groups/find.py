@@ -16,7 +16,7 @@ from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
-from tf_interp.models.batching.padding import count_padding, find_padding, say_padding
+from tf_interp.models.batching.padding import find_padding, say_all_count, say_padding, tell_padding
 from tf_interp.probe import Probe
 
 AUTO = "auto"  # as many groups as hold
@@ -177,14 +177,11 @@ def take_padding(
         path: of the layer.
         activations: float32 [N,1,T,C] of a sequence, or else [N,h,w,C].
     """
-    padding = find_padding(model, images)
-    if not padding:
-        return None, ()
-    found = padding.get(activations.shape[2]) if len(model.layers[path]) == 2 else None
+    found = find_padding(model, images, path)
     if found is None:
-        said = say_padding(*count_padding(padding.values()))
-        return None, (f"{said}, but {path} has other positions: all of them count",)
-    said = say_padding(*count_padding([found]))
+        said = tell_padding(model, images)
+        return None, () if said is None else (f"{said}, but {say_all_count(path)}",)
+    said = say_padding(int(np.count_nonzero(found)), found.size)
     return found[:, None], (f"{said}: they were left out, and no group fires there",)
 
 

@@ -56,7 +56,7 @@ def sensitivities(
             rows = [np.tile(targets[number][0].weights, (size, 1)) for number, size in zip(job, sizes, strict=True)]
         else:
             rows = [np.zeros((size, 1), np.float32) for size in sizes]
-        kept = find_kept(model, blocks) if pooling == "mean" else {}
+        kept = find_kept(model, blocks, layers) if pooling == "mean" else {}
         parts = [*in_batches(model, "concept gradients", [blocks, rows, kept], batch_size, step)]
         ends = np.cumsum(sizes)[:-1]
         joined = {layer: np.split(np.concatenate([part[0][layer] for part in parts]), ends) for layer in layers}
@@ -126,7 +126,7 @@ def _sensitivity_step(model: Model, layers: tuple[str, ...], target: Target, poo
             gradients |= derive(own, value, [name])
             if gradients[name] is None:
                 raise ValueError(f"the target does not depend on layer {name!r}, so its concepts cannot be tested")
-        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum, kept) for name in layers}
+        pooled = {name: pool(gradients[name], pooling, tf.reduce_sum, kept.get(name)) for name in layers}
         return pooled, got[output]
 
     def work(images, weights, kept):

@@ -18,7 +18,7 @@ from tf_interp.groups.rounds.streamed_fit import STREAMED, fit_shards
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model
-from tf_interp.models.batching.padding import say_padding
+from tf_interp.models.batching.padding import say_all_count, say_padding
 
 
 def stream_groups(
@@ -134,7 +134,7 @@ def stream_groups(
         said = say_padding(left_out, count * int(np.prod(form)))
         notes.append(f"{said}: they were left out, and no group fires there")
     if elsewhere:
-        notes.append(f"the network's own mask leaves out padding, but {path} has other positions: all of them count")
+        notes.append(f"the network's own mask leaves out padding, but {say_all_count(path)}")
     if cache is None:
         notes.append(f"the network ran over the data set {fitted.passes} times; with cache=folder it runs once")
     return dataclasses.replace(groups, notes=(*groups.notes, *notes))

@@ -1,5 +1,6 @@
 """What a mask says: which positions stay, or which are left out. Read from what the network does with it."""
 
+import operator
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -15,6 +16,15 @@ _LOOPS = ("While", "StatelessWhile", "TensorListFromTensor", "TensorArrayScatter
 _PRODUCTS = ("Mul", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum")
 _SUMS = ("Add", "AddV2", "Sub")
 _CHOICES = ("Select", "SelectV2")
+_COMPARED = {
+    "Equal": operator.eq,
+    "NotEqual": operator.ne,
+    "Greater": operator.gt,
+    "GreaterEqual": operator.ge,
+    "Less": operator.lt,
+    "LessEqual": operator.le,
+}
+_PICKED = {"GatherV2": 1, "ResourceGather": 1, "OneHot": 0}  # which input says what is picked
 
 
 class _Share(NamedTuple):
@@ -39,7 +49,7 @@ def read_sense(mask: tf.Tensor, behind: Collection[tf.Operation]) -> int:
     things that the network computes, as tokens of two kinds do, leaves nothing out.
 
     Args:
-        mask: bool [N,T].
+        mask: bool [N,T], or numbers that are 0 and 1.
         behind: the operations that depend on what the network is given.
     """
     found, seen, stack = set[int](), set[tuple[str, int, float]](), [_Share(mask, 1, 1.0)]
@@ -67,12 +77,21 @@ def _follow(share: _Share, user: tf.Operation, behind: Collection[tf.Operation])
         return [_Share(user.outputs[0], sense, -factor)], set()
     if kind in _LOOPS:
         return [], {sense}
+    if kind in _PICKED and inputs[_PICKED[kind]] is tensor:
+        return [], {0}  # a vector for each of two kinds
     if kind in _CHOICES and inputs[0] is tensor:
         nothing = [_is_nothing(item) for item in inputs[1:]]
         return [], {0 if nothing[0] == nothing[1] else sense if nothing[1] else -sense}
-    if kind not in (*_PRODUCTS, *_SUMS, "RealDiv") or len(others) != 1:
+    if kind not in (*_PRODUCTS, *_SUMS, "RealDiv", *_COMPARED) or len(others) != 1:
         return [], set()
     other = _read_constant(others[0])
+    if kind in _COMPARED:
+        first = inputs[0] is tensor
+        there, elsewhere = (
+            other is not None and _COMPARED[kind](*((value, other) if first else (other, value)))
+            for value in (factor, 0.0)
+        )
+        return ([] if there == elsewhere else [_Share(user.outputs[0], sense if there else -sense, 1.0)]), set()
     if kind in _PRODUCTS and other is None:
         return [], {sense if others[0].op in behind else 0}
     if kind in ("Mul", "RealDiv") and other and inputs[0] is (tensor if kind == "RealDiv" else inputs[0]):
