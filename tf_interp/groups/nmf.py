@@ -165,13 +165,12 @@ def mix_start(picked: tf.Tensor, mean: tf.Tensor | float, seed: int) -> tf.Tenso
     return tf.reduce_mean(picked, axis=1) + 0.1 * mean * noise
 
 
-def solve_weights(rows: np.ndarray, vectors: np.ndarray, most: int | None = None) -> np.ndarray:
+def solve_weights(rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Return the non-negative weights with which vectors come closest to rows, each row for itself.
 
     Args:
         rows: [n,C].
         vectors: [k,C].
-        most: how many weights of a row may be above 0: the largest; None is all.
 
     Returns:
         float64 [n,k].
@@ -180,7 +179,7 @@ def solve_weights(rows: np.ndarray, vectors: np.ndarray, most: int | None = None
     parts = [np.zeros((0, len(vectors)))]
     for begin in range(0, len(rows), _CHUNK):
         part = tf.constant(rows[begin : begin + _CHUNK], tf.float64)
-        parts.append(_weigher(len(vectors))(part, exact, tf.constant(len(vectors) if most is None else most)).numpy())
+        parts.append(_weigher(len(vectors))(part, exact).numpy())
     return np.concatenate(parts)
 
 
@@ -188,21 +187,14 @@ def solve_weights(rows: np.ndarray, vectors: np.ndarray, most: int | None = None
 def _weigher(k: int):
     matrix, factors = tf.TensorSpec([None, None], tf.float64), tf.TensorSpec([k, None], tf.float64)
 
-    def solve(products, gram):
+    @tf.function(input_signature=[matrix, factors])
+    def run(rows, vectors):
+        products, gram = tf.matmul(vectors, rows, transpose_b=True), _gram(vectors)
         weights, change, step = tf.zeros_like(products), tf.constant(1, tf.float64), 0
         while step < _SWEEPS and change > 1e-10 * tf.reduce_max(weights):
             before, weights = weights, sweep(weights, products, gram)
             change = tf.reduce_max(abs(weights - before))
             step += 1
-        return weights
-
-    @tf.function(input_signature=[matrix, factors, tf.TensorSpec([], tf.int32)])
-    def run(rows, vectors, most):
-        products, gram = tf.matmul(vectors, rows, transpose_b=True), _gram(vectors)
-        weights = solve(products, gram)
-        if most < k:
-            least = tf.math.top_k(tf.transpose(weights), most).values[:, -1]
-            weights = solve(tf.where((weights >= least) & (weights > 0), products, -1e300), gram)
         return tf.transpose(weights)
 
     return run.get_concrete_function()

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf_interp.groups.methods.archetypal import Archetypal
 from tf_interp.groups.methods.decomposition import Decomposition
+from tf_interp.groups.methods.dictionaries.archetypal import Archetypal
+from tf_interp.groups.methods.dictionaries.sparse import Sparse
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted
 from tf_interp.groups.methods.non_negative import Nmf
 from tf_interp.groups.methods.semi_nmf import SemiNmf
-from tf_interp.groups.methods.sparse import Sparse
 from tf_interp.groups.methods.split_nmf import SplitNmf
 
 MUCH = 0.25  # of the activation is negative

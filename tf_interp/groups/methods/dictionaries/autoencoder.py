@@ -12,14 +12,12 @@ _BLOCKS = 10  # after each but the last two, atoms that do nothing are set to wh
 _WIDER = 3  # so many times the parts of a row at first, falling to their number halfway: fewer atoms stay mixtures
 _WEAKEST = 20  # in the first half one atom in as many, which the error would miss least, starts anew as well
 _CANDIDATES = 1000  # rows that atoms start from, or are mixtures of
-_CHUNK = 4096  # rows coded at a time
 _RATE = {False: 0.005, True: 0.05}  # of Adam: for the numbers of atoms, and for those of mixtures
 
 
-class Coded(NamedTuple):
-    """Atoms [K,C] of length 1, how much of each is in each row, [n,K], at most `active` above 0, and an offset [C]."""
+class Trained(NamedTuple):
+    """Atoms [K,C] of length 1, and an offset [C]."""
 
-    weights: np.ndarray
     atoms: np.ndarray
     offset: np.ndarray
 
@@ -34,7 +32,7 @@ def train(
     seed: int,
     init: np.ndarray | None,
     iterations: int,
-) -> Coded:
+) -> Trained:
     """Train a dictionary: an encoder that starts as the atoms and is free then, the largest parts, unit-norm atoms.
 
     Args:
@@ -83,7 +81,7 @@ def train(
             state = _revive(state, points, active, inside, weak, rng)
     atoms = _atoms(state[0], points, inside).numpy()
     offset = state[3].numpy()
-    return Coded(_code(data - offset, atoms, state, active) * scale, atoms, offset * scale)
+    return Trained(atoms, offset * scale)
 
 
 def _count_parts(active: int, k: int, block: int) -> int:
@@ -165,25 +163,3 @@ def _revive(
     decoder[dead] = _peaks(places, len(left)) if inside else fresh
     encoder[:, dead], bias[dead] = fresh.T, 0
     return [tf.constant(item) for item in (decoder, encoder, bias, offset)]
-
-
-def _code(rows: np.ndarray, atoms: np.ndarray, state: list[tf.Tensor], active: int) -> np.ndarray:
-    """Return the weights [n,K]: the encoder says which atoms a row has, least squares how much of each."""
-    weights = np.zeros((len(rows), len(atoms)), np.float32)
-    ridge = 1e-4 * np.eye(active)
-    for begin in range(0, len(rows), _CHUNK):
-        part = rows[begin : begin + _CHUNK]
-        code = _encode(tf.constant(part), state, active).numpy()
-        places = np.argsort(-code, axis=1, kind="stable")[:, :active]
-        first = np.take_along_axis(code, places, 1)
-        chosen = atoms[places] * (first > 0)[..., None]  # [n,active,C]
-        products = np.einsum("nac,nc->na", chosen, part)
-        gram = np.einsum("nac,nbc->nab", chosen, chosen)
-        best = np.maximum(np.linalg.solve(gram + ridge, products[..., None])[..., 0], 0)
-
-        def miss(values: np.ndarray, chosen: np.ndarray = chosen, part: np.ndarray = part) -> np.ndarray:
-            return ((part - np.einsum("na,nac->nc", values, chosen)) ** 2).sum(1)
-
-        values = np.where((miss(best) < miss(first))[:, None], best, first)
-        np.put_along_axis(weights[begin : begin + _CHUNK], places, values.astype(np.float32), 1)
-    return weights

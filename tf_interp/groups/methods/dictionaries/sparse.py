@@ -5,14 +5,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from tf_interp.groups.methods.autoencoder import train
+from tf_interp.groups.methods.dictionaries.autoencoder import train
+from tf_interp.groups.methods.dictionaries.pursuit import improve, pursue
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted, check_start, measure
-from tf_interp.groups.nmf import solve_weights
 
 
 @dataclasses.dataclass(frozen=True)
 class Sparse(Factorizer):
     """A top-k autoencoder with atoms of length 1; on a layer with signs, of what differs from a learned offset.
+
+    Its atoms are then improved by turns with codes from matching pursuit, by which any rows are coded.
 
     Args:
         active: the most groups at one position; None is an eighth of them, at least 2.
@@ -36,14 +38,17 @@ class Sparse(Factorizer):
         start = None if init is None else check_start(init, k, rows.shape[1])
         active = self._count(k)
         shifted = not self.inside and float(rows.min()) < 0
-        coded = train(
+        found = train(
             rows, k, active=active, inside=self.inside, shifted=shifted, seed=seed, init=start, iterations=iterations
         )
-        offset = coded.offset if coded.offset.any() else None
-        return measure(rows, coded.weights, coded.atoms, order=init is None, offset=offset, rounds=iterations)
+        rest, offset = (rows - found.offset, found.offset) if found.offset.any() else (rows, None)
+        atoms = found.atoms
+        if not self.inside:  # least squares would lead mixtures of the data out of it
+            atoms = improve(rest, atoms, active, rounds=iterations, fresh=init is None, seed=seed)
+        return measure(rows, self.weigh(rest, atoms), atoms, order=init is None, offset=offset, rounds=iterations)
 
     def weigh(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:  # noqa: D102
-        return solve_weights(rows, vectors, self._count(len(vectors)))
+        return pursue(rows, vectors, self._count(len(vectors)))
 
     def _count(self, k: int) -> int:
         """Return the most groups at one position."""

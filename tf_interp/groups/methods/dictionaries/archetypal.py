@@ -3,12 +3,14 @@
 import dataclasses
 from typing import ClassVar
 
-from tf_interp.groups.methods.sparse import Sparse
+from tf_interp.groups.methods.dictionaries.sparse import Sparse
 
 
 @dataclasses.dataclass(frozen=True)
 class Archetypal(Sparse):
     """A top-k autoencoder whose atoms are convex combinations of rows of the data, at length 1.
+
+    Rows are coded by matching pursuit.
 
     Args:
         active: the most groups at one position; None is an eighth of them, at least 2.

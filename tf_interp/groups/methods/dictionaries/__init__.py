@@ -1,0 +1,1 @@
+"""Overcomplete dictionaries: more groups than channels, few at a position."""
