@@ -5,6 +5,7 @@ import numpy as np
 _PICKS = 16  # the most rounds of picking for a row; with more parts than that several are picked at once
 _LEAST = 1e-3  # of a row's length that a further part explains, or it is none
 _RIDGE = 1e-5  # beside atoms of length 1
+_DIGITS = 9  # of cosines: of atoms that are alike the first is picked, whichever rows are coded together
 _DROPS = 4  # times that parts which came out below 0 are left out, and the others solved again
 _CHUNK = 8_000_000  # inner products of picked atoms in memory at a time
 _ROUNDS = 20
@@ -32,13 +33,13 @@ def pursue(rows: np.ndarray, atoms: np.ndarray, active: int) -> np.ndarray:
         Shim, Generalized orthogonal matching pursuit, 2012.
     """
     weights = np.zeros((len(rows), len(atoms)), np.float32)
-    atoms = np.asarray(atoms, np.float32)
+    atoms = np.asarray(atoms, np.float64)
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
     size = max(1, min(4096, _CHUNK // active**2))
     for begin in range(0, len(rows), size):
         part = slice(begin, begin + size)
         scale = np.where(lengths[part] > 0, lengths[part], 1)[:, None]
-        places, values = _pick((rows[part] / scale).astype(np.float32), atoms, active)
+        places, values = _pick(rows[part] / scale, atoms, active)
         coded = weights[part]
         row, slot = np.nonzero(values)
         coded[row, places[row, slot]] = values[row, slot] * scale[row, 0]
@@ -49,10 +50,10 @@ def _pick(rows: np.ndarray, atoms: np.ndarray, active: int) -> tuple[np.ndarray,
     """Return which atoms rows [n,C] of length 1 have, and how much of each, both [n,active]."""
     products, every = rows @ atoms.T, np.arange(len(rows))[:, None]
     places, taken = np.zeros((len(rows), active), int), np.zeros((len(rows), active), bool)
-    values, left = np.zeros((len(rows), active), np.float32), rows
+    values, left = np.zeros((len(rows), active)), rows
     at_once = -(-active // _PICKS)
     for first in range(0, active, at_once):
-        alike = left @ atoms.T
+        alike = np.round(left @ atoms.T, _DIGITS)
         alike[np.nonzero(taken)[0], places[taken]] = -1
         count = min(at_once, active - first)
         best = np.argsort(-alike, axis=1, kind="stable")[:, :count] if count > 1 else alike.argmax(1)[:, None]
@@ -70,11 +71,11 @@ def _pick(rows: np.ndarray, atoms: np.ndarray, active: int) -> tuple[np.ndarray,
 
 def _solve(gram: np.ndarray, products: np.ndarray, taken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return weights [n,active] by least squares, and which of the taken parts have one above 0."""
-    ones = np.eye(gram.shape[1], dtype=np.float32)
+    ones = np.eye(gram.shape[1])
     values = products
     for _ in range(_DROPS):
         both = taken[:, :, None] & taken[:, None, :]
-        matrix = np.where(both, gram, 0) + ones * np.where(taken, np.float32(_RIDGE), 1)[:, None]
+        matrix = np.where(both, gram, 0) + ones * np.where(taken, _RIDGE, 1)[:, None]
         values = np.linalg.solve(matrix, np.where(taken, products, 0)[..., None])[..., 0]
         below = taken & (values <= 0)
         if not below.any():
