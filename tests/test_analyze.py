@@ -253,6 +253,23 @@ def test_examples_are_the_pictures_that_excite_a_unit_most_and_crops_show_where(
         assert crop.max() == to_uint8(images[example["probe"]]).max()
 
 
+def test_what_a_probe_picture_shows_better_stands_first():
+    network = open_model(keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(1, 1, name="conv")]))
+    network.model.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    units = []
+    for level in (1.0, 0.01):  # no picture is brighter than the first, and every one brighter than the second
+        probe = Probe.from_arrays(np.full((3, 12, 12, 1), level, np.float32))
+        (unit,) = next(analyze(network, probe, ["conv"], [Features([0], steps=1)])).data["units"]
+        units.append(unit)
+    first, second = units
+    assert first["activation"] < first["probe_max"] == 1
+    assert first["first"] == "crop"
+    assert first["caution"] == (
+        f"a probe picture excites it more than the drawn one does (1 against {first['activation']:.3g})"
+    )
+    assert (second["first"], second["caution"]) == ("picture", None)
+
+
 def test_features_keep_their_units_and_warm_start():
     keras.utils.set_random_seed(5)
     network = keras.Sequential(

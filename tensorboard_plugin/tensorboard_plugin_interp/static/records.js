@@ -39,6 +39,8 @@
  * @property {Unsure} [probe_mean]
  * @property {Unsure} [probe_max]
  * @property {string|null} [status]
+ * @property {string|null} [first] what stands first: "picture", or "crop" of its first example
+ * @property {string|null} [caution] what must be known of the drawn picture
  * @property {{probe: number, activation: Unsure, crop?: number|null}[]} [examples]
  * @property {{low: number|null, high: number|null, counts: number[]}|null} [histogram]
  * @typedef {Common & {units?: Unit[], pictures?: Sheet|null, crops?: Sheet|null}} FeaturesData

@@ -110,6 +110,7 @@ class Features(Part):
                     "probe_mean": levels[:, unit].mean(),
                     "probe_max": levels[:, unit].max(),
                     "status": "was not drawn" if rendering is None else rendering.status[row],
+                    **_compare(rendering, row, levels[:, unit].max(), bool(crops)),
                     "examples": [
                         {
                             "probe": index,
@@ -144,6 +145,21 @@ class Features(Part):
         if not isinstance(self.units, int):
             return self.units
         return sorted(int(unit) for unit in np.argsort(-levels.std(0), kind="stable")[: self.units])
+
+
+def _compare(rendering: Any, row: int, most: float, cropped: bool) -> dict[str, Any]:
+    """Return what is shown first of a unit, and what must be known of its drawn picture.
+
+    People predict a unit better from the best example than from a picture that excites it less (Borowski et al. 2021).
+    """
+    if rendering is None:
+        return {"first": "crop" if cropped else None, "caution": None}
+    reached, ok = float(rendering.activations[row]), rendering.status[row] == "ok"
+    below = most > 0 and not reached >= most  # also where it is no number
+    caution = None
+    if ok and below:
+        caution = f"a probe picture excites it more than the drawn one does ({most:.3g} against {reached:.3g})"
+    return {"first": "crop" if cropped and below else "picture", "caution": caution}
 
 
 def _count_idle(activations: np.ndarray) -> dict[str, int]:

@@ -16,7 +16,8 @@ import { useSeries, useSheet } from "../model.js";
 import { Cards, Facts, Layers, Message, Term } from "../drawing/parts.js";
 
 const LEAD =
-  "Each picture was optimized to excite one unit as much as possible. A click shows the probe pictures that excite it most.";
+  "Each picture was optimized to excite one unit. Where a probe picture excites it more, the part of that one which does " +
+  "stands first, and the card says so. A click shows both.";
 const GAIN =
   "How strongly the picture excites its unit, as a multiple of the most that any probe picture does. " +
   "The line in each bar is 1 ×.";
@@ -27,6 +28,9 @@ const gain = (unit) => shareOf(unit) ?? 0;
 
 /** @param {Unit} unit @returns {string} such as "2.4 ×" */
 const gainText = (unit) => (shareOf(unit) === null ? "–" : `${number(gain(unit))} ×`);
+
+/** @param {Unit} unit @returns {number|null} the cell of `crops` that stands first, if one does */
+const firstCrop = (unit) => (unit.first === "crop" ? (unit.examples?.[0]?.crop ?? null) : null);
 
 /** @param {{ctx: Ctx}} props */
 export function Features({ ctx }) {
@@ -73,22 +77,24 @@ function ArrangedUnits({ ctx, series, record }) {
 export function Grid({ ctx, tag, record, wanted, limit }) {
   const { pictures } = record.data;
   const sheet = useSheet(record, pictures);
+  const crops = useSheet(record, record.data.crops);
   const units = record.data.units ?? [];
   const most = units.reduce((top, unit) => Math.max(top, gain(unit)), 1); // of all pages: bars can be compared
   const cards = (wanted ?? units.slice(0, limit)).map((unit) => {
     const ok = isOk(unit);
     const text = gainText(unit);
     const label = `${text} the probe's maximum (the line)`;
+    const crop = firstCrop(unit);
     return {
       name: unit.name,
       key: `${unit.picture} ${unit.name}`,
       dim: !ok,
-      label: `${unit.name}: ${ok ? `reaches ${text} the probe's maximum` : unit.status}`,
+      label: `${unit.name}: ${ok ? `reaches ${text} the probe's maximum` : unit.status}${crop === null ? "" : "; a probe picture is shown"}`,
       content: html`
         <${Direction}
           name=${unit.name}
-          sheet=${sheet}
-          picture=${unit.picture}
+          sheet=${crop === null ? sheet : crops}
+          picture=${crop ?? unit.picture}
           size=${200}
           strength=${!limit && ok && { value: gain(unit), most, mark: 1, text, label }}
         >
@@ -99,9 +105,17 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
               <span class="unit-status">${unit.status}</span>
             `
           }
+          ${
+            !limit &&
+            (unit.caution || crop !== null) &&
+            html`
+              <span class="unit-caution">${[crop !== null && "part of a probe picture", unit.caution].filter(Boolean).join(": ")}</span>
+            `
+          }
         <//>
         ${
           !limit &&
+          crop === null &&
           unit.picture !== null &&
           Array.isArray(pictures?.legend) &&
           html`
@@ -166,6 +180,12 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       unit.picture !== null &&
       html`
         <p class="note">This unit ${unit.status}: do not read meaning into its picture.</p>
+      `
+    }
+    ${
+      unit.caution &&
+      html`
+        <p class="note">Read the examples below first: ${unit.caution}.</p>
       `
     }
     <${Facts}
