@@ -5,6 +5,7 @@
  */
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { toLink, useChoice } from "./choosing/choice.js";
+import { FullScreen } from "./choosing/full_screen.js";
 import { CopyLink } from "./choosing/copy_link.js";
 import { Lost } from "./choosing/lost.js";
 import { CompareBar, CompareButton } from "./comparing/compare_bar.js";
@@ -14,6 +15,7 @@ import { runName, sortRuns, whole } from "./format.js";
 import { useNames } from "./groups/names/given_names.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
+import { Save, tellPlace } from "./saving/save_menu.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
 import { followTheme, isVisible, linkTo, onReload } from "./tbhost.js";
 import { ConceptDetail, Concepts } from "./views/view_concepts.js";
@@ -209,6 +211,7 @@ export function App({ source }) {
         onLayer=${(next) => change({ layer: next, item: "" })}
         copy=${html`
           <${CompareButton} ctx=${ctx} steps=${steps} open=${asked > 0} onOpen=${() => ask(asked + 1)} />
+          <${FullScreen} what="This tab" />
           <${CopyLink} ctx=${ctx} what=${`what is shown, at step ${whole(step)}`} lead />
         `}
       />
@@ -355,7 +358,10 @@ function Detail({ ctx, section, item, onClose }) {
         <span class="quiet">${series.layer}</span>
       `}
       onClose=${onClose}
+      of=${tellPlace(ctx.run, series.layer, stepAt(series.steps, ctx.step))}
       tools=${html`
+        <${Save} what="what is in this panel" scope=".panel" />
+        <${FullScreen} of=".panel" what="This panel" />
         <${CopyLink} ctx=${ctx} what=${`this ${LINKED[series.kind]}`} />
       `}
     >

@@ -8,6 +8,7 @@ const STYLES = [
   "choosing/choosing.css",
   "arranging/arranging.css",
   "comparing/comparing.css",
+  "saving/saving.css",
   "drawing/class_bars.css",
   "groups/groups.css",
   "groups/comparison/comparison.css",

@@ -1,5 +1,6 @@
 /** All keys of the tab, in a list that `?` and the button of that name show. */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { canFill } from "./full_screen.js";
 import { useKeys } from "./keys.js";
 
 /**
@@ -17,6 +18,7 @@ const keysOf = (sections) => [
       [["V"], "compare with another run or step"],
       [["B"], "exchange the two that are compared"],
       [["C"], "copy a link to what is shown"],
+      .../** @type {[string[], string][]} */ (canFill() ? [[["F"], "full screen: the side panel if it has the focus, else the tab"]] : []),
       [["Esc"], "close the side panel"],
       [["?"], "this list"],
     ],
@@ -36,6 +38,13 @@ const keysOf = (sections) => [
       [["←", "→", "↑", "↓"], "move to another position"],
       [["Enter", "Space"], "hold the position (Dictionary)"],
       [["Esc"], "let it go (Dictionary)"],
+    ],
+  ],
+  [
+    "In a menu of what can be saved",
+    [
+      [["↑", "↓", "Home", "End"], "move in the list"],
+      [["Enter"], "save"],
     ],
   ],
   ["On the switch “How many groups”", [[["←", "→", "↑", "↓"], "another number of groups"]]],

@@ -8,6 +8,7 @@ import { html, useEffect, useErrorBoundary, useLayoutEffect, useRef, useState } 
 import { number, percent, plural, signed, whole } from "../format.js";
 import { stepAt, useRecord } from "../model.js";
 import { Lead } from "../words/lead.js";
+import { Save, tellPlace } from "../saving/save_menu.js";
 import { Made } from "../words/made.js";
 
 /** @param {{kind?: string, children?: any}} props a sentence in place of something that is not there */
@@ -85,7 +86,12 @@ export function Layer({ ctx, series, title, heading, children }) {
   const step = stepAt(series.steps, ctx.step);
   const { record, error, stale } = useRecord(ctx.store, ctx.run, series.tag, step);
   return html`
-    <section class="layer" aria-busy=${stale} aria-label=${title ?? `Layer ${series.layer}`}>
+    <section
+      class="layer"
+      aria-busy=${stale}
+      aria-label=${title ?? `Layer ${series.layer}`}
+      data-of=${tellPlace(ctx.run, series.layer, record?.step ?? ctx.step)}
+    >
       <header class="layer-head">
         <h2>
           ${
@@ -103,6 +109,12 @@ export function Layer({ ctx, series, title, heading, children }) {
             <span class="badge" title="This layer has no record at the step of the slider">
               from step ${whole(step)}
             </span>
+          `
+        }
+        ${
+          record &&
+          html`
+            <${Save} what=${`${title ?? series.layer}: pictures, charts, numbers`} scope=".layer" record=${record} />
           `
         }
       </header>
@@ -279,9 +291,9 @@ export function Select({ label, value, options, groups = [], onChange }) {
 
 /**
  * The panel at the side that shows one thing in detail; Escape closes it, and gives the focus back.
- * @param {{title: any, tools?: any, onClose: () => void, children?: any}} props
+ * @param {{title: any, tools?: any, of?: string, onClose: () => void, children?: any}} props
  */
-export function Panel({ title, tools, onClose, children }) {
+export function Panel({ title, tools, of, onClose, children }) {
   const ref = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => {
     // at once, not a frame later: a key that is pressed right away must be heard
@@ -295,7 +307,7 @@ export function Panel({ title, tools, onClose, children }) {
     };
   }, []);
   return html`
-    <div class="panel" ref=${ref} tabindex="-1" role="dialog" aria-label="Details">
+    <div class="panel" ref=${ref} tabindex="-1" role="dialog" aria-label="Details" data-of=${of}>
       <div class="panel-head">
         <div class="panel-title">${title}</div>
         <div class="panel-tools">

@@ -13,6 +13,7 @@ import { Direction, Legend } from "../drawing/direction.js";
 import { className, namePicture, number, plural, signed, whole } from "../format.js";
 import { Histogram } from "../drawing/histogram.js";
 import { useSeries, useSheet } from "../model.js";
+import { SaveFilm } from "../saving/save_film.js";
 import { Cards, Facts, Layers, Message, Term } from "../drawing/parts.js";
 
 const LEAD =
@@ -278,6 +279,7 @@ function Film({ ctx, entries, unit, current }) {
           : ""
       }
     </h3>
+    <${SaveFilm} entries=${entries} unit=${unit} />
     <ul class="thumbs film">
       ${shown.map(
         (entry) => html`

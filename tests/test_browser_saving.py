@@ -1,0 +1,198 @@
+"""What is seen can be taken along: pictures, charts, tables and records as files, in TensorBoard and in a report."""
+
+import contextlib
+import csv
+import io
+import json
+import pathlib
+import re
+from collections.abc import Iterator
+
+import fake_run
+import numpy as np
+import pytest
+from browser_checks import BrowserContext, Locator, Tab, open_tab, start_tensorboard, wait_for_runs, wait_until
+from PIL import Image
+from test_browser_report import open_report
+
+from tf_interp.records import Record, read
+
+pytestmark = pytest.mark.browser
+STEPS = fake_run.STEPS[:4]
+RUN = "&p.interpretability.run=tagged%2Finterp"
+HOSTILE = '=HYPERLINK("http://x")'
+
+
+@pytest.fixture(scope="module")
+def url(report_logs: pathlib.Path) -> Iterator[str]:
+    with start_tensorboard(report_logs) as server:
+        wait_for_runs(server, 17)
+        yield server
+
+
+def record_of(logs: pathlib.Path, kind: str, layer: str = "conv2", step: int = STEPS[-1]) -> Record:
+    """Return a record as it was written."""
+    found = [one for one in read(logs / "tagged") if (one.kind, one.layer, one.step) == (kind, layer, step)]
+    assert len(found) == 1
+    return found[0]
+
+
+def save(tab: Tab, within: Locator, text: str, what: str) -> tuple[str, bytes]:
+    """Save one thing by the menu of the button in a place, and return the name of the file and what is in it."""
+    within.get_by_role("button", name=re.compile("^Save ")).first.click()
+    item = within.get_by_role("menuitem", name=re.compile(rf"^{text}\s+{re.escape(what)}"))
+    with tab.page.expect_download() as caught:
+        item.first.click()
+    return caught.value.suggested_filename, pathlib.Path(caught.value.path()).read_bytes()
+
+
+def main_colors(file: bytes) -> set[tuple[int, ...]]:
+    """Return the colors that cover most of a picture."""
+    pixels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).reshape(-1, 3)
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    return {tuple(color.tolist()) for color in colors[np.argsort(-counts)[:5]]}
+
+
+@contextlib.contextmanager
+def both(browser: BrowserContext, url: str, report: pathlib.Path, section: str) -> Iterator[list]:
+    """Give ways to open the tab: in TensorBoard, and as a report, whose page may load and send nothing."""
+    link = f"{RUN}&p.interpretability.section={section}"
+    yield [lambda: open_tab(browser, url, link=link), lambda: open_report(browser, report, f"#interpretability{link}")]
+
+
+def test_numbers_and_records_are_those_that_were_written(
+    url: str, report: pathlib.Path, report_logs: pathlib.Path, browser: BrowserContext
+) -> None:
+    wanted = record_of(report_logs, "features")
+    with both(browser, url, report, "features") as ways:
+        for opened in ways:
+            with opened() as tab:
+                tab.wait_for_pictures()
+                layer = tab.frame.get_by_role("region", name="Layer conv2")
+                name, table = save(tab, layer, "CSV", "all features")
+                assert name == f"tagged_conv2_features_step-{STEPS[-1]}.csv"
+                rows = list(csv.DictReader(io.StringIO(table.decode())))
+                units = wanted.data["units"]
+                assert [row["name"] for row in rows] == [unit["name"] for unit in units]
+                assert [float(row["activation"]) for row in rows] == [unit["activation"] for unit in units]
+                assert [float(row["probe_max"]) for row in rows] == [unit["probe_max"] for unit in units]
+                name, text = save(tab, layer, "JSON", "the record")
+                assert name.endswith(".json")
+                assert json.loads(text)["data"] == wanted.data
+
+
+def test_a_picture_is_saved_as_it_is_seen(url: str, browser: BrowserContext) -> None:
+    with open_tab(browser, url, link=f"{RUN}&p.interpretability.section=features") as tab:
+        tab.wait_for_pictures()
+        tab.frame.locator(".unit").first.click()
+        tab.wait_for_pictures()
+        panel = tab.frame.get_by_role("dialog")
+        name, file = save(tab, panel, "PNG", "What channel 11 looks for")
+        assert name == f"tagged_conv2_What-channel-11-looks-for_step-{STEPS[-1]}.png"
+        picture = Image.open(io.BytesIO(file)).convert("RGB")
+        seen = tab.pictures(".panel")[0]
+        assert picture.size == (seen["width"], seen["height"])
+        pixels = np.asarray(picture)
+        assert (pixels.min(), pixels.max()) == (seen["low"], seen["high"])
+
+
+def test_a_chart_is_saved_with_its_styles(url: str, report: pathlib.Path, browser: BrowserContext) -> None:
+    with both(browser, url, report, "groups") as ways:
+        for opened in ways:
+            with opened() as tab:
+                tab.wait_for_pictures()
+                layer = tab.frame.get_by_role("region", name="Layer conv2")
+                label = layer.locator(".chart svg").first.get_attribute("aria-label") or ""
+                name, file = save(tab, layer, "SVG", label)
+                assert name.startswith("tagged_conv2_")
+                text = file.decode()
+                assert "class=" not in text
+                assert "var(--group" not in re.sub(r'style="[^"]*"', "", text).replace('fill="var', "fill=var")
+                assert text.count('fill="rgb(') > 4, "each share has its color"
+                _, shot = save(tab, layer, "PNG", label)
+                for color in layer.locator(".chart .area").evaluate_all(
+                    "all => all.map(one => getComputedStyle(one).fill)"
+                ):
+                    assert f'fill="{color}"' in text
+                page = tab.page.context.new_page()
+                page.set_content(text)  # as a program that knows nothing of the tab shows it
+                drawn = page.locator("svg").screenshot()
+                page.close()
+                tab.page.mouse.move(2, 2)  # away from the groups: one that is pointed at stands alone
+                seen = layer.locator(".chart svg").first.screenshot()
+                assert main_colors(drawn) == main_colors(shot) == main_colors(seen)
+
+
+def test_the_menu_works_by_keys_and_a_name_is_no_formula(tmp_path: pathlib.Path, browser: BrowserContext) -> None:
+    from tf_interp.report import write_report
+
+    fake_run.write_hostile_run(tmp_path, ["=1+1", "@x", HOSTILE.replace('"', "'")])
+    with open_report(
+        browser, write_report(tmp_path, tmp_path / "report.html"), "#p.interpretability.section=groups"
+    ) as tab:
+        tab.wait_for_pictures()
+        button = tab.frame.get_by_role("button", name=re.compile("^Save ")).first
+        button.focus()
+        tab.page.keyboard.press("Enter")
+        tab.frame.get_by_role("menu").wait_for()
+        tab.shoot("saving-menu")
+        tab.page.keyboard.press("ArrowDown")
+        assert tab.frame.evaluate("document.activeElement.innerText").startswith("JSON")
+        tab.page.keyboard.press("Escape")
+        assert tab.frame.get_by_role("menu").count() == 0
+        assert button.evaluate("button => button === document.activeElement")
+        tab.page.keyboard.press("Enter")
+        with tab.page.expect_download() as caught:
+            tab.page.keyboard.press("Enter")
+        rows = list(csv.reader(io.StringIO(pathlib.Path(caught.value.path()).read_text(encoding="utf-8"))))
+        cells = [cell for row in rows[1:] for cell in row if cell and not re.fullmatch(r"-?[\d.e-]+", cell)]
+        assert cells
+        assert not any(re.match(r"[=+@-]", cell) for cell in cells)
+        assert "'=1+1" in cells
+
+
+def test_a_unit_over_training_is_an_animated_picture(
+    url: str, report: pathlib.Path, report_logs: pathlib.Path, browser: BrowserContext
+) -> None:
+    with both(browser, url, report, "features") as ways:
+        for opened in ways:
+            with opened() as tab:
+                tab.wait_for_pictures()
+                tab.frame.locator(".unit").first.click()
+                tab.wait_for_pictures()
+                button = tab.frame.get_by_role("button", name="Save as animated PNG")
+                assert f"{len(STEPS)} frames" in tab.text(".save-film")
+                button.scroll_into_view_if_needed()
+                tab.shoot("saving-film")
+                with tab.page.expect_download() as caught:
+                    button.click()
+                film = Image.open(io.BytesIO(pathlib.Path(caught.value.path()).read_bytes()))
+                assert film.n_frames == len(STEPS)
+                for frame, step in enumerate(STEPS):
+                    film.seek(frame)
+                    record = record_of(report_logs, "features", step=step)
+                    cell = np.asarray(record.images[record.data["pictures"]["image"]])[:64, :64]
+                    shown = np.asarray(film.convert("RGB"))
+                    assert shown.shape == (192, 192, 3)
+                    assert film.info["duration"] == (1500 if step == STEPS[-1] else 400)
+                    cell = cell if cell.ndim == 3 else cell[..., None]
+                    assert (shown[1::3, 1::3] == cell).all(), f"step {step}"
+
+
+def test_the_tab_and_the_panel_fill_the_screen(report: pathlib.Path, browser: BrowserContext) -> None:
+    with open_report(browser, report, f"#interpretability{RUN}&p.interpretability.section=features") as tab:
+        tab.wait_for_pictures()
+        filled = "document.fullscreenElement?.className ?? null"
+        tab.page.keyboard.press("f")
+        wait_until(lambda: tab.frame.evaluate("document.fullscreenElement === document.documentElement"), "the tab")
+        tab.page.keyboard.press("f")
+        wait_until(lambda: tab.frame.evaluate(filled) is None, "it left")
+        tab.frame.locator(".unit").first.click()
+        tab.wait_for_pictures()
+        tab.page.keyboard.press("f")
+        wait_until(lambda: tab.frame.evaluate(filled) == "panel", "the panel")
+        tab.shoot("saving-full-panel")
+        tab.frame.get_by_role("dialog").get_by_role("button", name="Leave full screen").click()
+        wait_until(lambda: tab.frame.evaluate(filled) is None, "it left")
+        tab.page.keyboard.press("?")
+        assert "full screen" in tab.text(".keys-help")
