@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_interp import open_model
+from tf_interp import find_groups, open_model, read_activations
 from tf_interp.models.batching.padding import find_padding
 
 L, ops = keras.layers, keras.ops
@@ -215,3 +215,22 @@ def test_padding_of_each_layer(case, door, tmp_path):
             assert found is None, path
         else:
             np.testing.assert_array_equal(found, padded, err_msg=path)
+
+
+def test_means_and_groups_are_those_of_texts_without_padding():
+    keras.utils.set_random_seed(0)
+    x, mask = keras.Input((None,), dtype="int32", name="tokens"), keras.Input((None,), dtype="int32", name="mask")
+    y = _block(L.Embedding(20, 8, name="words")(x), mask[:, None], "block")
+    model = open_model(keras.Model({"tokens": x, "mask": mask}, L.Dense(3)(_mean(y, mask))))
+    padded = {"tokens": TOKENS, "mask": (~PADDED).astype(np.int32)}
+    means = read_activations(model, padded, ["block_end"], pooling="mean")["block_end"]
+    groups = find_groups(model, padded, "block_end", 2, method="semi_nmf")
+    rows = []
+    for row, length in enumerate(LENGTHS):
+        alone = {"tokens": TOKENS[row : row + 1, :length], "mask": np.ones((1, length), np.int32)}
+        rows.append(np.asarray(model.run(alone, ["block_end"])["block_end"])[0])
+        np.testing.assert_allclose(means[row], rows[-1].mean(0), rtol=1e-4, atol=1e-6)
+    activations, weights = np.concatenate(rows), groups.weights[:, 0][~PADDED]
+    rest = np.linalg.norm(activations - weights @ groups.vectors) / np.linalg.norm(activations)
+    assert groups.error == pytest.approx(rest, rel=1e-3)
+    assert not groups.weights[:, 0][PADDED].any()
