@@ -25,6 +25,7 @@ _ONE_BETWEEN = (
     "two classes, say head='binary'"
 )
 _ORDINARY = ("BiasAdd", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedBatchNormV3", "Relu")  # ends of a map
+_LOUD = 30.0  # times usual noise
 
 
 class Guess(NamedTuple):
@@ -132,19 +133,35 @@ def _look_at_noise(model: Any, losses: Mapping[str, Loss], shapes: Mapping[str, 
     def measure() -> dict[str, Seen]:
         try:
             noise = make_batch(model.input_specs, 4)
+            loud = {name: _make_loud(values) for name, values in noise.items()}
             with tf.init_scope(), model.with_noise():
-                values = model.run(noise if len(noise) > 1 else next(iter(noise.values())), paths)
+                both = [
+                    model.run(item if len(item) > 1 else next(iter(item.values())), paths) for item in (noise, loud)
+                ]
         except Exception:  # it wants something else than noise: no guess then
             return {}
-        return {path: _see(values[path].numpy()) for path in paths}
+        return {path: _join(*(_see(values[path].numpy()) for values in both)) for path in paths}
 
     return model.cached(("seen on noise", *paths), measure) if paths else {}
 
 
-def _see(values: np.ndarray) -> Seen:
-    """Return what some rows of numbers look like."""
+def _make_loud(values: Any) -> Any:
+    """Return noise so large that a network is sure: what is clipped or cut shows only then."""
+    values = np.asarray(values)
+    return values * values.dtype.type(_LOUD) if values.dtype.kind == "f" else values
+
+
+def _join(usual: Seen | None, loud: Seen | None) -> Seen:
+    """Return what holds for usual noise and, where that gave numbers at all, for loud noise."""
+    if usual is None or loud is None:
+        return usual or Seen()
+    return Seen(usual.shares and loud.shares, usual.logs and loud.logs, usual.outside or loud.outside)
+
+
+def _see(values: np.ndarray) -> Seen | None:
+    """Return what some rows of numbers look like; None where they are none."""
     if not values.size or not np.isfinite(values).all():
-        return Seen()
+        return None
     outside = bool(values.min() < 0 or values.max() > 1)
     if values.ndim < 2 or values.shape[-1] < 2 or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: sums are chance
         return Seen(outside=outside)
