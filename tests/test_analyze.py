@@ -265,7 +265,7 @@ def test_what_a_probe_picture_shows_better_stands_first():
     assert first["activation"] < first["probe_max"] == 1
     assert first["first"] == "crop"
     assert first["caution"] == (
-        f"a probe picture excites it more than the drawn one does (1 against {first['activation']:.3g})"
+        f"the drawn picture excites it less than a probe picture does ({first['activation']:.3g} against 1)"
     )
     assert (second["first"], second["caution"]) == ("picture", None)
 

@@ -27,7 +27,7 @@ def test_where_a_probe_picture_excites_a_unit_more_its_part_stands_first(
     with open_report(browser, ti.write_report(tmp_path / "logs", tmp_path / "report.html")) as tab:
         tab.section("Features")
         cards = tab.frame.locator(".unit")
-        assert f"part of a probe picture: {first['caution']}" in cards.first.inner_text()
+        assert f"Part of a probe picture: {first['caution']}" in cards.first.inner_text()
         assert "probe picture" not in cards.nth(1).inner_text()
         bright, drawn = tab.pictures(".unit")
         assert bright["low"] > 240, "the part of a probe picture, which is all bright"

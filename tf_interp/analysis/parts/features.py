@@ -158,7 +158,7 @@ def _compare(rendering: Any, row: int, most: float, cropped: bool) -> dict[str, 
     below = most > 0 and not reached >= most  # also where it is no number
     caution = None
     if ok and below:
-        caution = f"a probe picture excites it more than the drawn one does ({most:.3g} against {reached:.3g})"
+        caution = f"the drawn picture excites it less than a probe picture does ({reached:.3g} against {most:.3g})"
     return {"first": "crop" if cropped and below else "picture", "caution": caution}
 
 

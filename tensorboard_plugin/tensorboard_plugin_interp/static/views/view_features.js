@@ -110,7 +110,7 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
             !limit &&
             (unit.caution || crop !== null) &&
             html`
-              <span class="unit-caution">${[crop !== null && "part of a probe picture", unit.caution].filter(Boolean).join(": ")}</span>
+              <span class="unit-caution">${[crop !== null && "Part of a probe picture", unit.caution].filter(Boolean).join(": ")}</span>
             `
           }
         <//>
