@@ -264,9 +264,9 @@ def test_wrong_images_and_activations(opened, kind):
     _, model = opened("functional", kind)
     with pytest.raises(TypeError, match="floats in"):
         model.run(np.zeros((2, 8, 8, 3), np.uint8), ["conv"])
-    with pytest.raises(ValueError, match=r"\[None, 9, 9, 3\], but it takes \['N', 8, 8, 3\]"):
+    with pytest.raises(ValueError, match=r"\[N, 9, 9, 3\], but it takes \[N, 8, 8, 3\]"):
         model.run(np.zeros((2, 9, 9, 3)), ["conv"])
-    with pytest.raises(ValueError, match="takes 1 inputs"):
+    with pytest.raises(ValueError, match="takes 1 input:"):
         model.run({"a": pictures(), "b": pictures()}, ["conv"])
     with pytest.raises(ValueError, match=r"shape \[4, 8, 8, 5\], the layer's is \['N', 8, 8, 6\]"):
         model.run(pictures(), ["output"], {"conv": np.zeros((4, 8, 8, 5))})
@@ -332,7 +332,7 @@ def test_several_inputs_and_outputs(opened, kind):
     np.testing.assert_array_equal(as_list["output"], got["output"])
     label = "output:aside" if kind == "keras" else "output:output_1"
     np.testing.assert_array_equal(model.run(network.images, [label])[label], got["output:1"])
-    with pytest.raises(ValueError, match=r"takes 2 inputs, \['left', 'right'\]"):
+    with pytest.raises(ValueError, match=r"takes 2 inputs: 'left' \[.*'right' \["):
         model.run({"left": network.images["left"], "rihgt": network.images["right"]}, ["output"])
 
 

@@ -102,6 +102,7 @@ def stream_activations(
     Yields:
         Name -> float32 array [batch,...].
     """
+    images = model.name_inputs(images)
     taken: Any = images
     if isinstance(images, Probe):
         taken = images.images

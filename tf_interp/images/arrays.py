@@ -28,7 +28,9 @@ def check_images(images: Any, name: str = "images") -> np.ndarray:
     try:
         array = np.asarray(images)
     except ValueError as error:  # a list of pictures of several sizes
-        raise ValueError(f"{name} differ in shape: they must form one array [N,H,W,C] ({error})") from error
+        several = isinstance(images, list | tuple) and len({np.ndim(item) for item in images}) > 1
+        way = "; for a network with several inputs give a dict, name of each input -> array [N,...]" if several else ""
+        raise ValueError(f"{name} differ in shape: they must form one array [N,H,W,C]{way} ({error})") from error
     if array.dtype == object or array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of floats [N,H,W,C] in [0,1], got dtype {array.dtype}")
     if array.ndim == 3:

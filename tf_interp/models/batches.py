@@ -50,6 +50,7 @@ def take_inputs(model: Model, images: Any, caller: str) -> Any:
         taken = images.images
     else:
         series = list(find_kinds(model).values()) == ["series"]
+        images = model.name_inputs(images)
         taken = check_inputs({"images": images} if series and not isinstance(images, Mapping) else images)
     learn(model, taken)
     return taken

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_interp.models.batching.batch_mixing import Batching
 from tf_interp.models.batching.pieces import run_in_pieces
-from tf_interp.models.inputs import Preprocess, fit_input, from_unit_range, name_inputs, take_images
+from tf_interp.models.inputs import Preprocess, fit_inputs, from_unit_range, name_list, take_images
 from tf_interp.models.layer_names import LayerRow, find_layer, tell_open_sides
 from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.outputs.model_outputs import ModelOutputs
@@ -333,11 +333,11 @@ class Model(ModelOutputs, ValueRange, Batching):
     ) -> dict[str, tf.Tensor]:
         """Build preprocessing and network in the current graph."""
         specs = self._specs or {}
-        named = name_inputs(self._preprocessed(images), list(specs), self._ordered)
-        inputs = {
-            name: fit_input(value, specs[name], name if len(specs) > 1 else "images") for name, value in named.items()
-        }
-        return self._forward(inputs, fetch, given, weights)
+        return self._forward(fit_inputs(self._preprocessed(images), specs, self._ordered), fetch, given, weights)
+
+    def name_inputs(self, images: Any) -> Any:
+        """Return arrays that are given in a list for several inputs as a dict by name; anything else as it is."""
+        return name_list(images, self._specs or {}, self._ordered)
 
     def resolve(self, name: str, *, channels: bool = False) -> str:
         """Return the full path of a layer given by its path or a unique suffix of it.

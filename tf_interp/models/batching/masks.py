@@ -54,7 +54,7 @@ def read_masks(model: Any, images: Any) -> list[Mask]:
     if read is None:
         return []
     given = images if model.preprocess is None else model.preprocess(images)
-    return read(name_inputs(given, list(model.input_specs), True))
+    return read(name_inputs(given, model.input_specs))
 
 
 def _find_masks(source: str, tensor: tf.Tensor, behind: Collection[tf.Operation], several: bool) -> Iterator[_Found]:
