@@ -10,6 +10,8 @@ import pytest
 from browser_checks import BrowserContext, Tab, lightness, wait_until
 from test_browser_report import open_report
 
+import tf_interp as ti
+from tf_interp import read
 from tf_interp.report import write_report
 
 pytestmark = pytest.mark.browser
@@ -136,3 +138,136 @@ def test_a_long_name_breaks_nothing(browser: BrowserContext, page: pathlib.Path,
         )
         assert all(one[1] < other[0] for one, other in itertools.pairwise(boxes)), "nothing lies over anything"
         tab.shoot(f"compare-groups-{scheme}")
+
+
+def records(page: pathlib.Path, run: str, kind: str, layer: str) -> dict[int, dict]:
+    """Return what was recorded, by step."""
+    return {
+        one.step: one.data for one in read(page.parent / "logs" / run) if (one.kind, one.layer) == (kind, layer)
+    }  # fmt: skip
+
+
+def numbers(text: str) -> list[float]:
+    return [float(one.replace("−", "-")) for one in re.findall(r"[−+]?\d+(?:\.\d+)?", text)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_units_stand_beside_themselves(browser: BrowserContext, page: pathlib.Path, scheme: str) -> None:
+    units = {step: data["units"] for step, data in records(page, "tagged", "features", "conv2").items()}
+    with opened(browser, page, "features", scheme, layer="conv2", versus="tagged/interp") as tab:
+        wait_until(lambda: tab.frame.locator(".versus-pair").count() == len(units[100]), "a pair on each card")
+        tab.wait_for_pictures()
+        for card, before, after in zip(tab.frame.locator(".unit").all(), units[100], units[400], strict=True):
+            was, now, change = numbers(card.locator(".versus-change").inner_text())
+            assert was == pytest.approx(before["activation"], rel=0.01)
+            assert now == pytest.approx(after["activation"], rel=0.01)
+            assert change == pytest.approx(after["activation"] - before["activation"], rel=0.02, abs=0.02)
+        pictures = tab.pictures()
+        sums = [picture["sum"] for picture in pictures]
+        assert all(one != other for one, other in zip(sums[::2], sums[1::2], strict=True)), "two steps, two pictures"
+        assert "Channel" not in tab.text(".versus-told"), "one training has one set of channels"
+        tab.frame.locator(".unit").first.click()
+        tab.wait_for_pictures()
+        left, right = [picture["sum"] for picture in tab.pictures(".panel .versus-pair")]
+        tab.shoot(f"compare-features-{scheme}")
+        tab.frame.get_by_role("button", name="In one place").click()
+        tab.wait_for_pictures()
+
+        def large() -> int:
+            return tab.pictures(".versus-stacked")[0]["sum"]
+
+        shown, link = large(), tab.page.evaluate("location.hash")
+        tab.page.keyboard.press("b")
+        wait_until(lambda: large() != shown, "the other one in its place")
+        assert tab.text(".versus-stacked") == "A"
+        assert tab.page.evaluate("location.hash") == link, "the two of the whole tab stay"
+        tab.frame.get_by_role("button", name="Blink: show B").click()
+        wait_until(lambda: large() == shown, "and back")
+        tab.page.wait_for_timeout(800)
+        assert large() == shown, "nothing blinks by itself"
+        assert left != right
+
+
+def test_units_of_one_side_only_are_said(browser: BrowserContext, tmp_path: pathlib.Path) -> None:
+    for name, channels in (("one", [1, 2, 3]), ("two", [2, 4])):
+        units = [
+            {
+                "channel": n,
+                "name": f"channel {n}",
+                "picture": None,
+                "activation": n * (1 + (name == "two")),
+                "status": "ok",
+            }
+            for n in channels
+        ]
+        ti.write(
+            [ti.Record("features", "conv", 5, "features", {"units": units, "pictures": None})], tmp_path / "logs" / name
+        )
+    page = write_report(tmp_path / "logs", tmp_path / "report.html")
+    with opened(browser, page, "features", run="two/interp", versus="one/interp") as tab:
+        tab.frame.locator(".versus-told").wait_for()
+        told = tab.text(".versus-told")
+        assert "1 unit of B is not in A. 2 units of A are not in B:" in told
+        assert "A channel of another training is another one" in told
+        assert tab.frame.locator(".versus-gone").inner_text().split() == ["channel", "1", "channel", "3"]
+        cards = [card.inner_text() for card in tab.frame.locator(".unit").all()]
+        assert "A 2.00, B 4.00, difference +2.00" in cards[0]
+        assert "not in A" in cards[1]
+        assert "A –, B 8.00, difference –" in cards[1]
+
+
+def test_effects_stand_beside_each_other(browser: BrowserContext, page: pathlib.Path) -> None:
+    def row(run: str, step: int) -> dict:
+        tests = records(page, run, "concepts", "conv3")[step]["tests"]
+        return next(one for one in tests if (one["target"], one["concept"], one["contrast"]) == ("3", "tag", "random"))
+
+    before, after = row(LONG, 400), row("tagged", 400)
+    with opened(browser, page, "concepts", layer="conv3", versus=f"{LONG}/interp") as tab:
+        line = tab.frame.locator(".test").filter(has_text="tag").first.locator(".versus-test")
+        line.wait_for()
+        assert "takes the two runs as independent" in tab.text()
+        change = after["displacement"] - before["displacement"]
+        half = sum((one["displacement"] - one["ci_low"]) ** 2 for one in (before, after)) ** 0.5
+        said = numbers(line.inner_text().rpartition("difference")[2])
+        assert said == pytest.approx([change, change - half, change + half], abs=0.011)
+        wait_until(lambda: tab.frame.locator(".line.dashed").count() == 4, "a curve of A for each of B")
+        assert "solid lines: B, dashed: A" in tab.text()
+        tab.shoot("compare-concepts")
+    with opened(browser, page, "concepts", layer="conv3", versus="tagged/interp") as tab:
+        line = tab.frame.locator(".versus-test").first
+        line.wait_for()
+        assert "not independent: differences have no interval" in tab.text()
+        assert "[" not in line.inner_text().rpartition("difference")[2]
+        assert tab.frame.locator(".line.dashed").count() == 0, "both are points of one curve"
+
+
+def test_what_changed_most_leads_to_each_thing(browser: BrowserContext, page: pathlib.Path) -> None:
+    data = records(page, "tagged", "features", "conv2")
+    was, now = [data[step]["probe"]["predictions"] for step in (100, 400)]
+    flips = sum(one != other for one, other in zip(was, now, strict=True))
+    assert flips > 0
+    with opened(browser, page, versus="tagged/interp") as tab:
+        changes = tab.frame.get_by_role("region", name="What changed most")
+        changes.wait_for()
+        wait_until(lambda: changes.locator("li").count() == 6, "three units, three tests")
+        wait_until(lambda: f"{flips} of 64 pictures that both have" in changes.inner_text(), "the decisions")
+        assert re.search(r"tag → 3\s+conv\d:\s+effect −?[\d.]+ → −?[\d.]+", changes.inner_text())
+        tab.wait_for_pictures()
+        tab.shoot("compare-overview")
+        changes.get_by_role("button", name=re.compile("channel")).first.click()
+        wait_until(lambda: tab.frame.locator(".panel .versus-pair").count() == 1, "the unit, on both sides")
+        tab.page.go_back()
+        changes.get_by_role("button", name="Show those that have maps, alone").click()
+        wait_until(lambda: chosen(tab)["section"] == "decisions", "the pictures")
+        tab.wait_for_pictures()
+        cards = tab.frame.locator("[aria-label='Layer conv2'] .map")
+        marked = sum(one != other for one, other in zip(was[:12], now[:12], strict=True))
+        assert cards.count() == marked
+        assert all(re.search(r"A: \d, B: \d", card.inner_text()) for card in cards.all())
+        tab.shoot("compare-decisions")
+        tab.frame.get_by_role("button", name="Show all 12").first.click()
+        wait_until(lambda: cards.count() == 12 and "flips" not in chosen(tab), "all again")
+        tab.frame.get_by_role("button", name="Only those that differ").first.click()
+        wait_until(lambda: cards.count() == marked, "only these")
+        tab.frame.get_by_role("button", name="Stop comparing").click()
+        wait_until(lambda: cards.count() == 12, "without A none of them differs")

@@ -26,6 +26,7 @@ const NOTHING = {
   k: "",
   versus: "",
   at: "",
+  flips: "",
   group: "",
   contrast: "",
   unit_order: "",

@@ -50,7 +50,7 @@ export function CompareBar({ ctx, steps, open, onClose }) {
   const { compared } = ctx;
   const others = sortRuns(Object.keys(ctx.runs).filter((run) => run !== ctx.run));
   const leave = () => {
-    ctx.choose({ versus: "", at: "" });
+    ctx.choose({ versus: "", at: "", flips: "" });
     onClose();
     /** @type {any} */ (document.querySelector(".versus-button"))?.focus({ preventScroll: true });
   };

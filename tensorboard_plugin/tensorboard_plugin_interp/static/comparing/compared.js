@@ -55,14 +55,14 @@ export const comparedStep = (compared, steps) => stepAt(steps, compared.step ?? 
 
 /**
  * @param {Ctx} ctx
- * @param {TabRecord<any>} record that is shown
+ * @param {TabRecord<any>|undefined} record that is shown
  * @param {ShownSeries|undefined} series of what is compared with, that holds its like
  * @returns {Other}
  */
 export function useOther(ctx, record, series) {
   const { compared } = ctx;
   const step = compared && series ? comparedStep(compared, series.steps) : null;
-  const same = Boolean(compared?.own && step === record.step);
+  const same = Boolean(compared?.own && record && step === record.step);
   const { record: found, error } = useRecord(ctx.store, compared?.run ?? "", series?.tag ?? "", same ? null : step);
   const none = { record: null, error };
   if (!compared) return { state: "none", ...none };

@@ -3,7 +3,7 @@
  *
  * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}}
  *   Point `low..high` is the interval, `from..to` what chance gives
- * @typedef {{name: string, color: string, points: Point[]}} Line
+ * @typedef {{name: string, color: string, points: Point[], dashed?: boolean}} Line
  * @typedef {(value: number) => number} Scale
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
@@ -260,7 +260,7 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
         )}
         ${series.map(
           (line) => html`
-            <path class="line" stroke=${line.color} d=${path(line.points, x, y)} />
+            <path class=${line.dashed ? "line dashed" : "line"} stroke=${line.color} d=${path(line.points, x, y)} />
             ${line.points.map((point) => {
               const all = height > 150 && line.points.length <= 60;
               const chosen = point.x === at || line.points.length === 1;

@@ -5,6 +5,8 @@
  * @import { ConceptTest, ConceptsData, Entry, Examples as ExampleSheet, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
+import { likeOf, useOther } from "../comparing/compared.js";
+import { TestSides, TestsTold, useOtherCurves } from "../comparing/test_sides.js";
 import { Cell, groupStyle } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
 import { CONTRASTS, contrastsOf, interval, number, pValue, percent, plural, together, whole } from "../format.js";
@@ -71,12 +73,7 @@ export function Words({ finding, large = false }) {
         <p class="finding ${large ? "large" : ""}">${finding.sentence}</p>
       `
     }
-    ${
-      finding?.verdict &&
-      html`
-        <p class="judgement">${finding.verdict}</p>
-      `
-    }
+    ${finding?.verdict && html`<p class="judgement">${finding.verdict}</p>`}
     <${Cautions} of="this" cautions=${finding?.cautions} />
   `;
 }
@@ -88,11 +85,7 @@ function Cautions({ of, cautions = [] }) {
     <div class="careful">
       Be careful with ${of}:
       <ul>
-        ${cautions.map(
-          (caution) => html`
-            <li>${caution}</li>
-          `,
-        )}
+        ${cautions.map((caution) => html`<li>${caution}</li>`)}
       </ul>
     </div>
   `;
@@ -153,16 +146,14 @@ export function Concepts({ ctx }) {
  */
 function Body({ ctx, series, record, contrast, setContrast }) {
   const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
+  const other = useOther(ctx, record, likeOf(ctx, record));
   const tests = record.data.tests ?? [];
   const contrasts = contrastsOf(tests);
   const chosen = contrasts.includes(contrast) ? contrast : contrasts[0];
   const rows = tests.filter((row) => row.contrast === chosen);
   const range = rangeOf(rows);
   const targets = [...new Set(rows.map((row) => row.target))];
-  if (!tests.length)
-    return html`
-      <${Message}>No test could be made; see the notes.<//>
-    `;
+  if (!tests.length) return html`<${Message}>No test could be made; see the notes.<//>`;
   return html`
     ${
       setContrast &&
@@ -180,6 +171,7 @@ function Body({ ctx, series, record, contrast, setContrast }) {
       `
     }
     <${Cautions} of="all of these" cautions=${record.data.cautions} />
+    <${TestsTold} ctx=${ctx} layer=${record.layer} other=${other} />
     <div class="targets">
       ${targets.map((target) => {
         const own = rows.filter((row) => row.target === target);
@@ -202,6 +194,7 @@ function Body({ ctx, series, record, contrast, setContrast }) {
                     row=${row}
                     range=${range}
                     shared=${shared}
+                    other=${other}
                   />
                 `,
               )}
@@ -227,8 +220,8 @@ function Body({ ctx, series, record, contrast, setContrast }) {
 /** @param {string} word @returns {string} */
 const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
-/** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], shared: string[]}} props */
-function Row({ ctx, tag, record, row, range, shared }) {
+/** @param {{ctx: any, tag: string, record: any, row: any, range: [number, number], shared: string[], other: any}} props */
+function Row({ ctx, tag, record, row, range, shared, other }) {
   const cautions = (row.cautions ?? []).filter((/** @type {string} */ caution) => !shared.includes(caution));
   const words = [row.sentence ?? `${row.concept}: ${interval(row)}`, row.verdict].filter(Boolean).join(" ");
   return html`
@@ -258,6 +251,7 @@ function Row({ ctx, tag, record, row, range, shared }) {
           <small>p = ${pValue(row.p_holm)}</small>
         </span>
       </span>
+      <${TestSides} ctx=${ctx} row=${row} other=${other} />
     </button>
   `;
 }
@@ -281,6 +275,7 @@ function Example({ record, concept }) {
 export function Curve({ ctx, record, entries, rows, height = 210 }) {
   const find = (/** @type {Entry<ConceptsData>} */ entry, /** @type {ConceptTest} */ row) =>
     (entry.data.tests ?? []).find((candidate) => keyOf(candidate) === keyOf(row));
+  const others = useOtherCurves(ctx, record, rows.map((row) => ({ row, color: conceptColor(record, row.concept) })));
   const series = rows.map((row) => ({
     name: row.concept,
     color: conceptColor(record, row.concept),
@@ -299,7 +294,7 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
   return html`
     <div>
       <p class="caption">
-        Over training, with 95 % intervals; grey with dashed edges: what chance gives
+        Over training, with 95 % intervals; grey with dashed edges: what chance gives${others.length > 0 && "; solid lines: B, dashed: A"}
         ${
           series.length > 1 &&
           series.map(
@@ -314,7 +309,7 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
       </p>
       <${LineChart}
         label=${`Effect over the steps of ${series.map((line) => line.name).join(", ")}`}
-        series=${series}
+        series=${[...series, ...others]}
         zero
         height=${height}
         at=${record.step}

@@ -7,8 +7,10 @@
 import { html } from "../vendor/preact-htm.js";
 import { ALL_PICTURES, choosePictures, describePictures, rowsOf } from "../arranging/arrange_tools.js";
 import { Paged } from "../arranging/paged.js";
+import { likeOf, useOther } from "../comparing/compared.js";
+import { findFlips } from "../comparing/what_changed.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
-import { className, namePicture, number, quantityOf, signed, whole } from "../format.js";
+import { className, namePicture, number, plural, quantityOf, signed, whole } from "../format.js";
 import { useSheet } from "../model.js";
 import { Legend } from "../drawing/direction.js";
 import { Cards, Effects, Facts, Layers, Message, Outcome, isRight } from "../drawing/parts.js";
@@ -72,7 +74,12 @@ export function Grid({ ctx, tag, record, limit }) {
   const { probe, pictures = [], class_names: names } = record.data;
   const sheets = useSheets(record);
   const some = pictures.slice(0, limit);
-  const kept = limit ? some.map((_, index) => index) : choosePictures(ctx, describePictures(record.data, rowsOf(record.data)));
+  const other = useOther(ctx, record, likeOf(ctx, record));
+  const flips = limit ? [] : findFlips(other.record?.data.probe, probe).flips;
+  const flipped = new Map(flips.map(({ after, was }) => [after, was]));
+  const only = ctx.choice.flips === "only" && other.state === "there";
+  const chosen = limit ? some.map((_, index) => index) : choosePictures(ctx, describePictures(record.data, rowsOf(record.data)));
+  const kept = only && !limit ? chosen.filter((index) => flipped.has(some[index].probe)) : chosen;
   const card = (/** @type {number} */ index) => {
     const picture = some[index];
     const id = namePicture(record.data, picture.probe);
@@ -104,6 +111,7 @@ export function Grid({ ctx, tag, record, limit }) {
                 />
               `
             }
+            ${flipped.has(picture.probe) && html`<span class="versus-flip">A: ${className(names, flipped.get(picture.probe))}, B: ${className(names, prediction)}</span>`}
             <span class="decision-line quiet">
               <span>${quantityOf(record)} of ${target}</span>
               <b>${number(picture.logit)}</b>
@@ -118,10 +126,23 @@ export function Grid({ ctx, tag, record, limit }) {
     ${
       !limit &&
       html`
+        ${other.state === "lacks" && html`<${Message}>A has no maps of ${record.layer}: which decisions differ is not marked here.<//>`}
+        ${
+          other.state === "there" &&
+          html`
+            <p class="versus-told">
+              ${plural(some.filter(({ probe: row }) => flipped.has(row)).length, "picture")} of these are taken for something else in B
+              than in A.${" "}
+              <button class="button" aria-pressed=${only} onClick=${() => ctx.choose({ flips: only ? "" : "only" })}>
+                Only those that differ
+              </button>
+            </p>
+          `
+        }
         <${Legend} sheet=${probe?.thumbnails} of="Probe: " />
       `
     }
-    <${Paged} ctx=${ctx} place=${tag} what="picture" count=${kept.length} total=${some.length} all=${ALL_PICTURES}>
+    <${Paged} ctx=${ctx} place=${tag} what="picture" count=${kept.length} total=${some.length} all=${{ ...ALL_PICTURES, flips: "" }}>
       ${(/** @type {number} */ from, /** @type {number} */ to) => html`
         <${Cards} ctx=${ctx} kind="attribution" tag=${tag} look="map" grid=${grid} cards=${kept.slice(from, to).map(card)} />
       `}

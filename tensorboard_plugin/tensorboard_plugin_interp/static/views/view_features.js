@@ -8,6 +8,7 @@ import { html } from "../vendor/preact-htm.js";
 import { ALL_UNITS, UnitTools, useUnits } from "../arranging/arrange_tools.js";
 import { Paged } from "../arranging/paged.js";
 import { isOk, isSame, shareOf } from "../arranging/unit_order.js";
+import { UnitBlink, UnitSides, UnitsTold, useUnitPairs } from "../comparing/unit_sides.js";
 import { Cell } from "../drawing/canvas.js";
 import { Direction, Legend } from "../drawing/direction.js";
 import { className, namePicture, number, plural, signed, whole } from "../format.js";
@@ -79,23 +80,26 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
   const { pictures } = record.data;
   const sheet = useSheet(record, pictures);
   const crops = useSheet(record, record.data.crops);
+  const { other, pairs, sheets } = useUnitPairs(ctx, record);
   const units = record.data.units ?? [];
   const most = units.reduce((top, unit) => Math.max(top, gain(unit)), 1); // of all pages: bars can be compared
   const cards = (wanted ?? units.slice(0, limit)).map((unit) => {
     const ok = isOk(unit);
     const text = gainText(unit);
     const label = `${text} the probe's maximum (the line)`;
-    const crop = firstCrop(unit);
+    const pair = limit ? undefined : pairs.find(({ after }) => after === unit);
+    const crop = pair ? null : firstCrop(unit);
     return {
       name: unit.name,
       key: `${unit.picture} ${unit.name}`,
       dim: !ok,
       label: `${unit.name}: ${ok ? `reaches ${text} the probe's maximum` : unit.status}${crop === null ? "" : "; a probe picture is shown"}`,
       content: html`
+        ${pair && html`<${UnitSides} pair=${pair} sheets=${sheets} size=${120} />`}
         <${Direction}
           name=${unit.name}
           sheet=${crop === null ? sheet : crops}
-          picture=${crop ?? unit.picture}
+          picture=${pair ? null : (crop ?? unit.picture)}
           size=${200}
           strength=${!limit && ok && { value: gain(unit), most, mark: 1, text, label }}
         >
@@ -130,10 +134,11 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
     ${
       !limit &&
       html`
+        <${UnitsTold} ctx=${ctx} record=${record} other=${other} pairs=${pairs} sheets=${sheets} />
         <${Legend} sheet=${pictures} of="Pictures: " />
       `
     }
-    <${Cards} ctx=${ctx} kind="features" tag=${tag} look="unit" grid=${limit ? "grid row" : "grid"} cards=${cards} />
+    <${Cards} ctx=${ctx} kind="features" tag=${tag} look="unit" grid=${limit ? "grid row" : pairs.length ? "versus-grid" : "grid"} cards=${cards} />
   `;
 }
 
@@ -149,6 +154,8 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
   const all = record.data.units ?? [];
   const wanted = useUnits(ctx, series, record);
   const unit = all.find((candidate) => candidate.name === name);
+  const { pairs, sheets } = useUnitPairs(ctx, record);
+  const pair = pairs.find(({ after }) => after && after === unit);
   if (!unit)
     return html`
       <${Message}>${name} has no picture at this step.<//>
@@ -167,7 +174,9 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       <span class="quiet">${place + 1} of ${units.length}</span>
       <button class="button" onClick=${() => neighbor(1)} aria-label="Next unit">›</button>
     </div>
+    ${pair && html`<${UnitBlink} pair=${pair} sheets=${sheets} />`}
     ${
+      !pair &&
       unit.picture !== null &&
       html`
         <div class=${isOk(unit) ? "hero-picture" : "hero-picture dim"}>

@@ -5,6 +5,7 @@
  * @import { ConceptTest, GroupsData, Probe, Sheet, TabRecord } from "../records.js"
  */
 import { html } from "../vendor/preact-htm.js";
+import { ChangedList } from "../comparing/changed_list.js";
 import { Cell } from "../drawing/canvas.js";
 import { LineChart } from "../drawing/charts.js";
 import { contrastsOf, duration, percent, plural, whole } from "../format.js";
@@ -37,6 +38,7 @@ export function Overview({ ctx }) {
       </div>
       <${ToRead} key=${every.length} ctx=${ctx} every=${every} />
       <${Welcome} several=${steps.size > 1} />
+      ${ctx.compared && html`<${ChangedList} key=${every.length} ctx=${ctx} every=${every} />`}
       ${ctx.series.finding.length > 0 && html`<${FindingList} ctx=${ctx} />`}
       ${
         concepts.length > 0 &&

@@ -1,0 +1,102 @@
+/**
+ * What has changed most between A and B, over all kinds of records, with ways to each.
+ *
+ * @import { Ctx, ShownSeries } from "../model.js"
+ * @import { Change } from "./what_changed.js"
+ */
+import { html } from "../vendor/preact-htm.js";
+import { className, number, percent, plural } from "../format.js";
+import { stepAt, useRecord } from "../model.js";
+import { likeOf, useOther } from "./compared.js";
+import { findFlips, whatChanged } from "./what_changed.js";
+
+const FLIPS = 3;
+/** @type {Record<string, (change: Change) => string>} */
+const SAY = {
+  features: ({ was, is }) => `its picture reaches ${number(was)} → ${number(is)}`,
+  groups: ({ was, is }) => `${was === null ? "new, " : `${percent(was)} → `}${is === null ? "gone" : percent(is)} of the activation`,
+  concepts: ({ was, is }) => `effect ${number(was)} → ${number(is)}`,
+};
+const TITLES = /** @type {Record<string, string>} */ ({ features: "Features", groups: "Groups", concepts: "Concepts" });
+
+/** @param {{ctx: Ctx, every: ShownSeries[]}} props `every`: of all kinds; as many at each drawing */
+export function ChangedList({ ctx, every }) {
+  const sides = every.map((series) => {
+    const { record } = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step));
+    const other = useOther(ctx, record, record && likeOf(ctx, record));
+    return { kind: series.kind, layer: series.layer, tag: series.tag, before: other.record?.data, after: record?.data };
+  });
+  if (!ctx.compared) return null;
+  const there = sides.flatMap(({ before, after, ...place }) => (before && after ? [{ ...place, before, after }] : []));
+  const changes = whatChanged(there, ctx.compared.own);
+  const seen = there.find(({ before, after }) => before.probe?.predictions && after.probe?.predictions);
+  const { flips, common } = findFlips(seen?.before.probe, seen?.after.probe);
+  const go = (/** @type {Change} */ { kind, tag, item }) =>
+    kind === "groups"
+      ? ctx.choose({ section: "groups", item: "", group: item && JSON.stringify([tag, Number(item)]) })
+      : ctx.open(kind, tag, item);
+  return html`
+    <section class="card tile full versus-changes" aria-label="What changed most">
+      <h2>What changed most from A to B</h2>
+      ${Object.keys(TITLES).map((kind) => {
+        const own = changes.filter((change) => change.kind === kind);
+        return (
+          own.length > 0 &&
+          html`
+            <h3>${TITLES[kind]}</h3>
+            <ul>
+              ${own.map(
+                (change) => html`
+                  <li key=${`${change.tag} ${change.item} ${change.name}`}>
+                    <button class="link" onClick=${() => go(change)}>${change.name}</button>${" "}
+                    <span class="quiet">${change.layer}:</span> ${SAY[kind](change)}
+                  </li>
+                `,
+              )}
+            </ul>
+          `
+        );
+      })}
+      ${
+        common > 0 &&
+        html`
+          <h3>Decisions</h3>
+          <p>
+            ${
+              flips.length
+                ? `${flips.length} of ${plural(common, "picture")} that both have ${flips.length === 1 ? "is" : "are"} taken for something else: `
+                : `All ${plural(common, "picture")} that both have are taken for the same.`
+            }
+            ${flips
+              .slice(0, FLIPS)
+              .map(({ id, was, is }) => {
+                const names = seen?.after.class_names;
+                return `${/^[0-9a-f]{12,}$/.test(id) ? "a picture" : id} (${className(names, was)} → ${className(names, is)})`;
+              })
+              .join(", ")}
+            ${flips.length > FLIPS && " …"}
+            ${
+              flips.length > 0 &&
+              ctx.series.attribution.length > 0 &&
+              html`
+                ${" "}
+                <button class="link" onClick=${() => ctx.choose({ section: "decisions", item: "", flips: "only" })}>
+                  Show those that have maps, alone
+                </button>
+              `
+            }
+          </p>
+        `
+      }
+      ${
+        !ctx.compared.own &&
+        html`
+          <p class="caption">
+            Channels and groups of another training are others: a channel of the same number means something only if both
+            began with the same weights, and groups are matched in their section.
+          </p>
+        `
+      }
+    </section>
+  `;
+}

@@ -1,0 +1,153 @@
+/**
+ * One unit on both sides: its pictures beside each other, what they reach, and by how much that differs.
+ *
+ * @import { Ctx, LoadedSheet } from "../model.js"
+ * @import { FeaturesData, TabRecord } from "../records.js"
+ * @import { Other } from "./compared.js"
+ * @import { UnitPair } from "./what_changed.js"
+ */
+import { html, useLayoutEffect, useState } from "../vendor/preact-htm.js";
+import { isTaken } from "../choosing/keys.js";
+import { Cell } from "../drawing/canvas.js";
+import { Message } from "../drawing/parts.js";
+import { number, plural, signed } from "../format.js";
+import { useSheet } from "../model.js";
+import { likeOf, tellSame, useOther } from "./compared.js";
+import { pairUnits } from "./what_changed.js";
+
+const OTHER_CHANNELS =
+  "A channel of another training is another one, though it has the same number, unless both began with the same weights.";
+
+/**
+ * @param {Ctx} ctx
+ * @param {TabRecord<FeaturesData>} record that is shown
+ * @returns {{other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[]}} the sheets of A and B
+ */
+export function useUnitPairs(ctx, record) {
+  const other = useOther(ctx, record, likeOf(ctx, record));
+  const before = useSheet(other.record ?? undefined, other.record?.data.pictures);
+  const after = useSheet(record, record.data.pictures);
+  const pairs = other.record ? pairUnits(other.record.data.units ?? [], record.data.units ?? []) : [];
+  return { other, pairs, sheets: [before, after] };
+}
+
+/** @param {UnitPair} pair @returns {string} both numbers and their difference */
+export const sayChange = ({ before, after, change }) =>
+  `A ${number(before?.activation)}, B ${number(after?.activation)}, difference ${signed(change)}`;
+
+/** @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[], size: number}} props for a card */
+export function UnitSides({ pair, sheets, size }) {
+  return html`
+    <span class="versus-pair">
+      ${[pair.before, pair.after].map(
+        (unit, side) => html`
+          <span key=${side}>
+            <b class="versus-letter">${"AB"[side]}</b>
+            ${
+              unit
+                ? html`
+                    <${Cell} sheet=${sheets[side]} index=${unit.picture ?? -1} size=${size} label=${`What ${pair.name} looks for, ${"AB"[side]}`} />
+                  `
+                : html`
+                    <span class="versus-lacks">not in ${"AB"[side]}</span>
+                  `
+            }
+          </span>
+        `,
+      )}
+    </span>
+    <span class="versus-change">${sayChange(pair)}</span>
+  `;
+}
+
+/**
+ * @param {{ctx: Ctx, record: TabRecord<FeaturesData>, other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[]}} props
+ *   what must be said of all units of a layer, and those that only A has
+ */
+export function UnitsTold({ ctx, record, other, pairs, sheets }) {
+  const gone = pairs.filter(({ after }) => !after);
+  const fresh = pairs.filter(({ before }) => !before);
+  if (other.state === "none") return null;
+  if (other.state === "error") return html`<${Message} kind="error">${other.error}<//>`;
+  if (other.state === "same") return record.step === ctx.step ? null : html`<${Message}>${tellSame(record.step)}<//>`;
+  if (other.state === "lacks") return html`<${Message}>A has no pictures of units of ${record.layer}.<//>`;
+  if (other.state === "waiting") return html`<${Message}>Loading what it is compared with …<//>`;
+  return html`
+    <p class="caption versus-told">
+      ${[
+        `Left A, right B; numbers are what the pictures reach.`,
+        ctx.compared?.own ? "" : OTHER_CHANNELS,
+        fresh.length > 0 && `${plural(fresh.length, "unit")} of B ${fresh.length === 1 ? "is" : "are"} not in A.`,
+        gone.length > 0 && `${plural(gone.length, "unit")} of A ${gone.length === 1 ? "is" : "are"} not in B:`,
+      ]
+        .filter(Boolean)
+        .join(" ")}
+    </p>
+    ${
+      gone.length > 0 &&
+      html`
+        <ul class="versus-gone">
+          ${gone.map(
+            (pair) => html`
+              <li key=${pair.name}>
+                <${Cell} sheet=${sheets[0]} index=${pair.before?.picture ?? -1} size=${64} label=${`What ${pair.name} looks for, A`} />
+                <span>${pair.name}</span>
+              </li>
+            `,
+          )}
+        </ul>
+      `
+    }
+  `;
+}
+
+/**
+ * @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[]}} props in the side panel: beside each other, or in one place,
+ *   where a key or the button lets them take turns; nothing blinks by itself
+ */
+export function UnitBlink({ pair, sheets }) {
+  const [stacked, setStacked] = useState(false);
+  const [side, setSide] = useState(1);
+  const both = Boolean(pair.before && pair.after);
+  useLayoutEffect(() => {
+    if (!stacked || !both) return undefined;
+    const listen = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key.toLowerCase() !== "b" || isTaken(event)) return;
+      event.preventDefault();
+      event.stopPropagation(); // the two of the whole tab stay as they are
+      setSide((now) => 1 - now);
+    };
+    document.addEventListener("keydown", listen, true);
+    return () => document.removeEventListener("keydown", listen, true);
+  }, [stacked, both]);
+  const unit = side ? pair.after : pair.before;
+  return html`
+    ${
+      stacked && both
+        ? html`
+            <div class="versus-stacked">
+              <b class="versus-letter">${"AB"[side]}</b>
+              <${Cell} sheet=${sheets[side]} index=${unit?.picture ?? -1} size=${368} label=${`What ${pair.name} looks for, ${"AB"[side]}`} />
+            </div>
+            <p class="versus-change">${sayChange(pair)}</p>
+          `
+        : html`
+            <div class="versus-large"><${UnitSides} pair=${pair} sheets=${sheets} size=${180} /></div>
+          `
+    }
+    ${
+      both &&
+      html`
+        <p class="versus-tools">
+          <button class="button" aria-pressed=${stacked} onClick=${() => setStacked(!stacked)}>In one place</button>
+          ${
+            stacked &&
+            html`
+              <button class="button" onClick=${() => setSide(1 - side)} title="Blink (B)">Blink: show ${"BA"[side]}</button>
+            `
+          }
+        </p>
+      `
+    }
+  `;
+}
