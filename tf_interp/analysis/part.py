@@ -283,7 +283,7 @@ class Part(abc.ABC):
         """Take up what was left off, where a training that was interrupted goes on.
 
         Args:
-            record: the last that the part wrote.
+            record: one of those that the part wrote last; this is called for each of them.
             memory: as in `View`, to be filled.
         """
 

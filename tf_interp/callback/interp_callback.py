@@ -327,8 +327,8 @@ class InterpCallback(keras.callbacks.Callback):
             session = begin_session(*ours, before=session, new=anew)
             analysis.count_from(session.written)
             last = session.read_last([part.kind for part in self.parts])
-            analysis.recall(last.values())
-            self._news.begin(last.get(FINDING))
+            analysis.recall(last)
+            self._news.begin(next((record for record in last if record.kind == FINDING), None))
             if session.words:
                 _LOG.warning("InterpCallback: %s: %s", self.log_dir, session.words)
         elif weights != session.weights:

@@ -54,9 +54,9 @@ class Session:
             lines[told] = [*lines.get(told, []), self.words]
         return {"session": self.number, "restored": bool(self.ending), **lines}
 
-    def read_last(self, kinds: list[str]) -> dict[str, Record]:
-        """Return the last record of each kind that the session holds, and that of findings; none of a new one."""
-        return {} if self.last < 0 else read_last(self.log_dir, self.number, [*kinds, FINDING])
+    def read_last(self, kinds: list[str]) -> list[Record]:
+        """Return the last records of each kind that the session holds, and that of findings; none of a new one."""
+        return [] if self.last < 0 else read_last(self.log_dir, self.number, [*kinds, FINDING])
 
     def note_look(self, step: int, weights: str, written: int) -> None:
         """Note that a step was looked at."""

@@ -64,8 +64,8 @@ def read_look(logdir: str | os.PathLike, session: int = 1, step: int | None = No
     return None
 
 
-def read_last(logdir: str | os.PathLike, session: int, kinds: Iterable[str]) -> dict[str, Record]:
-    """Return the last record of each kind that a session holds, without its pictures.
+def read_last(logdir: str | os.PathLike, session: int, kinds: Iterable[str]) -> list[Record]:
+    """Return what a session holds of each kind at the last step that has any, without the pictures.
 
     Args:
         logdir: TensorBoard's log directory of one run.
@@ -73,20 +73,23 @@ def read_last(logdir: str | os.PathLike, session: int, kinds: Iterable[str]) -> 
         kinds: of records.
 
     Returns:
-        Kind -> record, of any of its layers; kinds that are not there are left out.
+        Records, of all layers and variants; kinds that are not there are left out.
     """
-    found: dict[str, Record] = {}
+    found: list[Record] = []
     wanted = set(kinds)
     for _, values in _read_back(_find_steps(logdir, session)):
+        here: dict[str, Record] = {}  # tag -> record
         for value in values:
             kind, _, _ = metadata.split_tag(value.tag)
-            if kind in wanted - set(found):
+            if kind in wanted and value.tag not in here:
                 try:
                     header, _ = metadata.unpack(list(value.tensor.string_val[:1]))
-                    found[kind] = Record(**{key: header[key] for key in metadata.HEADER_KEYS})
+                    here[value.tag] = Record(**{key: header[key] for key in metadata.HEADER_KEYS})
                 except (ValueError, KeyError, TypeError, RecursionError):  # of a newer version, or none of ours
                     continue
-        if wanted == set(found):
+        found.extend(here.values())
+        wanted -= {record.kind for record in here.values()}
+        if not wanted:
             break
     return found
 

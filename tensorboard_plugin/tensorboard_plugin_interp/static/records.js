@@ -75,7 +75,7 @@
  * @property {number[]|null} decisions
  * @typedef {Common & {groups?: Group[], error?: Unsure, left_out?: number, method?: string|null,
  *   residual_effects?: Record<string, number>, icons?: Sheet|null, maps?: Sheet|null, switches?: {pictures: SwitchedPicture[]}|null, classes?: string[],
- *   crops?: Sheet|null, events?: GroupEvent[]}} GroupsData
+ *   crops?: Sheet|null, events?: GroupEvent[], next_identity?: number}} GroupsData
  *
  * @typedef {object} Decision what pushed one prediction
  * @property {number} probe

@@ -11,14 +11,15 @@ from tensorboard_plugin_interp import metadata
 from tf_interp.analysis.drawing import Drawing
 from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
 from tf_interp.analysis.parts.decision_record import list_channels
-from tf_interp.analysis.parts.group_record.group_meaning import tell_history, tell_names, tell_profiles
+from tf_interp.analysis.parts.group_record.group_meaning import read_groups, tell_history, tell_names, tell_profiles
 from tf_interp.analysis.parts.group_record.group_switches import measure_switches, tell_proofs, tell_switches
 from tf_interp.attribution import attribute
 from tf_interp.directions import Directions
 from tf_interp.features import Objective
 from tf_interp.groups import GroupHistory, Groups, find_groups
-from tf_interp.groups.methods.choice import choose
+from tf_interp.groups.methods.choice import Automatic, choose
 from tf_interp.models import Target
+from tf_interp.records import Record
 
 
 class NeuronGroups(Part):
@@ -115,6 +116,22 @@ class NeuronGroups(Part):
             return None
         return Directions.from_channels(layer, [row % count for row in range(sum(self.counts))], count)
 
+    def recall(self, record: Record, memory: dict[Any, Any]) -> None:
+        """Go on with the groups of a training that was interrupted: they keep their identities and start from there."""
+        k = len(record.data["groups"])
+        found = read_groups(record)
+        if found is None or k not in self.counts:
+            return
+        groups, history = found
+        kept = memory.setdefault(record.layer if k == self.k else (record.layer, k), {})
+        kept["history"] = history
+        kept["told"] = (
+            f"identities go on from the record of step {record.step}: drift since birth counts from there, and a group "
+            "that was gone by then would be a new one"
+        )
+        if groups.method is not None and self.method.name in (Automatic.name, groups.method.name):
+            kept["groups"] = groups
+
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer and number of groups."""
         for layer in view.layers:
@@ -128,7 +145,7 @@ class NeuronGroups(Part):
         effects, residual = self._effects(view, groups, targets)
         shown = [row for row in self.switches if row < len(view.probe)]
         switched = measure_switches(view, groups, targets, shown)
-        album, told = Album(), list[str]()
+        album, told = Album(), [memory["told"]] if "told" in memory else list[str]()
         history = copy.deepcopy(memory.get("history")) or GroupHistory()
         tracked, events = tell_history(view, history, groups)
         view.vocabulary.identify(groups, [row["identity"] for row in tracked])
@@ -170,6 +187,7 @@ class NeuronGroups(Part):
             "map_scale": scale,
             "switches": tell_switches(view, switched, shown),
             "events": events,
+            "next_identity": history.next_identity,
             **common,
             "probe": entry,
             **({"variant": variant} if (variant := self._variant(k)) else {}),
@@ -181,6 +199,7 @@ class NeuronGroups(Part):
         if rendering is not None:
             view.vocabulary.keep(groups, rendering.images, limits)
         # now that all is there: the next step starts from them
+        memory.pop("told", None)
         memory.update(groups=groups, rendering=rendering, history=history)
         return Draft(
             self.kind, layer, f"{k} groups of neurons in {layer}", data, album,

@@ -3,7 +3,7 @@
 import dataclasses
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -273,6 +273,46 @@ class GroupHistory:
                 for identity, member in self._members.items()
             },
         }
+
+    @property
+    def next_identity(self) -> int:
+        """The number that the next new group gets: one more than any group had."""
+        return self._next
+
+    @classmethod
+    def resume(cls, groups: Directions, identities: Sequence[int], next_identity: int | None = None) -> Self:
+        """Return a history that goes on from the groups of one step, where more than these is not known any more.
+
+        Groups that were gone by then do not come back, and drift since birth counts from that step.
+
+        Args:
+            groups: of the last step: vectors [K,C] and names.
+            identities: of each of them; -1 of an empty one.
+            next_identity: that the next new group gets; None is one more than the largest there is.
+
+        Returns:
+            The history.
+
+        Raises:
+            ValueError: if there are not as many identities as groups, or two are the same.
+
+        Example:
+            >>> kept = ti.GroupHistory.resume(ti.Directions("conv", np.eye(3)[:2]), [4, 1])
+            >>> kept.add(9, ti.Directions("conv", np.eye(3)[[1, 2]])).identities
+            (1, 5)
+        """
+        used = [int(identity) for identity in identities if identity >= 0]
+        if len(identities) != len(groups) or len(set(used)) < len(used):
+            raise ValueError(f"{len(groups)} groups have one identity each, got {list(identities)}")
+        history = cls()
+        history.layer, history.steps, history._signed = groups.layer, 1, has_signs(groups)
+        history._next = max([next_identity or 0, *(identity + 1 for identity in used)])
+        history._alive = used
+        for row, identity in enumerate(identities):
+            if identity >= 0:
+                vector = np.asarray(groups.vectors[row], np.float32)
+                history._members[int(identity)] = _Member(groups.names[row], vector, vector, None)
+        return history
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:

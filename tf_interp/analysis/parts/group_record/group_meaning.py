@@ -5,10 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_plugin_interp import metadata
 from tf_interp.analysis.part import Album, View
 from tf_interp.analysis.parts.decision_record import shorten
+from tf_interp.directions import Directions
 from tf_interp.groups import GroupHistory, GroupProfiles, Groups, describe_groups, name_groups
+from tf_interp.groups.methods.choice import METHODS, choose
 from tf_interp.models import Target
+from tf_interp.records import Record
 
 _EXAMPLES = 4  # pictures of each kind
 _PERMUTATIONS = 1000  # for names: as many as a look can afford
@@ -30,6 +34,28 @@ def tell_history(
         for identity, drift, total in zip(tracked.identities, tracked.drift, tracked.total_drift, strict=True)
     ]
     return rows, [event.row() | {"sentence": event.sentence()} for event in tracked.events]
+
+
+def read_groups(record: Record) -> tuple[Groups, GroupHistory] | None:
+    """Return the groups of a record, without where they fire, and a history that goes on from them.
+
+    None where a vector is missing: the layer has too many channels for records to carry them, or all is empty.
+    """
+    rows, label = record.data["groups"], record.data.get("method")
+    vectors: list[Any] = [row.get("vector") and metadata.unpack_vector(row["vector"]) for row in rows]
+    width = max((len(vector) for vector in vectors if vector), default=0)
+    identities = [row.get("identity", -1) for row in rows]
+    if not width or any(not vector and identity >= 0 for vector, identity in zip(vectors, identities, strict=True)):
+        return None
+    array = np.array([vector or [0.0] * width for vector in vectors], np.float32)
+    array /= np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12)
+    directions = Directions(record.layer, array, [row["name"] for row in rows], "groups")
+    groups = Groups(
+        record.layer, array, directions.names, "groups", weights=np.zeros((1, 1, 1, len(rows)), np.float32),
+        error=record.data["error"], shares=np.array([row["share"] for row in rows], np.float32), ids=(),
+        method=choose(label) if label in METHODS else None,
+    )  # fmt: skip
+    return groups, GroupHistory.resume(directions, identities, record.data.get("next_identity"))
 
 
 def tell_names(view: View, groups: Groups, notes: list[str]) -> list[dict[str, Any] | None]:
