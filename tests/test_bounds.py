@@ -111,6 +111,14 @@ ENDS = {
         lambda x: x / tf.minimum(tf.norm(x, axis=-1, keepdims=True), 0.5),
         (-INFINITE, INFINITE),
     ),
+    "of length one, by a factor": (
+        lambda x: x * tf.minimum(tf.math.rsqrt(tf.reduce_sum(x * x, -1, keepdims=True)), 1e6),
+        (-1, 1),
+    ),
+    "longer than one, by a factor": (
+        lambda x: x * tf.maximum(tf.math.rsqrt(tf.reduce_sum(x * x, -1, keepdims=True)), 2.0),
+        (-INFINITE, INFINITE),
+    ),
     "divided, or nothing": (lambda x: tf.math.divide_no_nan(2.0, tf.nn.relu6(x)), (0, INFINITE)),
     "divided by no more than one, or nothing": (
         lambda x: tf.math.divide_no_nan(1 + tf.sigmoid(x), tf.clip_by_value(x, 0, 1)) - 0.5,

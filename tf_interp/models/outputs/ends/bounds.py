@@ -253,12 +253,16 @@ def _is_least(tensor: tf.Tensor, of: tf.Tensor) -> bool:
     return bool(tensor.op.type == "Min" and is_same(tensor.op.inputs[0], of))
 
 
-def _strip_guard(tensor: tf.Tensor) -> tf.Tensor:
-    """Return a divisor without the small number that is added to it, or the least one that it may be."""
+def _strip_guard(tensor: tf.Tensor, kinds: Collection[str] = ("Maximum", "Add", "AddV2")) -> tf.Tensor:
+    """Return a divisor without the small number that is added to it, or the least one that it may be.
+
+    Args:
+        tensor: the divisor.
+        kinds: operations that only make the quotient smaller; of a factor these are others.
+    """
     while True:
         tensor = strip(tensor)
-        guards = tensor.op.type in ("Maximum", "Add", "AddV2")  # never smaller for them
-        inside = find_other(tensor, lambda value: value >= 0) if guards else None
+        inside = find_other(tensor, lambda value: value >= 0) if tensor.op.type in kinds else None
         if inside is None:
             return tensor
         tensor = inside
@@ -271,7 +275,7 @@ def _find_length_axes(tensor: tf.Tensor) -> list[int] | None:
         return None
     root = "Rsqrt" if tensor.op.type == "Mul" else "Sqrt"
     for x, scale in (tensor.op.inputs, [*tensor.op.inputs][::-1])[: 1 + (root == "Rsqrt")]:
-        length = _strip_guard(scale)
+        length = _strip_guard(scale, ("Minimum",)) if root == "Rsqrt" else _strip_guard(scale)
         total = _strip_guard(length.op.inputs[0]) if length.op.type == root else length
         if total.op.type != "Sum":
             continue
