@@ -215,7 +215,7 @@ class KerasModel(Model):
 
     def _set_structure(self, structure: Any) -> None:
         self._structure = structure
-        self._ordered = not isinstance(structure, Mapping)  # Keras, too, takes no list for a dict
+        self._ordered = not isinstance(structure, Mapping) or [*structure] == sorted(structure)  # as model.inputs
         self._specs = None if structure is None else name_specs(structure)
 
     @property
