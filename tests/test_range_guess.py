@@ -300,3 +300,55 @@ def test_without_weights_on_the_way_that_is_said():
     guess = open_model(keras.Sequential([keras.Input((8, 8, 3)), *layers])).range_guess()
     assert guess.expects is None
     assert "no weights were found" in guess.evidence
+
+
+def _query(x):
+    """Return what latent vectors, the same for all pictures, read from them."""
+    tokens = L.Reshape((256, 3))(x)
+    latent = L.Embedding(8, 16)(keras.ops.zeros_like(tokens[:, :8, 0], dtype="int32"))
+    return L.MultiHeadAttention(2, 8)(latent, tokens)
+
+
+def _fourier(x):
+    waves = [wave(factor * x) for factor in (1.0, 2.0, 4.0) for wave in (keras.ops.sin, keras.ops.cos)]
+    return keras.ops.concatenate(waves, -1)
+
+
+MIXING = {  # what mixes positions, or divides by what pictures hold, before the first weights
+    "cross-attention": _query,
+    "layer norm": lambda x: L.LayerNormalization(axis=(1, 2, 3))(x),
+    "unit length": lambda x: L.Reshape((16, 16, 3))(keras.ops.normalize(L.Flatten()(x), -1)),
+    "softmax over positions": lambda x: L.Reshape((16, 16, 3))(keras.ops.softmax(L.Reshape((256, 3))(x), 1)),
+    "patches and norm": lambda x: L.LayerNormalization()(L.Conv2D(16, 4, 4)(x)),
+    "Fourier features": _fourier,
+    "mean of all positions": lambda x: 0.4 * keras.ops.mean(x, (1, 2), keepdims=True),
+    "differences": lambda x: x - keras.ops.roll(x, 1, 2),
+}
+
+
+def _begin_with(start, scaled=False):
+    keras.utils.set_random_seed(2)
+    x = keras.Input((16, 16, 3))
+    y = MIXING[start](L.Rescaling(1 / 255)(x) if scaled else x)
+    return keras.Model(x, L.Dense(4)(L.Flatten()(y)))
+
+
+@pytest.mark.parametrize("start", MIXING)
+def test_no_alarm_for_what_mixes_positions_or_normalizes(start):
+    assert open_model(_begin_with(start)).range_guess().warning is None
+
+
+@pytest.mark.parametrize("start", ["patches and norm", "Fourier features", "differences"])
+def test_what_scales_before_those_is_still_found(start):
+    model = open_model(_begin_with(start, scaled=True))
+    assert model.range_guess().expects == "0..255"
+    right = open_model(_begin_with(start, scaled=True), preprocess=lambda images: images * 255.0)
+    assert right.range_guess().warning is None
+
+
+@pytest.mark.parametrize("start", ["cross-attention", "unit length"])
+def test_where_the_range_cannot_show_nothing_is_said(start):
+    for scaled in (False, True):
+        guess = open_model(_begin_with(start, scaled)).range_guess()
+        assert (guess.expects, guess.warning) == (None, None)
+        assert "whatever the range" in guess.evidence

@@ -171,14 +171,16 @@ def _guess_by_first_weights(model: Any, noise: np.ndarray, fed: str, high: float
         f"{len(noise)} noise pictures in [0,1] reach the first weights spread by {spans[0]:.2g} around "
         f"{levels[0]:.2g}, as 0..255 by {spans[1]:.2g} around {levels[1]:.2g}"
     )
-    tiny = spans[0] < _FLAT and 0.05 < spans[1] < 20
+    if spans[1] <= 1.5 * spans[0] + 1e-9 and spans[0] <= 1.5 * spans[1] + 1e-9 and levels[1] <= 1.5 * levels[0] + 1e-9:
+        return RangeGuess(None, fed, f"{said}: nearly the same whatever the range, which cannot be told there")
+    tiny = spans[0] < _FLAT and levels[0] < 0.1 and 0.05 < spans[1] < 20  # what is averaged stays around its mean
     drowned = contrasts[0] < 0.02 and contrasts[1] > 0.2  # means of 0..255 are taken off pictures in [0,1]
     if tiny or drowned:
         warning = f"{said}: the network or its preprocess seems to expect 0..255, then {_REMEDY}"
         return RangeGuess("0..255", fed, said, warning)
     own = float(np.sqrt(np.asarray(like).var(0).mean()))
     scales = not 0.5 < spans[0] / max(own, 1e-12) < 2  # the network itself does, so that it tells what it expects
-    if scales and high <= _ONE and spans[1] <= 0.05:
+    if scales and high <= _ONE and spans[1] <= 0.05 and spans[1] > 100 * spans[0]:  # it grows as pictures do
         warning = (
             f"{said}: nearly one picture even then, so the network seems to expect still larger numbers, such as those "
             "of 16 bits: multiply in preprocess by what its own preparation divides by"
