@@ -270,6 +270,17 @@ def test_what_a_probe_picture_shows_better_stands_first():
     assert (second["first"], second["caution"]) == ("picture", None)
 
 
+def test_an_example_that_excites_less_than_the_drawn_picture_does_not_stand_first():
+    network = open_model(keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(1, 1, name="conv")]))
+    network.model.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    images = np.full((65, 12, 12, 1), 0.01, np.float32)
+    images[64] = 1  # the brightest is none of the 64 that a record keeps
+    (unit,) = next(analyze(network, Probe.from_arrays(images), ["conv"], [Features([0], steps=1)])).data["units"]
+    assert unit["examples"][0]["activation"] < unit["activation"] < unit["probe_max"] == 1
+    assert unit["first"] == "picture"
+    assert unit["caution"].endswith("against 1)")
+
+
 def test_features_keep_their_units_and_warm_start():
     keras.utils.set_random_seed(5)
     network = keras.Sequential(

@@ -110,7 +110,7 @@ class Features(Part):
                     "probe_mean": levels[:, unit].mean(),
                     "probe_max": levels[:, unit].max(),
                     "status": "was not drawn" if rendering is None else rendering.status[row],
-                    **_compare(rendering, row, levels[:, unit].max(), bool(crops)),
+                    **_compare(rendering, row, levels[:, unit].max(), shown[best[row][0], unit] if crops else None),
                     "examples": [
                         {
                             "probe": index,
@@ -147,19 +147,20 @@ class Features(Part):
         return sorted(int(unit) for unit in np.argsort(-levels.std(0), kind="stable")[: self.units])
 
 
-def _compare(rendering: Any, row: int, most: float, cropped: bool) -> dict[str, Any]:
+def _compare(rendering: Any, row: int, most: float, best: float | None) -> dict[str, Any]:
     """Return what is shown first of a unit, and what must be known of its drawn picture.
 
     People predict a unit better from the best example than from a picture that excites it less (Borowski et al. 2021).
+    `most` is over the whole probe, `best` that of the first example: of a large probe only some pictures are kept.
     """
     if rendering is None:
-        return {"first": "crop" if cropped else None, "caution": None}
+        return {"first": None if best is None else "crop", "caution": None}
     reached, ok = float(rendering.activations[row]), rendering.status[row] == "ok"
     below = most > 0 and not reached >= most  # also where it is no number
     caution = None
     if ok and below:
         caution = f"the drawn picture excites it less than a probe picture does ({reached:.3g} against {most:.3g})"
-    return {"first": "crop" if cropped and below else "picture", "caution": caution}
+    return {"first": "crop" if best is not None and below and not reached >= best else "picture", "caution": caution}
 
 
 def _count_idle(activations: np.ndarray) -> dict[str, int]:
