@@ -103,7 +103,7 @@ class Groups(Directions):
             ImportError: if matplotlib is not installed.
 
         Example:
-            >>> figure = find_groups(model, probe, "conv", k=4).plot(probe)
+            >>> figure = ti.find_groups(model, probe, "conv", k=4).plot(probe)
         """
         if self.weights.ndim != 4:
             raise ValueError(f"plot draws maps [N,h,w,K], these groups have weights {self.weights.shape}")

@@ -127,7 +127,7 @@ class Rendering:
             ImportError: if matplotlib is not installed.
 
         Example:
-            >>> figure = render(model, channel("conv", 0), steps=2).plot()
+            >>> figure = ti.render(model, channel("conv", 0), steps=2).plot()
         """
         told = zip(self.names, self.activations, self.status, strict=True)
         titles = [
