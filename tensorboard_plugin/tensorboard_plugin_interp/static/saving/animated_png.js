@@ -1,5 +1,5 @@
 /**
- * An animated PNG, put together from PNG files of one size: https://www.w3.org/TR/png-3/#apng-frame-based-animation
+ * An animated PNG, put together from PNG files of one size: W3C, PNG (third edition), section 4.9, APNG
  *
  * The first file stays what a reader without animations shows. Of the others the data chunks become frames.
  */
