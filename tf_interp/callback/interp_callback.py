@@ -2,7 +2,6 @@
 
 import logging
 import pathlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -49,9 +48,9 @@ class InterpCallback(keras.callbacks.Callback):
         every: epochs of a `fit` between two looks. The first look is before training, the last after its last epoch.
         on_error: "warn" logs and goes on (a part that fails three times in a row is switched off), "disable" switches
             a part off at its first failure, "raise" raises.
-        max_overhead: share of the training time that looks may take, e.g. 0.05; looks over it are skipped and counted.
-            The look before training, the first one after it (which shows what a look costs) and the last are always
-            made. None means no limit.
+        max_overhead: share of the training time that looks may take, e.g. 0.05; what costs most is left out of looks
+            over it, or the whole look, and counted. The look before training, which compiles, is not held against it;
+            it, the first one after it (which shows what each part costs) and the last are always made. None: no limit.
         preprocess: from images in [0,1] to what the model was trained on, if that differs.
         class_names: names by class index; None takes the probe's.
         head: what the output is, where the guess is wrong, as in `open_model`.
@@ -109,18 +108,16 @@ class InterpCallback(keras.callbacks.Callback):
         self.parts = [Features(), NeuronGroups(6), Attributions(), Decisions()] if parts is None else list(parts)
         self.every, self.on_error, self.max_overhead = int(every), on_error, max_overhead
         self.preprocess, self.class_names, self.head, self.output = preprocess, class_names, head, output
-        self.of, self.looks = of, 0
-        self._skipped_steps: set[int] = set()
-        self._failures = Failures(on_error)
-        self._news = News(on_finding)
+        self.of, self.looks, self._skipped_steps = of, 0, set[int]()
+        self._kinds, self._without = list[str](), list[str]()  # of all parts; of those that the last look left out
+        self._failures, self._news = Failures(on_error), News(on_finding)
         self._epoch: int | None = None
-        self._steps = Steps()
+        self._steps, self._budget = Steps(), Budget(max_overhead)
         self._picked: tuple[Any, Any] | None = None  # the model that trains, and the network that is looked at
         self._analysis: Analysis | None = None
         self._session: Session | None = None
         self._weights: WeightLog | None = None  # of this training; None until it has begun
         self._comes_last = self._has_ended = False
-        self._budget = Budget(max_overhead)
 
     # --- while `fit` trains
 
@@ -158,19 +155,19 @@ class InterpCallback(keras.callbacks.Callback):
         self._epoch = epoch
         self._steps.end_epoch()
         weights = self._weights or self._begin_fit()  # by now the network is built
-        started = time.perf_counter()
-        weights.add(self._digest(), epoch)
-        self._budget.spent += time.perf_counter() - started
+        with self._budget.charged():
+            weights.add(self._digest(), epoch)
         self._news.see_loss((logs or {}).get("loss"), self._steps.now(), epoch)
         if (epoch + 1) % self.every:
             return
-        if self._budget.allows():
-            self._look(self._steps.now(), epoch)
-            return
-        if not self._skipped_steps:
-            _LOG.warning("InterpCallback: %s", self._budget.explain())
-            self._news.note("looks-skipped", "looks are left out from here on.", self._steps.now(), epoch)
-        self._skipped_steps.add(self._steps.now())
+        without = self._budget.forgo(self._kinds, whole=epoch + 1 == self._param("epochs"))  # then all follows at once
+        if told := self._budget.announce(without):
+            _LOG.warning("InterpCallback: %s", told[0])
+            self._news.note("looks-skipped", told[1], self._steps.now(), epoch)
+        if without == self._kinds:
+            self._skipped_steps.add(self._steps.now())
+        elif self._look(self._steps.now(), epoch, without):
+            self._budget.leave_out(without)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Look at the final weights, and when all callbacks are done at those that they put back; close the log."""
@@ -192,7 +189,7 @@ class InterpCallback(keras.callbacks.Callback):
     def _begin_fit(self) -> WeightLog:
         weights = self._begin(self._prepare(), self._steps.now())
         self._look(self._steps.now(), self._epoch, first=True)
-        self._budget = Budget(self.max_overhead)  # the first look compiles: not held against the budget
+        self._budget.begin()  # the first look compiles: not held against the budget
         return weights
 
     def _param(self, name: str) -> Any:
@@ -259,9 +256,8 @@ class InterpCallback(keras.callbacks.Callback):
         if session is None or session.writer is None:
             return
         session.close()
-        amiss = self.skipped or self.failures
-        more = f"{self.skipped} skipped to keep max_overhead={self.max_overhead}; {self.failures} failures"
-        line, quiet = session.summarize(more if amiss else ""), self._quiet and not amiss
+        amiss = self._budget.summarize(self.skipped, self.failures)
+        line, quiet = session.summarize(amiss), self._quiet and not amiss
         self._news.tell(self._quiet)
         _LOG.log(logging.INFO if quiet else logging.WARNING, "InterpCallback: %s", line)
 
@@ -319,6 +315,7 @@ class InterpCallback(keras.callbacks.Callback):
     def _begin(self, analysis: Analysis, step: int) -> WeightLog:
         """Find the session that this training belongs to, and open its log."""
         weights, session = analysis.model.digest(), self._session
+        self._kinds = [part.kind for part in analysis.parts]
         anew = session is not None and session.first_weights == weights != session.weights
         if session is None or session.network is not self._network or anew:
             if anew:  # nothing is carried over
@@ -326,7 +323,7 @@ class InterpCallback(keras.callbacks.Callback):
             ours = self.log_dir, self._network, step, weights, self.params
             session = begin_session(*ours, before=session, new=anew)
             analysis.count_from(session.written)
-            last = session.read_last([part.kind for part in self.parts])
+            last = session.read_last(self._kinds)
             analysis.recall(last)
             self._news.begin(next((record for record in last if record.kind == FINDING), None))
             if session.words:
@@ -348,47 +345,50 @@ class InterpCallback(keras.callbacks.Callback):
             return
         weights = self._digest()
         epoch, session.ending = self._weights.explain(weights)
-        if not session.ending:
+        if not session.ending and self._without and self._steps.now() <= session.last:  # nobody knew: it was the last
+            self._look(session.last + 1, self._epoch, [kind for kind in self._kinds if kind not in self._without])
+            self._without = []
+        elif not session.ending:
             self._look(self._steps.now(), self._epoch)
         elif weights != session.weights:
             self._look(max(self._steps.now(), session.last) + 1, epoch)
 
-    def _look(self, step: int, epoch: int | None, first: bool = False) -> bool:
+    def _look(self, step: int, epoch: int | None, without: Sequence[str] = (), *, first: bool = False) -> bool:
         """Run the parts, if this step has not been looked at; the log is closed if that ends the training."""
         try:
-            return self._run_parts(step, epoch, first)
+            return self._run_parts(step, epoch, without, first)
         except BaseException:  # Ctrl-C too
             self.close()
             raise
 
-    def _run_parts(self, step: int, epoch: int | None, first: bool) -> bool:
+    def _run_parts(self, step: int, epoch: int | None, without: Sequence[str], first: bool) -> bool:
         session = self._session
         if session is None or session.writer is None or self._analysis is None or step <= session.last:
             return False
-        started, written = time.perf_counter(), 0
+        written, self._without = 0, list(without)
         weights, share = self._digest(), share_over(self.params, self._epoch)  # put back weights are older
         for part in self._analysis.parts:
-            if self._failures.is_off(part):
+            if self._failures.is_off(part) or part.kind in without:
                 continue
+            about = self._budget.describe(part.kind, session.describe())
             try:
-                for record in self._analysis.run(
-                    step, epoch, [part], weights=weights, about=session.describe(), progress=share
-                ):
-                    session.writer.add(self._news.see(record))
-                    written += 1
+                with self._budget.charged(part.kind):
+                    for record in self._analysis.run(step, epoch, [part], weights=weights, about=about, progress=share):
+                        session.writer.add(self._news.see(record))
+                        written += 1
                 self._failures.forgive(part)
             except Exception as error:
                 if first and isinstance(error, ValueError | TypeError):  # a mistake in what was asked for
                     raise
                 self._failures.report(part, error)
                 self._news.note("part-failed", f"{type(part).__name__} failed: {error}", step, epoch, part=part.kind)
-        self._news.end_look(step, epoch, session.writer.add, self._failures.report_other)
+        with self._budget.charged():
+            self._news.end_look(step, epoch, session.writer.add, self._failures.report_other)
         if self._param("epochs") is None:  # no progress bar to be torn
             self._news.tell(False)
         self.looks += written > 0
         session.note_look(step, weights, written)
         self._skipped_steps.discard(step)
-        self._budget.charge(time.perf_counter() - started)
         return written > 0
 
     def __getstate__(self) -> dict:

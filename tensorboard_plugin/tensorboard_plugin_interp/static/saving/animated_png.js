@@ -1,5 +1,5 @@
 /**
- * An animated PNG, put together from PNG files of one size: W3C, PNG (third edition), section 4.9, APNG
+ * An animated PNG, put together from PNG files of one size: W3C, PNG (third edition), APNG
  *
  * The first file stays what a reader without animations shows. Of the others the data chunks become frames.
  */
