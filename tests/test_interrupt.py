@@ -40,7 +40,7 @@ def stop_at(monkeypatch):
 
 
 def network():
-    keras.utils.set_random_seed(1)  # with other weights there may be findings, and records of them
+    keras.utils.set_random_seed(0)  # with other weights there may be findings, and records of them
     layers = keras.layers
     model = keras.Sequential(
         [

@@ -91,6 +91,16 @@ def read_function(model: Any) -> Any:
     return _ask(model, "_functional", "keras.Sequential._functional", _TRACED)
 
 
+def list_captures(graph: Any) -> list[tuple[Any, Any]]:
+    """Return what a function takes from outside, each as (there, in its graph): `FuncGraph.captures`; else nothing.
+
+    Args:
+        graph: of a traced `tf.function`.
+    """
+    instead = "what a call of a network writes is not found, and so not put back"
+    return list(_ask(graph, "captures", "FuncGraph.captures", instead) or ())
+
+
 def list_sublayers(layer: keras.Layer, recursive: bool = True) -> list[Any]:
     """Return the layers that a layer holds: `keras.Layer._flatten_layers`, else those among its attributes.
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_interp.models.keras_model.changes.late_weights import list_some
 from tf_interp.models.keras_model.changes.structure import list_base_names
+from tf_interp.models.private import list_captures
 
 _READING = {  # operations that leave what they are given as it was
     *("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp", "Identity"),
@@ -55,7 +56,7 @@ class KeptState:
         Args:
             graph: of a `tf.function`, in which the network was called.
         """
-        captured = {id(inside): outside for outside, inside in graph.captures}
+        captured = {id(inside): outside for outside, inside in list_captures(graph)}
         known = {id(variable.handle): variable for variable in graph.variables}
         for operation in graph.get_operations():
             handles = [(place, item) for place, item in enumerate(operation.inputs) if item.dtype == tf.resource]
