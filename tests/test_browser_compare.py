@@ -251,7 +251,7 @@ def test_what_changed_most_leads_to_each_thing(browser: BrowserContext, page: pa
         changes.wait_for()
         wait_until(lambda: changes.locator("li").count() == 6, "three units, three tests")
         wait_until(lambda: f"{flips} of 64 pictures that both have" in changes.inner_text(), "the decisions")
-        assert re.search(r"tag → 3\s+conv\d:\s+effect −?[\d.]+ → −?[\d.]+", changes.inner_text())
+        assert re.search(r"tag → 3\s+conv\d:\s+effect −?[\d.]+ → −?[\d.]+, against", changes.inner_text())
         tab.wait_for_pictures()
         tab.shoot("compare-overview")
         changes.get_by_role("button", name=re.compile("channel")).first.click()

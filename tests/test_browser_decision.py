@@ -239,28 +239,43 @@ def test_the_mean_of_a_class_and_the_table(browser, url, record):
 
 
 def test_another_picture_or_step_is_laid_over(browser, url, record):
+    with view(browser, url, "&p.interpretability.step=10") as tab:
+        tab.wait_for_pictures()
+        before = value(tab, ".graph-output b")
     with view(browser, url, width=1400, height=1200) as tab:
         tab.wait_for_pictures()
         own = value(tab, ".graph-output b")
         tab.frame.get_by_label("Lay over this graph").select_option("picture 1")
         other = record.data["pictures"][1]["scores"]
-        wait_until(lambda: "differs from this one" in tab.text(".graph-trust"), "the difference is shown")
-        expected = other[0] - other[1] - own
+        difference = tab.frame.locator(".graph-difference")
+        wait_until(lambda: difference.count() == 1, "the difference is shown")
+        expected = own - (other[0] - other[1])
         assert value(tab, ".graph-output b") == pytest.approx(expected, rel=0.05, abs=5e-3)
         pairs = [[NAMES[index] for index in picture["classes"][:2]] for picture in record.data["pictures"][:2]]
-        said = "the other decision ({} rather than {}) differs from this one ({} rather than {})"
-        assert said.format(*pairs[1], *pairs[0]) in tab.text(".graph-trust"), "each is about classes of its own"
         same = pairs[0] == pairs[1]
+        said = "classes of its own: {} rather than {}; {} rather than {}.".format(*pairs[0], *pairs[1])
+        assert (said in difference.inner_text()) is not same
         assert ("what each is taken for" in tab.text(".graph-output")) is not same
         tab.frame.get_by_label("Lay over this graph").select_option("")
-        wait_until(lambda: "differs" not in tab.text(".graph-trust"), "alone again")
+        wait_until(lambda: difference.count() == 0, "alone again")
         tab.frame.get_by_role("button", name="Compare with another run or step").click()
         tab.frame.get_by_label("Compare with", exact=True).select_option(label="another step of this run")
         tab.frame.get_by_label("Step to compare with").select_option("10")
         tab.wait_for_pictures()
-        wait_until(lambda: "differs" in tab.text(".graph-trust"), "the other step is there")
+        wait_until(lambda: difference.count() == 1, "the other step is there")
+        assert "Shown is the difference B − A: step 20 less step 10." in difference.inner_text()
+        assert value(tab, ".graph-output b") == pytest.approx(own - before, rel=0.05, abs=2e-2)
+        menu = tab.frame.get_by_label("Lay over this graph")
+        assert menu.evaluate("menu => menu.selectedOptions[0].textContent") == "step 10 (A)"
+        assert "what becomes of" in tab.text(".node-detail h3")
+        assert tab.text(".node-detail h3").endswith("difference B − A")
+        tab.frame.locator(".edge-table summary").click()
+        heads = ["source", "target", "value, difference B − A", "taken out, difference B − A", "share of all differences"]
+        assert tab.frame.locator(".edge-table th").all_inner_texts() == heads
+        tab.shoot("decision-difference")
         tab.frame.get_by_role("button", name="Stop comparing").click()
-        wait_until(lambda: "differs" not in tab.text(".graph-trust"), "alone again")
+        wait_until(lambda: difference.count() == 0, "alone again")
+        assert "proof" in tab.frame.locator(".edge-table th").all_inner_texts()
 
 
 def test_what_a_link_names_and_the_record_lacks_is_said(browser, url):
@@ -270,7 +285,7 @@ def test_what_a_link_names_and_the_record_lacks_is_said(browser, url):
         messages = " ".join(tab.frame.locator(".message").all_inner_texts())
         assert "not among those that are explained here: this is the first" in messages
         assert "Node conv7: group 1 is not in this graph." in messages
-        assert "differs" not in tab.text(".graph-trust"), "the step that is shown is no other one"
+        assert tab.frame.locator(".graph-difference").count() == 0, "the step that is shown is no other one"
         assert "Step 20 is the one that is shown" in tab.text(".graph-trust")
 
 

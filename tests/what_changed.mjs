@@ -4,6 +4,7 @@ import test from "node:test";
 import {
   findFlips,
   findTest,
+  haveNoneInCommon,
   pairUnits,
   subtractTests,
   whatChanged,
@@ -51,6 +52,9 @@ test("pictures are matched by name, and several classes are compared as a whole"
   const several = findFlips({ ids: ["a", "b"], predictions: [[1, 2], [1]] }, { ids: ["a", "b"], predictions: [[1, 2], [2]] });
   assert.deepEqual(several.flips.map(({ id }) => id), ["b"]);
   assert.deepEqual(findFlips(null, after), { flips: [], common: 0 });
+  assert.equal(haveNoneInCommon({ ids: ["b"], predictions: [1] }, after), true);
+  assert.equal(haveNoneInCommon(before, after), false);
+  assert.equal(haveNoneInCommon({ ids: ["b"], predictions: null }, after), false, "numbers are taken for nothing");
   assert.deepEqual(findFlips({ ids: ["a"], predictions: null }, after), { flips: [], common: 0 });
 });
 
@@ -82,6 +86,26 @@ test("of each kind the largest changes come first, three at most", () => {
   );
   assert.equal(found.find(({ name }) => name === "g1").item, "", "a group that is gone leads nowhere");
   assert.deepEqual(whatChanged([place("groups", "a", { groups: [] }, { groups: [{ name: "g", identity: 0, share: 1 }] })], false), []);
+});
+
+test("effects are told where they are sure to differ, by the clearest contrast, and one of two that mirror each other", () => {
+  const changes = (before, after) =>
+    whatChanged([{ kind: "concepts", layer: "a", tag: "t", before: { tests: before }, after: { tests: after } }], false)
+      .map(({ name, contrast, was, is }) => [name, contrast, was, is]);
+  assert.deepEqual(changes([row(1, 0.5)], [row(2, 0.6)]), [], "the intervals overlap");
+  assert.deepEqual(changes([row(1, 0.3)], [row(2, 0.3)]), [["tag → 3", "random", 1, 2]]);
+  assert.deepEqual(changes([row(1, 0.3, { ci_low: null })], [row(9, 0.3)]), [], "of no known width");
+  const relative = { contrast: "relative" };
+  assert.deepEqual(
+    changes([row(1, 0.1, relative), row(1, 0.1)], [row(9, 0.1, relative), row(2, 0.1)]),
+    [["tag → 3", "random", 1, 2]],
+    "the clearest, though another changed more",
+  );
+  const tag = { ...relative, against: ["mark"] };
+  const mark = { ...relative, concept: "mark", against: ["tag"] };
+  const both = [[row(1, 0.1, tag), row(-1, 0.1, mark)], [row(-2, 0.1, tag), row(2, 0.1, mark)]];
+  assert.deepEqual(changes(...both), [["mark → 3", "relative", -1, 2]], "only the one that rises");
+  assert.deepEqual(changes([row(1, 0.1, { ...tag, against: ["dot"] })], [row(9, 0.1, tag)]), [], "against something else");
 });
 
 test("what did not change is not told, nor a unit that was never drawn", () => {

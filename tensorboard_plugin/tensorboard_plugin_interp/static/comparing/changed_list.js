@@ -5,17 +5,17 @@
  * @import { Change } from "./what_changed.js"
  */
 import { html } from "../vendor/preact-htm.js";
-import { className, number, percent, plural } from "../format.js";
+import { CONTRASTS, className, number, percent, plural } from "../format.js";
 import { stepAt, useRecord } from "../model.js";
 import { likeOf, useOther } from "./compared.js";
-import { findFlips, whatChanged } from "./what_changed.js";
+import { NONE_IN_COMMON, findFlips, haveNoneInCommon, whatChanged } from "./what_changed.js";
 
 const FLIPS = 3;
 /** @type {Record<string, (change: Change) => string>} */
 const SAY = {
   features: ({ was, is }) => `its picture reaches ${number(was)} → ${number(is)}`,
   groups: ({ was, is }) => `${was === null ? "new, " : `${percent(was)} → `}${is === null ? "gone" : percent(is)} of the activation`,
-  concepts: ({ was, is }) => `effect ${number(was)} → ${number(is)}`,
+  concepts: ({ was, is, contrast = "" }) => `effect ${number(was)} → ${number(is)}, ${CONTRASTS[contrast] ?? contrast}`,
 };
 const TITLES = /** @type {Record<string, string>} */ ({ features: "Features", groups: "Groups", concepts: "Concepts" });
 
@@ -31,6 +31,8 @@ export function ChangedList({ ctx, every }) {
   const changes = whatChanged(there, ctx.compared.own);
   const seen = there.find(({ before, after }) => before.probe?.predictions && after.probe?.predictions);
   const { flips, common } = findFlips(seen?.before.probe, seen?.after.probe);
+  const alone = haveNoneInCommon(seen?.before.probe, seen?.after.probe);
+  if (!changes.length && !common && !alone) return null;
   const go = (/** @type {Change} */ { kind, tag, item }) =>
     kind === "groups"
       ? ctx.choose({ section: "groups", item: "", group: item && JSON.stringify([tag, Number(item)]) })
@@ -86,6 +88,13 @@ export function ChangedList({ ctx, every }) {
               `
             }
           </p>
+        `
+      }
+      ${
+        alone &&
+        html`
+          <h3>Decisions</h3>
+          <p>${NONE_IN_COMMON}</p>
         `
       }
       ${

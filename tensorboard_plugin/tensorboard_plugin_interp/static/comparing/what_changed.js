@@ -19,9 +19,13 @@
  * @property {number|null} was
  * @property {number|null} is
  * @property {number} size for the order within one kind
+ * @property {string} [contrast] of a concept test
  */
+import { contrastsOf } from "../format.js";
 
 const SHOWN = 3; // of each kind
+
+export const NONE_IN_COMMON = "A and B have no pictures in common: which decisions differ cannot be said.";
 
 /** @param {number|null|undefined} value @returns {value is number} */
 const isKnown = (value) => typeof value === "number" && Number.isFinite(value);
@@ -56,7 +60,12 @@ const testKey = (row) => JSON.stringify([row.target, row.concept, row.contrast])
  * @returns {ConceptTest|null} the same test on the other side; none if it moves something else
  */
 export const findTest = (tests, row) =>
-  tests.find((one) => testKey(one) === testKey(row) && (one.quantity ?? "logit") === (row.quantity ?? "logit")) ?? null;
+  tests.find(
+    (one) =>
+      testKey(one) === testKey(row) &&
+      (one.quantity ?? "logit") === (row.quantity ?? "logit") &&
+      JSON.stringify(one.against ?? null) === JSON.stringify(row.against ?? null),
+  ) ?? null;
 
 /**
  * @param {ConceptTest|null} before
@@ -93,6 +102,14 @@ export function findFlips(before, after) {
   return { flips, common };
 }
 
+/**
+ * @param {Probe|null|undefined} before
+ * @param {Probe|null|undefined} after
+ * @returns {boolean} whether both know what their pictures are taken for, but have none of them in common
+ */
+export const haveNoneInCommon = (before, after) =>
+  Boolean(before?.predictions?.length && after?.predictions?.length) && findFlips(before, after).common === 0;
+
 /** @param {Sides} sides @returns {Change[]} */
 function changedUnits({ before, after, ...place }) {
   const pairs = pairUnits(/** @type {FeaturesData} */ (before).units ?? [], /** @type {FeaturesData} */ (after).units ?? []);
@@ -119,23 +136,47 @@ function changedGroups({ before, after, ...place }) {
   });
 }
 
-/** @param {Sides} sides @returns {Change[]} effects */
+/** @param {ConceptTest} one @param {ConceptTest} other @returns {boolean} whether the intervals of both have nothing in common */
+const areApart = (one, other) =>
+  [one.ci_low, one.ci_high, other.ci_low, other.ci_high].every(isKnown) &&
+  (Number(one.ci_high) < Number(other.ci_low) || Number(other.ci_high) < Number(one.ci_low));
+
+/** @param {ConceptTest} one @param {ConceptTest} other @returns {boolean} whether what one test gains the other loses */
+const areMirrored = (one, other) =>
+  one.contrast === "relative" &&
+  other.contrast === "relative" &&
+  one.target === other.target &&
+  JSON.stringify(one.against) === JSON.stringify([other.concept]) &&
+  JSON.stringify(other.against) === JSON.stringify([one.concept]);
+
+/** @param {Sides} sides @returns {Change[]} effects that are sure to differ, of each concept and target by the clearest contrast */
 function changedTests({ before, after, ...place }) {
-  return (/** @type {ConceptsData} */ (after).tests ?? []).flatMap((row) => {
+  const pairs = (/** @type {ConceptsData} */ (after).tests ?? []).flatMap((row) => {
     const old = findTest(/** @type {ConceptsData} */ (before).tests ?? [], row);
     const change = minus(old?.displacement, row.displacement);
-    if (!change) return [];
-    const name = `${row.concept} → ${row.target}`;
-    return [{ ...place, name, item: testKey(row), was: old?.displacement ?? null, is: row.displacement ?? null, size: Math.abs(change) }];
+    return old && change ? [{ row, old, change }] : [];
   });
+  const sure = pairs.filter(
+    ({ row, old, change }) => areApart(old, row) && !pairs.some((one) => areMirrored(row, one.row) && one.change > change),
+  );
+  const clear = contrastsOf(sure.map(({ row }) => row)).flatMap((contrast) => sure.filter(({ row }) => row.contrast === contrast));
+  const first = new Map(clear.toReversed().map((pair) => [JSON.stringify([pair.row.concept, pair.row.target]), pair]));
+  return [...first.values()].map(({ row, old, change }) => ({
+    ...place,
+    name: `${row.concept} → ${row.target}`,
+    item: testKey(row),
+    was: old.displacement ?? null,
+    is: row.displacement ?? null,
+    size: Math.abs(change),
+    contrast: row.contrast,
+  }));
 }
 
 /** How each kind is looked at. @type {Record<string, (sides: Sides) => Change[]>} */
 const KINDS = { features: changedUnits, groups: changedGroups, concepts: changedTests };
 
 /**
- * What has changed most. Kinds have no common scale: the order is within one kind, and tests of one concept and target
- * count once, by the contrast that changed most.
+ * What has changed most. Kinds have no common scale: the order is within one kind.
  * @param {Sides[]} all records of both sides, those of one kind and layer together
  * @param {boolean} own whether both sides are of one training: groups of another one are others
  * @returns {Change[]} kind after kind, the largest change of each first

@@ -7,8 +7,11 @@ import { html } from "../vendor/preact-htm.js";
 import { number, percent } from "../format.js";
 import { sayOutput, sumInto } from "./numbers/decision_numbers.js";
 
-/** @param {{decided: Decided, label: (node: Node) => string, output: {title: string, second: string}}} props */
-export function EdgeTable({ decided, label, output }) {
+/**
+ * @param {{decided: Decided, label: (node: Node) => string, output: {title: string, second: string},
+ *   difference: string}} props `difference`: what to call it where the numbers are of one decision less another, else ""
+ */
+export function EdgeTable({ decided, label, output, difference }) {
   const { nodes, edges } = decided;
   const into = sumInto(edges, nodes.length);
   const name = (/** @type {number} */ id) => (nodes[id] ? `${nodes[id].layer}: ${label(nodes[id])}` : sayOutput(output));
@@ -16,16 +19,16 @@ export function EdgeTable({ decided, label, output }) {
   return html`
     <details class="edge-table">
       <summary>The same as a table (${edges.length} edges)</summary>
-      <div class="table-scroll">
+      <div class="table-scroll" tabindex="0" role="region" aria-label="Table of edges">
         <table>
           <thead>
             <tr>
               <th scope="col">source</th>
               <th scope="col">target</th>
-              <th scope="col">value</th>
-              <th scope="col">taken out</th>
-              <th scope="col">share</th>
-              <th scope="col">proof</th>
+              <th scope="col">${difference ? `value, ${difference}` : "value"}</th>
+              <th scope="col">${difference ? `taken out, ${difference}` : "taken out"}</th>
+              <th scope="col">${difference ? "share of all differences" : "share"}</th>
+              ${!difference && html`<th scope="col">proof</th>`}
             </tr>
           </thead>
           <tbody>
@@ -37,7 +40,7 @@ export function EdgeTable({ decided, label, output }) {
                   <td>${number(edge.value)}</td>
                   <td>${number(-edge.proof)}</td>
                   <td>${percent(into[edge.target] ? Math.abs(edge.value) / into[edge.target] : 0)}</td>
-                  <td>${edge.contradicted ? "contradicted" : ""}</td>
+                  ${!difference && html`<td>${edge.contradicted ? "contradicted" : ""}</td>`}
                 </tr>
               `,
             )}

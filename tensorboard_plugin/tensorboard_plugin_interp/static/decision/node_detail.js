@@ -21,16 +21,16 @@ const MOST = 8; // lines of a list
 
 /**
  * @param {{decided: Decided, label: (node: Node) => string, output: {title: string, second: string},
- *   onSelect: (id: number) => void}} props
+ *   difference: string, onSelect: (id: number) => void}} props `difference` as of the table of edges
  */
-export function Strongest({ decided, label, output, onSelect }) {
+export function Strongest({ decided, label, output, difference, onSelect }) {
   const groups = decided.nodes.filter((node) => node.kind === "group");
   const order = [...groups].sort((a, b) => Math.abs(b.off) - Math.abs(a.off)).slice(0, MOST);
   const most = Math.max(...order.map((node) => Math.abs(node.off)), 1e-9);
   return html`
     <section class="card node-detail" aria-label="The strongest groups">
       <h3>
-        Switched off one at a time: what becomes of ${sayOutput(output)}
+        Switched off one at a time: what becomes of ${sayOutput(output)}${difference && `, ${difference}`}
       </h3>
       <ul class="effects wide">
         ${order.map(
@@ -43,7 +43,10 @@ export function Strongest({ decided, label, output, onSelect }) {
           `,
         )}
       </ul>
-      <p class="caption">Measured in the network. Select a node of the graph to see what it is and what leads to it.</p>
+      <p class="caption">
+        ${difference ? `Both measured in the network; told is the ${difference}.` : "Measured in the network."} Select a node
+        of the graph to see what it is and what leads to it.
+      </p>
     </section>
   `;
 }

@@ -121,7 +121,7 @@ function Decision({ ctx, series, record }) {
   const { rows, chosen, asked, node, pins, gone } = readChoice(ctx, data);
   const [shares, setShares] = useState({ nodes: 0.8, edges: 0.98 });
   const [what, setWhat] = useState(/** @type {"off"|"doubled"|"like"|null} */ (null));
-  const other = useOther(ctx, series, record, rows, asked);
+  const { other, refused } = useOther(ctx, series, record, rows, asked);
   const mine = useMemo(() => readDecision(data, rows, asked), [record, chosen, asked.target, asked.against]);
   if (!data.pictures?.length || !data.nodes?.length)
     return html`
@@ -142,7 +142,8 @@ function Decision({ ctx, series, record }) {
       <${Message}>These two classes were not recorded together for this picture: choose others.<//>
     `;
   const kept = pruneDecision(mine, shares.nodes, shares.edges);
-  const decided = other ? subtract(mine, other.decided) : mine;
+  const decided = other ? subtract(other.decided, mine) : mine;
+  const difference = other ? (other.isA ? "difference B − A" : "difference") : "";
   const trust = scoreDecision(mine, null);
   const mark = (/** @type {Node} */ one) => calledIn(ctx, data, one);
   const own = describeOutput(data, rows, asked);
@@ -170,15 +171,26 @@ function Decision({ ctx, series, record }) {
     <div class="card decision-graph">
       <div class="graph-tools">
         <span class="key">
-          <span><i class="swatch plus" /> pushes toward ${output.title}</span>
-          <span><i class="swatch minus" /> pushes against it</span>
+          <span><i class="swatch plus" /> ${other ? "the difference points" : "pushes"} toward ${output.title}</span>
+          <span><i class="swatch minus" /> ${other ? "the difference points" : "pushes"} against it</span>
           <span><${Term} tip=${EDGES}>how to read the edges<//></span>
         </span>
         <span class="space" />
         <${Share} label="nodes" value=${shares.nodes} onChange=${(/** @type {number} */ nodes) => setShares({ ...shares, nodes })} />
         <${Share} label="edges" value=${shares.edges} onChange=${(/** @type {number} */ edges) => setShares({ ...shares, edges })} />
-        <${Beside} ctx=${ctx} record=${record} chosen=${chosen} />
+        <${Beside} ctx=${ctx} record=${record} chosen=${chosen} own=${other?.isA ? `${other.name} (A)` : "nothing"} />
       </div>
+      ${
+        other &&
+        html`
+          <p class="graph-difference">
+            <b>Shown is the ${difference}: ${other.shown} less ${other.name}.</b>${" "}
+            ${output === EACH && `Each is about classes of its own: ${sayOutput(own)}; ${sayOutput(other.output)}.`}
+            ${node !== null && `The numbers of the selected node are those of ${other.shown} alone.`}
+          </p>
+        `
+      }
+      ${refused && html`<p class="graph-difference">${refused}</p>`}
       <${Graph}
         record=${record}
         decided=${decided}
@@ -196,7 +208,7 @@ function Decision({ ctx, series, record }) {
       <p class="graph-trust quiet">
         ${
           other
-            ? `Shown is how the other decision (${sayOutput(other.output)}) differs from this one (${sayOutput(own)}).`
+            ? "All that differs is shown, whatever share it carries."
             : edges === 0
             ? "No edge carries anything: nothing in these layers changes this output."
             : html`
@@ -239,7 +251,8 @@ function Decision({ ctx, series, record }) {
       ${
         node === null
           ? html`
-              <${Strongest} decided=${decided} label=${mark} onSelect=${select} output=${output} />
+              <${Strongest} decided=${decided} label=${mark} onSelect=${select} output=${output}
+                difference=${difference} />
             `
           : html`
               <${NodeDetail}
@@ -256,7 +269,7 @@ function Decision({ ctx, series, record }) {
               />
             `
       }
-      <${EdgeTable} decided=${decided} label=${mark} output=${output} />
+      <${EdgeTable} decided=${decided} label=${mark} output=${output} difference=${difference} />
       ${
         rows.length === 1 &&
         html`
@@ -296,13 +309,14 @@ function Share({ label, value, onChange }) {
 }
 
 /**
- * The decision that is laid over this one, if another one is, and what it is about.
+ * The decision that is taken from this one, if one is laid over it, and what it is about.
  * @param {Ctx} ctx
  * @param {ShownSeries} series
  * @param {TabRecord<DecisionData>} shown
  * @param {number[]} mine rows of it
  * @param {Asked} asked
- * @returns {{decided: Decided, output: {title: string, second: string}}|null}
+ * @returns {{other: {decided: Decided, output: {title: string, second: string}, name: string, shown: string,
+ *   isA: boolean}|null, refused: string}} `name` of it and of what is shown; why it is not laid over, if it cannot be
  */
 function useOther(ctx, series, shown, mine, asked) {
   const { beside, picture } = ctx.choice;
@@ -310,20 +324,29 @@ function useOther(ctx, series, shown, mine, asked) {
   const at = !found && ctx.compared?.own ? comparedStep(ctx.compared, series.steps) : null; // of another run groups are others
   const step = found ? shown.step : at;
   const { record } = useRecord(ctx.store, ctx.run, series.tag, step);
-  if (step === null || record?.step !== step) return null;
+  if (step === null || record?.step !== step) return { other: null, refused: "" };
   const data = /** @type {DecisionData} */ (record.data);
   const names = (/** @type {DecisionData} */ { nodes = [] }) => nodes.map(nameNode).join("|");
   const rows = found?.[1] === "picture" ? [Number(found[2])] : rowsOf(data, found ? beside : picture);
-  if (names(data) !== names(shown.data) || (step === shown.step && rows.join() === mine.join())) return null;
-  const decided = rows.length ? readDecision(data, rows, asked) : null;
-  return decided && { decided, output: describeOutput(data, rows, asked) };
+  if (step === shown.step && (!found || rows.join() === mine.join())) return { other: null, refused: "" };
+  const say = (/** @type {number} */ at) => `step ${whole(at)}`;
+  const [name, own] = found ? [nameRows(data, rows), nameRows(shown.data, mine)] : [say(step), say(shown.step)];
+  const same = names(data) === names(shown.data);
+  const decided = same && rows.length ? readDecision(data, rows, asked) : null;
+  if (decided) return { other: { decided, output: describeOutput(data, rows, asked), name, shown: own, isA: !found }, refused: "" };
+  const why = !same ? "has other nodes" : rows.length ? "lacks these classes" : "lacks this picture";
+  return { other: null, refused: `No difference is shown: the graph of ${name} ${why}.` };
 }
 
+/** @param {DecisionData} data @param {number[]} rows @returns {string} one picture by its name, several as a mean */
+const nameRows = (data, rows) =>
+  rows.length === 1 ? namePicture(data, rows[0]) : `the mean of ${plural(rows.length, "picture")}`;
+
 /**
- * @param {{ctx: Ctx, record: TabRecord<DecisionData>, chosen: string}} props what of this step to lay over the graph:
- *   anything but what is shown
+ * @param {{ctx: Ctx, record: TabRecord<DecisionData>, chosen: string, own: string}} props what of this step to lay over the graph:
+ *   anything but what is shown; `own`: what it is if nothing is chosen here
  */
-function Beside({ ctx, record, chosen }) {
+function Beside({ ctx, record, chosen, own: unchosen }) {
   const { pictures = [], class_names: names } = record.data;
   const classes = chosenClasses(record.data);
   /** @type {[string, string[][]][]} */
@@ -338,7 +361,7 @@ function Beside({ ctx, record, chosen }) {
       <${Select}
         label="Lay over this graph"
         value=${ctx.choice.beside}
-        options=${[["", "nothing"]]}
+        options=${[["", unchosen]]}
         groups=${groups.map(([title, some]) => [title, some.filter(([value]) => !own.includes(value))])}
         onChange=${(/** @type {string} */ beside) => ctx.choose({ beside })}
       />

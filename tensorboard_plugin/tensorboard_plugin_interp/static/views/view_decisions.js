@@ -8,7 +8,7 @@ import { html } from "../vendor/preact-htm.js";
 import { ALL_PICTURES, choosePictures, describePictures, rowsOf } from "../arranging/arrange_tools.js";
 import { Paged } from "../arranging/paged.js";
 import { likeOf, useOther } from "../comparing/compared.js";
-import { findFlips } from "../comparing/what_changed.js";
+import { NONE_IN_COMMON, findFlips, haveNoneInCommon } from "../comparing/what_changed.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
 import { className, namePicture, number, plural, quantityOf, signed, whole } from "../format.js";
 import { useSheet } from "../model.js";
@@ -77,7 +77,11 @@ export function Grid({ ctx, tag, record, limit }) {
   const other = useOther(ctx, record, likeOf(ctx, record));
   const flips = limit ? [] : findFlips(other.record?.data.probe, probe).flips;
   const flipped = new Map(flips.map(({ after, was }) => [after, was]));
-  const only = ctx.choice.flips === "only" && other.state === "there";
+  const theirs = other.record?.data.probe;
+  const ids = new Set(theirs?.predictions ? theirs.ids : []);
+  const both = probe?.predictions ? some.filter(({ probe: row }) => ids.has(probe.ids?.[row])).length : 0;
+  const differing = some.filter(({ probe: row }) => flipped.has(row)).length;
+  const only = ctx.choice.flips === "only" && both > 0;
   const chosen = limit ? some.map((_, index) => index) : choosePictures(ctx, describePictures(record.data, rowsOf(record.data)));
   const kept = only && !limit ? chosen.filter((index) => flipped.has(some[index].probe)) : chosen;
   const card = (/** @type {number} */ index) => {
@@ -128,10 +132,16 @@ export function Grid({ ctx, tag, record, limit }) {
       html`
         ${other.state === "lacks" && html`<${Message}>A has no maps of ${record.layer}: which decisions differ is not marked here.<//>`}
         ${
-          other.state === "there" &&
+          haveNoneInCommon(theirs, probe) &&
+          html`
+            <p class="versus-told">${NONE_IN_COMMON}</p>
+          `
+        }
+        ${
+          both > 0 &&
           html`
             <p class="versus-told">
-              ${plural(some.filter(({ probe: row }) => flipped.has(row)).length, "picture")} of these are taken for something else in B
+              Of ${plural(both, "picture")} here that A has too, ${differing} ${differing === 1 ? "is" : "are"} taken for something else in B
               than in A.${" "}
               <button class="button" aria-pressed=${only} onClick=${() => ctx.choose({ flips: only ? "" : "only" })}>
                 Only those that differ

@@ -217,7 +217,7 @@ export function scoreDecision(decided, pinned) {
 }
 
 /**
- * Lay another decision over one of the same nodes.
+ * Two decisions of the same nodes, one over the other.
  * @param {Decided} decided
  * @param {Decided} other
  * @returns {Decided} other minus this
