@@ -75,7 +75,6 @@ NAMES = {  # attribute -> how it is told
     "_outputs_struct": r"keras\.Function\._outputs_struct",
     "_functional": r"keras\.Sequential\._functional",
     "_flatten_layers": r"keras\.Layer\._flatten_layers",
-    "captures": r"FuncGraph\.captures",
     "inference_fn": r"ConcreteFunction\.inference_fn",
     "call_flat": r"AtomicFunction\.call_flat",
     "gradient_override_map": r"Graph\.gradient_override_map",

@@ -10,6 +10,7 @@ from tf_interp.directions import to_positions
 from tf_interp.models import Model
 from tf_interp.models.batches import call_compiled, check_model, in_batches, learn
 from tf_interp.models.batching.padding import find_kept
+from tf_interp.models.layout import to_float
 from tf_interp.probe import Probe, take_dict
 
 POOLINGS = ("mean", "flat")
@@ -140,7 +141,7 @@ def pool(
     Returns:
         float32 tensor [b,d], or [b,...].
     """
-    value = tf.cast(value, tf.float32)  # reduced in float32, whatever the network's type
+    value = to_float(value)  # reduced in float32, whatever the network's type
     if pooling is None:
         return value
     if value.shape.rank == 1:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_interp.attribution.scores import Scores
 from tf_interp.models import Model
 from tf_interp.models.batches import call_compiled
+from tf_interp.models.layout import to_float
 from tf_interp.models.loss_scale import differentiate
 
 
@@ -69,7 +70,7 @@ class Scene:
     def activation(self, path: str, images: Any = None) -> tf.Tensor:
         """Return the activation of a layer on the images, or on others, float32 [n,...]."""
         images = self.images if images is None else images
-        return tf.cast(self.model.run(images, [path], weights=self.weights)[path], tf.float32)
+        return to_float(self.model.run(images, [path], weights=self.weights)[path])
 
     def score(self, point: tf.Tensor) -> tf.Tensor:
         """Return the scores [n] for another point."""

@@ -18,6 +18,23 @@ _HANDING_ON = ("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "EnsureSh
 _SAME_ORDER = ("ExpandDims", "Squeeze")  # around a convolution of sequences: other rank, same order of axes
 
 
+def to_float(value: tf.Tensor) -> tf.Tensor:
+    """Return what a layer gives as float32.
+
+    Args:
+        value: tensor of any type of real numbers.
+
+    Raises:
+        ValueError: if its numbers are complex: half of what it says would be gone.
+    """
+    if value.dtype.is_complex:
+        raise ValueError(
+            f"the layer gives complex numbers ({value.dtype.name}): name one behind it that makes them real, such as "
+            "an absolute value; Model.run reads it as it is"
+        )
+    return tf.cast(value, tf.float32)
+
+
 def find_kinds(model: Model) -> dict[str, str]:
     """Return what each input of a network takes: "pictures", "series", "volumes", "vectors" or "tokens".
 

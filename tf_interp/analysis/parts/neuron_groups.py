@@ -262,7 +262,10 @@ def check_channels(view: View, layer: str, k: int) -> None:
     """
     channels = view.model.layers[layer][-1]
     if channels is not None and k > channels:
-        raise ValueError(f"layer {layer!r} has {channels} channels, fewer than the {k} groups asked for")
+        raise ValueError(
+            f"layer {layer!r} has {channels} channels, fewer than the {k} groups asked for: "
+            f"give parts with NeuronGroups({channels}) or fewer, or other layers"
+        )
 
 
 def find_part(view: View) -> NeuronGroups | None:

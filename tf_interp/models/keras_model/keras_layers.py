@@ -26,7 +26,10 @@ from tf_interp.models.private import list_sublayers
 
 L = keras.layers
 _FOR_SHAPES = "the recurrent layer around it calls it once to learn shapes, and computes nothing from that"
-ELSEWHERE = "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave"
+ELSEWHERE = (
+    "it runs inside a loop, a branch or a tf.function of its own, where its output cannot leave; of a tf.function it "
+    "can in what model.export writes"
+)
 
 
 class Spot(NamedTuple):
@@ -175,10 +178,11 @@ def name_calls(
     labels: Sequence[str] = getattr(model, "output_names", ())
     if isinstance(result, Mapping):
         labels = ["/".join(map(str, path)) for path, item in keras.tree.flatten_with_path(result) if is_symbolic(item)]
+    labels = [label if labels.count(label) == 1 else "" for label in labels]  # one that several have names none
     return Found(
         spots,
         {name: _shape(tensor) for name, tensor in ends.items()},
-        {f"output:{label}": name for label, name in zip(labels, names, strict=False)},
+        {f"output:{label}": name for label, name in zip(labels, names, strict=False) if label},
         unreadable,
         [_say_left_out(path, item) for path, item in keras.tree.flatten_with_path(result) if not is_symbolic(item)],
         find_channels_first(tensors),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 _NUMBERS = (
     "meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "meansquaredlogarithmicerror", "huber",
-    "logcosh", "poisson", "mse", "mae", "mape", "msle",
+    "logcosh", "poisson", "mse", "mae", "mape", "msle", "cosinesimilarity",
 )  # fmt: skip
 _DIVERGENCES = ("kldivergence", "kld")
 _OVERLAPS = ("dice", "tversky")  # of sets, for one class or several

@@ -147,7 +147,7 @@ def note_calls(reads: Mapping[str, str]) -> list[str]:
 def note_rounding(
     layers: Mapping[str, GraphLayer], inputs: Iterable[tf.Tensor], outputs: Iterable[tf.Tensor]
 ) -> list[str]:
-    """Return what a person should know about rounding on the way from inputs to outputs.
+    """Return what a person should know about rounding, and gradients that are lost, from inputs to outputs.
 
     Custom gradients are not in the file, so what Keras gives a gradient in spite of that, as int8 layers, has none.
 
@@ -157,19 +157,37 @@ def note_rounding(
         outputs: tensors that the network returns.
     """
     between = find_behind(inputs, stop=NO_NUMBERS) & find_before(outputs, indices=False)
-    found = {operation.name for operation in between if _rounds(operation)}
-    if not found:
-        return []
+    notes = []
+    if found := {operation.name for operation in between if _rounds(operation)}:
+        notes.append(
+            f"numbers are rounded on the way{_say_where(found, layers)}, and no gradient passes that: it is that of "
+            "the ways around, or zero. Where the Keras model brings a gradient of its own, as int8 layers do, open "
+            "that, or its .keras file"
+        )
+    if found := {operation.name for operation in between if _had_gradient(operation)}:
+        notes.append(
+            f"the network had a gradient of its own{_say_where(found, layers)} (tf.custom_gradient), which the file "
+            "does not hold: gradients are those of what is computed. Open the Keras model, or its .keras file"
+        )
+    return notes
+
+
+def _say_where(names: Iterable[str], layers: Mapping[str, GraphLayer]) -> str:
+    """Return in which layers operations are, in words."""
     inner = sorted(layers.items(), key=lambda item: -len(item[1].scope))
     places = [
-        next((path for path, one in inner if one.scope and name.startswith(f"{one.scope}/")), "") for name in found
+        next((path for path, one in inner if one.scope and name.startswith(f"{one.scope}/")), "") for name in names
     ]
     order = [path for path in layers if path in places]
-    shown = f" in {order[:4] + ['...'] * (len(order) > 4)}" if order else ""
-    return [
-        f"numbers are rounded on the way{shown}, and no gradient passes that: it is that of the ways around, or zero. "
-        "Where the Keras model brings a gradient of its own, as int8 layers do, open that, or its .keras file"
-    ]
+    return f" in {order[:4] + ['...'] * (len(order) > 4)}" if order else ""
+
+
+def _had_gradient(operation: tf.Operation) -> bool:
+    """Return whether an operation is what `tf.custom_gradient` leaves of a function; not that of TensorFlow's SiLU."""
+    if operation.type != "IdentityN" or len(operation.inputs) < 2:
+        return False
+    first = operation.inputs[0].op
+    return not (first.type == "Mul" and any(item.op.type == "Sigmoid" for item in first.inputs))
 
 
 def _rounds(operation: tf.Operation) -> bool:
