@@ -9,6 +9,7 @@ import fake_run
 import pytest
 from browser_checks import BrowserContext, Tab, lightness, wait_until
 from test_browser_report import open_report
+from test_browser_saving import save
 
 import tf_interp as ti
 from tf_interp import read
@@ -57,18 +58,18 @@ def test_what_is_compared_is_chosen_in_the_header(browser: BrowserContext, page:
         assert menu.locator("option").all_inner_texts() == options
         menu.select_option(label="another step of this run")
         tab.frame.locator(".comparison").first.wait_for()
-        assert tab.text(".comparison h3") == "step 100 beside step 400"
+        assert tab.text(".comparison h3") == "A: step 100 beside B: step 400"
         assert (chosen(tab)["versus"], chosen(tab).get("at")) == ("tagged/interp", None)
         tab.frame.get_by_label("Step to compare with").select_option("200")
-        wait_until(lambda: tab.text(".comparison h3") == "step 200 beside step 400", "another step")
+        wait_until(lambda: tab.text(".comparison h3") == "A: step 200 beside B: step 400", "another step")
         assert chosen(tab)["at"] == "200"
         tab.page.go_back()
-        wait_until(lambda: tab.text(".comparison h3") == "step 100 beside step 400", "Back")
+        wait_until(lambda: tab.text(".comparison h3") == "A: step 100 beside B: step 400", "Back")
         tab.page.go_back()
         wait_until(lambda: "versus" not in chosen(tab) and tab.frame.locator(".comparison").count() == 0, "off again")
         tab.page.go_forward()
         tab.page.go_forward()
-        wait_until(lambda: tab.text(".comparison h3") == "step 200 beside step 400", "Forward")
+        wait_until(lambda: tab.text(".comparison h3") == "A: step 200 beside B: step 400", "Forward")
         copied = "p.interpretability.versus=tagged%2Finterp&p.interpretability.at=200"
         assert copied in tab.page.evaluate("location.hash")
         tab.frame.get_by_role("button", name="Stop comparing").click()
@@ -97,6 +98,39 @@ def test_the_two_are_exchanged(browser: BrowserContext, page: pathlib.Path) -> N
         tab.wait_for_pictures()
         assert [one["sum"] for one in tab.pictures()] == [one["sum"] for one in shown]
         assert tab.page.evaluate("history.length") == entries, "one may blink without filling the history"
+
+
+def test_to_show_what_is_compared_with_exchanges_the_two(browser: BrowserContext, page: pathlib.Path) -> None:
+    expected = {"run": f"{LONG}/interp", "step": "200", "versus": "tagged/interp", "at": "400"}
+    with opened(browser, page, versus=f"{LONG}/interp", at="200") as tab:
+        wait_until(lambda: "B tagged, step 400" in bar(tab), "compared")
+        tab.frame.get_by_label("Run", exact=True).select_option(label=LONG)
+        wait_until(lambda: f"B {LONG}, step 200" in bar(tab), "from the menu")
+        assert chosen(tab).items() >= expected.items()
+        tab.page.go_back()
+        wait_until(lambda: "B tagged, step 400" in bar(tab), "Back")
+        tab.frame.locator(".run-table").get_by_role("button", name=LONG).click()
+        wait_until(lambda: f"B {LONG}, step 200" in bar(tab), "from the table")
+        assert chosen(tab).items() >= expected.items()
+
+
+def test_pictures_of_other_probes_have_no_decisions_in_common(browser: BrowserContext, tmp_path: pathlib.Path) -> None:
+    fake_run.write_run(tmp_path / "logs", "one", STEPS[:1], tagged=False)
+    found = list(read(tmp_path / "logs" / "one"))
+    for one in found:
+        if probe := one.data.get("probe"):
+            probe["ids"] = [f"other {name}" for name in probe["ids"]]
+    ti.write(found, tmp_path / "logs" / "two")
+    page = write_report(tmp_path / "logs", tmp_path / "report.html")
+    said = "A and B have no pictures in common: which decisions differ cannot be said."
+    with opened(browser, page, "decisions", run="two/interp", versus="one/interp") as tab:
+        wait_until(lambda: said in tab.text("main"), "said where the maps are")
+        assert tab.frame.get_by_role("button", name="Only those that differ").count() == 0
+    with opened(browser, page, run="two/interp", versus="one/interp") as tab:
+        wait_until(lambda: said in tab.text(".versus-changes"), "and on the Overview")
+    with opened(browser, page, run="one/interp", at=str(STEPS[0])) as tab:
+        tab.wait_for_pictures()
+        assert tab.frame.locator(".versus-changes").count() == 0, "nothing to list"
 
 
 def test_what_is_to_be_compared_and_is_not_here_is_said(browser: BrowserContext, page: pathlib.Path) -> None:
@@ -169,6 +203,12 @@ def test_units_stand_beside_themselves(browser: BrowserContext, page: pathlib.Pa
         tab.frame.locator(".unit").first.click()
         tab.wait_for_pictures()
         left, right = [picture["sum"] for picture in tab.pictures(".panel .versus-pair")]
+        unit = units[400][0]["name"]
+        names = [save(tab, tab.frame.locator(".panel"), "PNG", f"What {unit} looks for, {side}")[0] for side in "AB"]
+        words = unit.replace(" ", "-")
+        assert names == [
+            f"tagged_conv2_What-{words}-looks-for-{side}_step-{at}.png" for side, at in (("A", 100), ("B", 400))
+        ]
         tab.shoot(f"compare-features-{scheme}")
         tab.frame.get_by_role("button", name="In one place").click()
         tab.wait_for_pictures()
@@ -196,7 +236,7 @@ def test_units_of_one_side_only_are_said(browser: BrowserContext, tmp_path: path
                 "name": f"channel {n}",
                 "picture": None,
                 "activation": n * (1 + (name == "two")),
-                "status": "ok",
+                "status": "did not activate" if (name, n) == ("one", 2) else "ok",
             }
             for n in channels
         ]
@@ -212,6 +252,10 @@ def test_units_of_one_side_only_are_said(browser: BrowserContext, tmp_path: path
         assert tab.frame.locator(".versus-gone").inner_text().split() == ["channel", "1", "channel", "3"]
         cards = [card.inner_text() for card in tab.frame.locator(".unit").all()]
         assert "A 2.00, B 4.00, difference +2.00" in cards[0]
+        sides = tab.frame.locator(".unit").first.locator(".versus-pair > span")
+        assert [side.inner_text().split("\n")[-1] for side in sides.all()] == ["did not activate", "B"]
+        assert [side.get_attribute("class") for side in sides.all()] == ["dim", ""], "each side for itself"
+        assert "While comparing, these drawn pictures" in tab.text(".lead")
         assert "not in A" in cards[1]
         assert "A –, B 8.00, difference –" in cards[1]
 

@@ -281,8 +281,14 @@ def test_two_steps_stand_side_by_side(browser, url):
         tab.frame.get_by_role("button", name="Compare with another run or step").click()
         tab.frame.get_by_label("Compare with", exact=True).select_option(label="another step of this run")
         tab.frame.locator(".comparison").wait_for()
-        assert "step 10 beside step 30" in tab.text(".comparison h3")
+        assert "A: step 10 beside B: step 30" in tab.text(".comparison h3")
         assert "3 groups on both sides, 1 gone, 1 new." in tab.text(".comparison .caption")
+        tab.wait_for_pictures()
+        sides = tab.frame.locator(".compared li").nth(1).locator(".compared-side").all()
+        places = [json.loads(side.get_attribute("data-of")) for side in sides]
+        assert [place["step"] for place in places] == [10, 30], "what saved pictures are called after"
+        labels = [side.locator("canvas").first.get_attribute("aria-label") for side in sides]
+        assert [label.rpartition(", ")[2] for label in labels] == ["A", "B"]
         lines = compared(tab)
         first, last = SHARES[10], SHARES[30]
         changes = {identity: last.get(identity, 0) - first.get(identity, 0) for identity in {*first, *last}}
@@ -297,7 +303,7 @@ def test_two_steps_stand_side_by_side(browser, url):
         assert ("not at step 10", "+15.0 points New since step 10: 15 %.", "group 4 15 %") in lines
         assert lines[-1][1].startswith("+0.5 points Hardly changed, 5.0 % → 5.5 %")
         tab.frame.get_by_label("Step to compare with").select_option("20")
-        wait_until(lambda: "step 20 beside step 30" in tab.text(".comparison h3"), "another step")
+        wait_until(lambda: "A: step 20 beside B: step 30" in tab.text(".comparison h3"), "another step")
         wait_until(lambda: "p.interpretability.at=20" in tab.page.url, "the address has it")
     with made_view(browser, url, "&p.interpretability.versus=first%2Finterp&p.interpretability.at=30") as tab:
         tab.wait_for_pictures()

@@ -9,7 +9,7 @@ import { FullScreen } from "./choosing/full_screen.js";
 import { CopyLink } from "./choosing/copy_link.js";
 import { Lost } from "./choosing/lost.js";
 import { CompareBar, CompareButton } from "./comparing/compare_bar.js";
-import { useCompared } from "./comparing/compared.js";
+import { showRun, useCompared } from "./comparing/compared.js";
 import { setGroupStyles } from "./drawing/canvas.js";
 import { runName, sortRuns, whole } from "./format.js";
 import { useNames } from "./groups/names/given_names.js";
@@ -205,7 +205,7 @@ export function App({ source }) {
         onSection=${ctx.goTo}
         runs=${runNames}
         run=${run}
-        onRun=${(next) => change({ run: next, step: "", item: "", group: "" })}
+        onRun=${(next) => showRun(ctx, next)}
         layers=${layers}
         layer=${layer}
         onLayer=${(next) => change({ layer: next, item: "" })}

@@ -94,6 +94,18 @@ export const sideName = (run, step) => `${runName(run)}, step ${whole(step)}`;
 /** @param {number|null} step of a record that would be compared with itself @returns {string} */
 export const tellSame = (step) => `Step ${whole(step)} is the one that is shown: choose another to compare it with.`;
 
+/**
+ * Show another run. Where it is the one that is compared with, the two are exchanged: else it would be compared with itself.
+ * @param {Ctx} ctx
+ * @param {string} next
+ */
+export function showRun({ compared, run, step, choose }, next) {
+  const asked = { run: next, step: "", item: "", group: "" };
+  if (!compared || compared.own || compared.run !== next) return choose(asked);
+  const at = compared.step === null ? "" : String(compared.step); // not known while it is on its way
+  choose({ ...asked, step: at, versus: run, at: String(step) });
+}
+
 /** @param {Ctx} ctx exchange A and B; no entry of the history, so that a person may blink */
 export function exchange({ compared, run, step, choose }) {
   if (!compared || compared.step === null) return;

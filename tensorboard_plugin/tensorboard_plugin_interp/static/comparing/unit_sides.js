@@ -12,8 +12,9 @@ import { Cell } from "../drawing/canvas.js";
 import { Message } from "../drawing/parts.js";
 import { number, plural, signed } from "../format.js";
 import { useSheet } from "../model.js";
+import { tellPlace } from "../saving/save_menu.js";
 import { likeOf, tellSame, useOther } from "./compared.js";
-import { pairUnits } from "./what_changed.js";
+import { isDrawn, pairUnits } from "./what_changed.js";
 
 const OTHER_CHANNELS =
   "A channel of another training is another one, though it has the same number, unless both began with the same weights.";
@@ -21,32 +22,39 @@ const OTHER_CHANNELS =
 /**
  * @param {Ctx} ctx
  * @param {TabRecord<FeaturesData>} record that is shown
- * @returns {{other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[]}} the sheets of A and B
+ * @returns {{other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[], places: string[]}} the sheets of A and B,
+ *   and what saved pictures of each are called after
  */
 export function useUnitPairs(ctx, record) {
   const other = useOther(ctx, record, likeOf(ctx, record));
   const before = useSheet(other.record ?? undefined, other.record?.data.pictures);
   const after = useSheet(record, record.data.pictures);
   const pairs = other.record ? pairUnits(other.record.data.units ?? [], record.data.units ?? []) : [];
-  return { other, pairs, sheets: [before, after] };
+  const places = [
+    tellPlace(ctx.compared?.run ?? "", record.layer, other.record?.step ?? null),
+    tellPlace(ctx.run, record.layer, record.step),
+  ];
+  return { other, pairs, sheets: [before, after], places };
 }
 
 /** @param {UnitPair} pair @returns {string} both numbers and their difference */
 export const sayChange = ({ before, after, change }) =>
   `A ${number(before?.activation)}, B ${number(after?.activation)}, difference ${signed(change)}`;
 
-/** @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[], size: number}} props for a card */
-export function UnitSides({ pair, sheets, size }) {
+/** @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[], places: string[], size: number}} props for a card */
+export function UnitSides({ pair, sheets, places, size }) {
   return html`
     <span class="versus-pair">
       ${[pair.before, pair.after].map(
         (unit, side) => html`
-          <span key=${side}>
+          <span key=${side} class=${unit && !isDrawn(unit) ? "dim" : ""} data-of=${places[side]}>
             <b class="versus-letter">${"AB"[side]}</b>
             ${
               unit
                 ? html`
                     <${Cell} sheet=${sheets[side]} index=${unit.picture ?? -1} size=${size} label=${`What ${pair.name} looks for, ${"AB"[side]}`} />
+                    ${!isDrawn(unit) && html`<span class="unit-status">${unit.status}</span>`}
+                    ${unit.caution && html`<span class="unit-caution">${unit.caution}</span>`}
                   `
                 : html`
                     <span class="versus-lacks">not in ${"AB"[side]}</span>
@@ -61,10 +69,10 @@ export function UnitSides({ pair, sheets, size }) {
 }
 
 /**
- * @param {{ctx: Ctx, record: TabRecord<FeaturesData>, other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[]}} props
- *   what must be said of all units of a layer, and those that only A has
+ * @param {{ctx: Ctx, record: TabRecord<FeaturesData>, other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[],
+ *   places: string[]}} props what must be said of all units of a layer, and those that only A has
  */
-export function UnitsTold({ ctx, record, other, pairs, sheets }) {
+export function UnitsTold({ ctx, record, other, pairs, sheets, places }) {
   const gone = pairs.filter(({ after }) => !after);
   const fresh = pairs.filter(({ before }) => !before);
   if (other.state === "none") return null;
@@ -75,7 +83,7 @@ export function UnitsTold({ ctx, record, other, pairs, sheets }) {
   return html`
     <p class="caption versus-told">
       ${[
-        `Left A, right B; numbers are what the pictures reach.`,
+        "Left A, right B: drawn pictures on both sides, also where a probe picture excites the unit more; numbers are what they reach.",
         ctx.compared?.own ? "" : OTHER_CHANNELS,
         fresh.length > 0 && `${plural(fresh.length, "unit")} of B ${fresh.length === 1 ? "is" : "are"} not in A.`,
         gone.length > 0 && `${plural(gone.length, "unit")} of A ${gone.length === 1 ? "is" : "are"} not in B:`,
@@ -89,7 +97,7 @@ export function UnitsTold({ ctx, record, other, pairs, sheets }) {
         <ul class="versus-gone">
           ${gone.map(
             (pair) => html`
-              <li key=${pair.name}>
+              <li key=${pair.name} data-of=${places[0]}>
                 <${Cell} sheet=${sheets[0]} index=${pair.before?.picture ?? -1} size=${64} label=${`What ${pair.name} looks for, A`} />
                 <span>${pair.name}</span>
               </li>
@@ -102,10 +110,10 @@ export function UnitsTold({ ctx, record, other, pairs, sheets }) {
 }
 
 /**
- * @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[]}} props in the side panel: beside each other, or in one place,
+ * @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[], places: string[]}} props in the side panel: beside each other, or in one place,
  *   where a key or the button lets them take turns; nothing blinks by itself
  */
-export function UnitBlink({ pair, sheets }) {
+export function UnitBlink({ pair, sheets, places }) {
   const [stacked, setStacked] = useState(false);
   const [side, setSide] = useState(1);
   const both = Boolean(pair.before && pair.after);
@@ -125,14 +133,15 @@ export function UnitBlink({ pair, sheets }) {
     ${
       stacked && both
         ? html`
-            <div class="versus-stacked">
+            <div class=${`versus-stacked ${isDrawn(unit) ? "" : "dim"}`} data-of=${places[side]}>
               <b class="versus-letter">${"AB"[side]}</b>
               <${Cell} sheet=${sheets[side]} index=${unit?.picture ?? -1} size=${368} label=${`What ${pair.name} looks for, ${"AB"[side]}`} />
             </div>
+            ${!isDrawn(unit) && html`<p class="unit-status">${"AB"[side]} ${unit?.status}</p>`}
             <p class="versus-change">${sayChange(pair)}</p>
           `
         : html`
-            <div class="versus-large"><${UnitSides} pair=${pair} sheets=${sheets} size=${180} /></div>
+            <div class="versus-large"><${UnitSides} pair=${pair} sheets=${sheets} places=${places} size=${180} /></div>
           `
     }
     ${

@@ -4,6 +4,7 @@
  * @import { Ctx, Series } from "../model.js"
  */
 import { html, useState } from "../vendor/preact-htm.js";
+import { showRun } from "../comparing/compared.js";
 import { plural, runName, whole } from "../format.js";
 import { useRecord } from "../model.js";
 import { LastLook } from "../words/last_look.js";
@@ -88,7 +89,7 @@ function Row({ ctx, run, series }) {
           run === ctx.run
             ? html`${runName(run)} <span class="quiet">(shown)</span>`
             : html`
-                <button class="link" onClick=${() => ctx.choose({ run, step: "", item: "", group: "" })}>
+                <button class="link" onClick=${() => showRun(ctx, run)}>
                   ${runName(run)}
                 </button>
               `

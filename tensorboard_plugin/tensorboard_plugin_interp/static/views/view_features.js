@@ -20,6 +20,9 @@ import { Cards, Facts, Layers, Message, Term } from "../drawing/parts.js";
 const LEAD =
   "Each picture was optimized to excite one unit. Where a probe picture excites it more, the part of that one which does " +
   "stands first, and the card says so. A click shows both.";
+const LEAD_COMPARED =
+  "Each picture was optimized to excite one unit. While comparing, these drawn pictures stand beside each other, also where " +
+  "a probe picture excites the unit more. A click shows more.";
 const GAIN =
   "How strongly the picture excites its unit, as a multiple of the most that any probe picture does. " +
   "The line in each bar is 1 ×.";
@@ -42,7 +45,7 @@ export function Features({ ctx }) {
       kind="features"
       about="features"
       lead=${html`
-        ${LEAD}
+        ${ctx.compared ? LEAD_COMPARED : LEAD}
         <${UnitTools} ctx=${ctx} />
       `}
       heading=${(/** @type {TabRecord<FeaturesData>} */ record) => html`
@@ -80,7 +83,7 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
   const { pictures } = record.data;
   const sheet = useSheet(record, pictures);
   const crops = useSheet(record, record.data.crops);
-  const { other, pairs, sheets } = useUnitPairs(ctx, record);
+  const { other, pairs, sheets, places } = useUnitPairs(ctx, record);
   const units = record.data.units ?? [];
   const most = units.reduce((top, unit) => Math.max(top, gain(unit)), 1); // of all pages: bars can be compared
   const cards = (wanted ?? units.slice(0, limit)).map((unit) => {
@@ -92,10 +95,10 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
     return {
       name: unit.name,
       key: `${unit.picture} ${unit.name}`,
-      dim: !ok,
+      dim: !ok && !pair, // of a pair, each side for itself
       label: `${unit.name}: ${ok ? `reaches ${text} the probe's maximum` : unit.status}${crop === null ? "" : "; a probe picture is shown"}`,
       content: html`
-        ${pair && html`<${UnitSides} pair=${pair} sheets=${sheets} size=${120} />`}
+        ${pair && html`<${UnitSides} pair=${pair} sheets=${sheets} places=${places} size=${120} />`}
         <${Direction}
           name=${unit.name}
           sheet=${crop === null ? sheet : crops}
@@ -105,6 +108,7 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
         >
           ${
             !limit &&
+            !pair &&
             !ok &&
             html`
               <span class="unit-status">${unit.status}</span>
@@ -112,6 +116,7 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
           }
           ${
             !limit &&
+            !pair &&
             (unit.caution || crop !== null) &&
             html`
               <span class="unit-caution">${[crop !== null && "Part of a probe picture", unit.caution].filter(Boolean).join(": ")}</span>
@@ -134,7 +139,7 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
     ${
       !limit &&
       html`
-        <${UnitsTold} ctx=${ctx} record=${record} other=${other} pairs=${pairs} sheets=${sheets} />
+        <${UnitsTold} ctx=${ctx} record=${record} other=${other} pairs=${pairs} sheets=${sheets} places=${places} />
         <${Legend} sheet=${pictures} of="Pictures: " />
       `
     }
@@ -154,7 +159,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
   const all = record.data.units ?? [];
   const wanted = useUnits(ctx, series, record);
   const unit = all.find((candidate) => candidate.name === name);
-  const { pairs, sheets } = useUnitPairs(ctx, record);
+  const { pairs, sheets, places } = useUnitPairs(ctx, record);
   const pair = pairs.find(({ after }) => after && after === unit);
   if (!unit)
     return html`
@@ -174,7 +179,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       <span class="quiet">${place + 1} of ${units.length}</span>
       <button class="button" onClick=${() => neighbor(1)} aria-label="Next unit">›</button>
     </div>
-    ${pair && html`<${UnitBlink} pair=${pair} sheets=${sheets} />`}
+    ${pair && html`<${UnitBlink} pair=${pair} sheets=${sheets} places=${places} />`}
     ${
       !pair &&
       unit.picture !== null &&
@@ -189,7 +194,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       !isOk(unit) &&
       unit.picture !== null &&
       html`
-        <p class="note">This unit ${unit.status}: do not read meaning into its picture.</p>
+        <p class="note">This unit ${unit.status}${pair ? " in B" : ""}: do not read meaning into its picture.</p>
       `
     }
     ${

@@ -16,6 +16,7 @@ import { useNames } from "../names/given_names.js";
 import { colorsOf } from "../group_look.js";
 import { GivenMark, plainName } from "../names/group_name.js";
 import { comparedStep, tellSame } from "../../comparing/compared.js";
+import { tellPlace } from "../../saving/save_menu.js";
 import { chooseVariant } from "../group_tools.js";
 
 const MAPS = 3; // pictures of each side of a row
@@ -70,6 +71,7 @@ function Sides({ ctx, run, own, there, here }) {
   const given = { there: names.given(there.layer, groups.there), here: ctx.names.given(here.layer, groups.here) };
   const left = own ? `step ${whole(there.step)}` : `${runName(run)}, step ${whole(there.step)}`;
   const right = own ? `step ${whole(here.step)}` : `${runName(ctx.run)}, step ${whole(here.step)}`;
+  const title = `A: ${left} beside B: ${right}`;
   const colors = { there: colorsOf(groups.there), here: colorsOf(groups.here) };
   // a pair has one color, that of the group that is shown, and nobody else has it
   const taken = new Set(colors.here);
@@ -92,12 +94,14 @@ function Sides({ ctx, run, own, there, here }) {
       index=${index ?? 0}
       name=${index === null ? null : given[which][index]}
       colors=${colors[which]}
+      letter=${which === "there" ? "A" : "B"}
+      place=${which === "there" ? tellPlace(run, there.layer, there.step) : tellPlace(ctx.run, here.layer, here.step)}
       lacks=${`not ${places[which === "there" ? 0 : 1]}`}
     />
   `;
   return html`
-    <section class="card comparison" aria-label=${`${here.layer}: ${left} beside ${right}`}>
-      <h3>${left} beside ${right}</h3>
+    <section class="card comparison" aria-label=${`${here.layer}: ${title}`}>
+      <h3>${title}</h3>
       <p class="caption">
         ${[
           `${plural(pairs.length, "group")} on both sides`,
@@ -118,9 +122,9 @@ function Sides({ ctx, run, own, there, here }) {
       </p>
       <ul class="compared">
         <li class="compared-head caption" aria-hidden="true">
-          <span>${left}</span>
-          <span>change of the share</span>
-          <span>${right}</span>
+          <span><b class="versus-letter">A</b> ${left}</span>
+          <span>change of the share, B − A</span>
+          <span><b class="versus-letter">B</b> ${right}</span>
         </li>
         ${found.rows.map((row) => {
           const [one, two] = [nameOf("there", row.there), nameOf("here", row.here)];
@@ -155,7 +159,7 @@ function Sides({ ctx, run, own, there, here }) {
     if (row.where !== null) parts.push(`fires in ${howMuch(row.where)} places (${number(row.where)})`);
     if (row.makeup !== null && (own || found?.by === "makeup"))
       parts.push(`made of ${howMuch(row.makeup)} channels (${number(row.makeup)})`);
-    if (one && two && one !== two) parts.push(`called “${one}” there and “${two}” here`);
+    if (one && two && one !== two) parts.push(`called “${one}” in A and “${two}” in B`);
     return `${parts.join("; ")}.`;
   }
 }
@@ -181,9 +185,9 @@ function useSide(record) {
 
 /**
  * @param {{side: any, group: import("../../records.js").Group|null, index: number, name: string|null, colors: number[],
- *   lacks: string}} props
+ *   letter: string, place: string, lacks: string}} props `place`: what saved pictures are called after
  */
-function Side({ side, group, index, name, colors, lacks }) {
+function Side({ side, group, index, name, colors, letter, place, lacks }) {
   if (!group)
     return html`
       <div class="compared-side lacks quiet">${lacks}</div>
@@ -191,7 +195,7 @@ function Side({ side, group, index, name, colors, lacks }) {
   const shown = name ?? plainName(group);
   const count = Math.min(MAPS, side.data.probe?.thumbnails.count ?? 0);
   return html`
-    <div class="compared-side">
+    <div class="compared-side" data-of=${place}>
       <span class="compared-name">
         <${Swatch} color=${groupStyle(colors[index])} />${shown}${
           name &&
@@ -205,7 +209,7 @@ function Side({ side, group, index, name, colors, lacks }) {
         ${
           typeof group.icon === "number" &&
           html`
-            <span><${Cell} sheet=${side.icons} index=${group.icon} size=${64} label=${`What ${shown} looks for`} /></span>
+            <span><${Cell} sheet=${side.icons} index=${group.icon} size=${64} label=${`What ${shown} looks for, ${letter}`} /></span>
           `
         }
         ${
@@ -215,7 +219,7 @@ function Side({ side, group, index, name, colors, lacks }) {
             (_, picture) => html`
               <span key=${picture}>
                 <${GroupMap} thumbnails=${side.thumbnails} index=${picture} maps=${side.maps} colors=${colors} only=${index}
-                  size=${64} label=${`Where ${shown} fires in picture ${picture + 1}`} />
+                  size=${64} label=${`Where ${shown} fires in picture ${picture + 1}, ${letter}`} />
               </span>
             `,
           )
