@@ -10,7 +10,8 @@ import tensorflow as tf
 _LARGE = 100.0  # what is added to scores so that a softmax leaves a position out is larger
 _SAME = (
     "Identity", "Cast", "EnsureShape", "StopGradient", "Reshape", "Squeeze", "ExpandDims", "StridedSlice", "Slice",
-    "Transpose", "BroadcastTo", "Tile", "ReverseV2", "Pack", "ConcatV2", "Unpack", "Split", "LogicalAnd", "LogicalOr",
+    "Transpose", "BroadcastTo", "Tile", "ReverseV2", "ReverseSequence", "Roll", "Pack", "ConcatV2", "Unpack", "Split",
+    "LogicalAnd", "LogicalOr",
 )  # fmt: skip
 _LOOPS = ("While", "StatelessWhile", "TensorListFromTensor", "TensorArrayScatterV3", "Enter")
 _PRODUCTS = ("Mul", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum")
