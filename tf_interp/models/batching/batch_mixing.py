@@ -107,7 +107,7 @@ class Batching:
             >>> from tf_interp.models import open_model
             >>> x = keras.Input((4,))
             >>> open_model(keras.Model(x, x - keras.ops.mean(x, 0))).batch_mixing().layer
-            'subtract'
+            'subtract...'
         """
         return self._measure_mixing()["mixing"]
 
