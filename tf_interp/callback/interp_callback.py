@@ -160,8 +160,8 @@ class InterpCallback(keras.callbacks.Callback):
         self._news.see_loss((logs or {}).get("loss"), self._steps.now(), epoch)
         if (epoch + 1) % self.every:
             return
-        without = self._budget.forgo(self._kinds, whole=epoch + 1 == self._param("epochs"))  # then all follows at once
-        if told := self._budget.announce(without):
+        without = self._budget.forgo(self._kinds, whole=(last := epoch + 1 == self._param("epochs")))
+        if told := self._budget.announce([] if last else without):  # the look at the end follows at once, in full
             _LOG.warning("InterpCallback: %s", told[0])
             self._news.note("looks-skipped", told[1], self._steps.now(), epoch)
         if without == self._kinds:
