@@ -394,14 +394,52 @@ def test_a_list_of_inputs_is_refused_where_nothing_tells_their_order(tmp_path):
     network = keras.Model(named, L.Dense(2, name="head")(L.Concatenate(name="joined")(list(named.values()))))
     network.export(tmp_path, verbose=False)
     given = {name: np.random.default_rng(seed).random((2, 3), np.float32) for seed, name in enumerate(sorted(named))}
-    in_a_list = open_model(tmp_path).run([*given.values()], ["output"])["output"]  # of a dict that of its sorted keys
-    np.testing.assert_allclose(in_a_list, network(given), rtol=1e-5)
-    change(tmp_path, lambda meta: meta.object_graph_def.Clear())
+    for _ in range(2):  # a dict has no order that somebody chose; then the file tells nothing at all
+        model = open_model(tmp_path)
+        assert list(model.input_specs) == ["a", "b_9", "b_10"]  # numbers as numbers
+        with pytest.raises(ValueError, match=r"3 inputs in a list, .* a dict, {'a': \.\.\., 'b_9': \.\.\., 'b_10'"):
+            model.run([*given.values()], ["output"])
+        np.testing.assert_allclose(model.run(given, ["output"])["output"], network(given), rtol=1e-5)
+        change(tmp_path, lambda meta: meta.object_graph_def.Clear())
+
+
+def test_a_list_for_a_saved_function_is_taken_where_it_is_known_to_have_taken_no_dict(tmp_path):
+    """What is saved as a function of its own does not say what it took; only another order than a dict's shows it."""
+    zed, alf = np.random.default_rng(0).random((2, 2, 3), np.float32)
+    spec = [tf.TensorSpec([None, 3], name=name) for name in ("zed", "alf")]
+    functions = {
+        "apart": tf.function(lambda zed, alf: {"out": zed - 2 * alf}, input_signature=spec),
+        "dict": tf.function(
+            lambda x: {"out": x["zed"] - 2 * x["alf"]}, input_signature=[{item.name: item for item in spec}]
+        ),
+        "sorted": tf.function(lambda alf, zed: {"out": zed - 2 * alf}, input_signature=spec[::-1]),
+    }
+    for name, function in functions.items():
+        tf.saved_model.save(tf.Module(), tmp_path / name, signatures=function)
+        model = open_model(tmp_path / name)
+        by_name = model.run({"zed": zed, "alf": alf}, ["output"])["output"]
+        np.testing.assert_allclose(by_name, zed - 2 * alf, rtol=1e-5)
+        if name == "apart":
+            np.testing.assert_array_equal(model.run([zed, alf], ["output"])["output"], by_name)
+        else:
+            with pytest.raises(ValueError, match=r"do not tell which is which: give a dict, {'alf': ..., 'zed': ...}"):
+                model.run([zed, alf], ["output"])
+
+
+def test_inputs_that_a_file_calls_otherwise_are_told(tmp_path):
+    """`tf.saved_model.save` calls the entries of a dict "inputs" and "inputs_1", in the order of the alphabet."""
+    query, doc = np.random.default_rng(0).random((2, 2, 3), np.float32)
+    named = {name: keras.Input((3,), name=name) for name in ("query", "doc")}
+    network = keras.Model(named, L.Dense(2)(L.Concatenate()([named["query"], 3 * named["doc"]])))
+    tf.saved_model.save(network, tmp_path)
     model = open_model(tmp_path)
-    assert list(model.input_specs) == ["a", "b_9", "b_10"]  # numbers as numbers
-    with pytest.raises(ValueError, match=r"3 inputs in a list, .* a dict, {'a': \.\.\., 'b_9': \.\.\., 'b_10'"):
-        model.run([*given.values()], ["output"])
-    np.testing.assert_allclose(model.run(given, ["output"])["output"], network(given), rtol=1e-5)
+    told = [note for note in model.notes if "of the dict" in note]
+    assert told == [
+        f"input {label!r} is {key!r} of the dict it took when it was saved"
+        for label, key in (("inputs", "doc"), ("inputs_1", "query"))
+    ]
+    read = model.run({"inputs": doc, "inputs_1": query}, ["output"])["output"]
+    np.testing.assert_allclose(read, network({"query": query, "doc": doc}), rtol=1e-5)
 
 
 # --- what no gradient passes

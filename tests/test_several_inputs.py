@@ -96,6 +96,11 @@ def test_numbers_names_and_rows_that_do_not_match_are_told():
         model.run([PICTURE, NUMBERS], ["output"])
     with pytest.raises(ValueError, match=r"got 'zooo' \[N, 8, 8, 3\]"):
         model.run({"zooo": PICTURE, "alpha": NUMBERS, "mid": MASK}, ["output"])
+    with pytest.raises(
+        ValueError,
+        match=r"no input is called 'Zoo', did you mean 'zoo'\?; no input is called 'what'; missing: \['zoo', 'mid'\]",
+    ):
+        model.run({"Zoo": PICTURE, "alpha": NUMBERS, "what": MASK}, ["output"])
     with pytest.raises(ValueError, match=r"differ in their number: 0 \[4, 8, 8, 3\], 1 \[2, 5\]"):
         model.run([PICTURE, NUMBERS[:2], MASK], ["output"])
     with pytest.raises(ValueError, match="several inputs give a dict"):

@@ -1,7 +1,8 @@
 """What goes into a network: from pictures in [0,1] to the tensors that it takes."""
 
+import difflib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def name_inputs(images: Any, specs: Mapping[str, tf.TensorSpec], ordered: bool =
     if not isinstance(images, Mapping | list | tuple):
         images = [images]
     if len(images) != len(specs) or (isinstance(images, Mapping) and set(images) != set(specs)):
-        raise ValueError(f"the network takes {_say_specs(specs)}; got {_say_values(images)}")
+        wrong = _say_wrong(images, specs) if isinstance(images, Mapping) else ""
+        raise ValueError(f"the network takes {_say_specs(specs)}; got {_say_values(images)}{wrong}")
     if isinstance(images, Mapping):
         return {name: images[name] for name in specs}
     if ordered or len(specs) == 1:
@@ -173,6 +175,18 @@ def _say_specs(specs: Mapping[str, tf.TensorSpec]) -> str:
     """Return what a network takes in words: number, names and shapes of its inputs."""
     named = ", ".join(f"{name!r} {_say_shape(spec.shape)}" for name, spec in specs.items())
     return f"{len(specs)} {'input' if len(specs) == 1 else 'inputs'}: {named}"
+
+
+def _say_wrong(given: Mapping[str, Any], known: Collection[str]) -> str:
+    """Return which names of inputs are wrong, with those that they may stand for, and which are missing."""
+    missing = [name for name in known if name not in given]
+    alike = {str(name).casefold(): name for name in missing}
+    said = []
+    for name in [name for name in given if name not in known]:
+        near = difflib.get_close_matches(str(name).casefold(), alike, 3, 0.5)
+        asked = f", did you mean {' or '.join(repr(alike[item]) for item in near)}?" if near else ""
+        said.append(f"no input is called {name!r}{asked}")
+    return "".join(f"; {part}" for part in (*said, *[f"missing: {missing}"] * bool(missing)))
 
 
 def _say_values(values: Any) -> str:

@@ -181,9 +181,14 @@ class GraphModel(Model):
         flow = [f"it holds {closed}: no gradient passes that"] if closed else []
         begun = sorted(name.split(":")[0] for name in self._read.states)
         state = [f"it changes variables while it runs, in each run from what was saved: {begun}"] if begun else []
+        keys = [
+            f"input {label!r} is {key!r} of the dict it took when it was saved"
+            for label, key in self._read.keys.items()
+        ]
         passed = [f"pictures are not changed by chance: {self._passed} return what they get"] if self._passed else []
         return (
             super().notes
+            + keys
             + fixed
             + flow
             + passed

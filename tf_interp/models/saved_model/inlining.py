@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -320,3 +320,63 @@ def _known_bool(name: str, nodes: Mapping[str, Any]) -> bool | None:
         return None
     value = tf.make_ndarray(node.attr["value"].tensor)
     return bool(value) != negated if value.size == 1 else None
+
+
+class Arguments(NamedTuple):
+    """The inputs of a signature, as the function takes them that was saved.
+
+    Args:
+        order: their labels in the order of its arguments; empty if the file does not tell.
+        keys: label -> key in the dict that it took, where it took one and the signature has other names.
+    """
+
+    order: Sequence[str] = ()
+    keys: Mapping[str, str] = {}
+
+
+def read_arguments(meta: Any, inputs: Mapping[str, str]) -> Arguments:
+    """Return what the function behind a signature takes.
+
+    A signature has no order, TensorFlow 2 sorts its labels. But it only wraps the function that was saved, and hands
+    on what it gets in that one's order: of a list its own. Of a dict that is the order of its keys in the alphabet,
+    which nobody chose: a list is none then. Where the file does not say whether a dict was taken, another order than
+    that of the alphabet shows that it was none.
+
+    Args:
+        meta: the `MetaGraphDef`.
+        inputs: label of each input -> name of its tensor.
+    """
+    library = {function.signature.name: function for function in meta.graph_def.library.function}
+    labels = {tensor: label for label, tensor in inputs.items()}
+    for node in meta.graph_def.node:
+        given = [labels.get("{}:{}".format(*split(item))) for item in node.input if not item.startswith("^")]
+        name = node.attr["f"].func.name if node.op in CALLS and set(inputs) <= set(given) else ""
+        if name not in meta.object_graph_def.concrete_functions:
+            continue
+        names = dict(zip([one.name for one in library[name].signature.input_arg], given, strict=True))
+        inner = [one for one in library[name].node_def if one.op in CALLS]
+        order = [label for item in inner[0].input if (label := names.get(item))] if len(inner) == 1 else []
+        if sorted(order) != sorted(inputs):
+            continue
+        saved = meta.object_graph_def.concrete_functions.get(inner[0].attr["f"].func.name)
+        if saved is None:
+            return Arguments() if order == sorted(order) else Arguments(order)
+        taken = saved.canonicalized_input_signature
+        if not _takes_dict(taken):
+            return Arguments(order)
+        dicts = [one.dict_value.fields for part in taken.tuple_value.values for one in part.tuple_value.values]
+        plain = len(dicts) == 1 and all(one.WhichOneof("kind") == "tensor_spec_value" for one in dicts[0].values())
+        keys = dict(zip(order, sorted(dicts[0]), strict=True)) if plain and len(dicts[0]) == len(order) else {}
+        return Arguments((), {label: key for label, key in keys.items() if label != key})
+    return Arguments()
+
+
+def _takes_dict(structure: Any) -> bool:
+    """Return whether several tensors come in one dict, in what a saved function takes.
+
+    Args:
+        structure: a `StructuredValue` of TensorFlow.
+    """
+    fields = list(structure.dict_value.fields.values())
+    parts = [*structure.tuple_value.values, *structure.list_value.values, *fields]
+    return len(fields) > 1 or any(_takes_dict(part) for part in parts)

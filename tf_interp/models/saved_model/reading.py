@@ -13,7 +13,14 @@ import tensorflow as tf
 
 from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.private import parse_saved_model
-from tf_interp.models.saved_model.inlining import CALLS, FlatGraph, build_library, flatten, settle_branches, split
+from tf_interp.models.saved_model.inlining import (
+    FlatGraph,
+    build_library,
+    flatten,
+    read_arguments,
+    settle_branches,
+    split,
+)
 from tf_interp.models.saved_model.scan import check_operations
 from tf_interp.models.saved_model.tables import make_tables
 from tf_interp.models.saved_model.variables import (
@@ -46,6 +53,7 @@ class PlainGraph(NamedTuple):
         readers: name of a variable -> how many numbers it holds, and the operations that read it.
         versions: of TensorFlow, that wrote the file.
         shapes: label of an output -> its shape, as the signature states it: no graph shows all that Keras knew.
+        keys: label of an input -> its key in the dict that the saved function took, where that differs.
     """
 
     nodes: dict[str, Any]
@@ -61,6 +69,7 @@ class PlainGraph(NamedTuple):
     readers: dict[str, tuple[int, list[str]]]
     versions: Any
     shapes: Mapping[str, tf.TensorShape] = {}
+    keys: Mapping[str, str] = {}
 
     @property
     def named_weights(self) -> set[str]:
@@ -96,21 +105,21 @@ def read_saved_model(
     initializers += [name for key in _INITIALIZERS for name in meta.collection_def[key].node_list.value]
     ends = {label: flat.ends[name] for label, name in sorted(outputs.items(), key=lambda item: _by_number(item[0]))}
     fed = {label: _short_name(flat, tensor, label) for label, tensor in inputs.items()}
-    order = _order_of_arguments(meta, inputs)
+    arguments = read_arguments(meta, inputs)
     own = [label for label, tensor in inputs.items() if input in (label, tensor, split(tensor)[0])]
     if input is None or own:
         feeds = {
             label: put_placeholder(flat, fed[label], entry.inputs[label])
-            for label in own or order or sorted(inputs, key=_by_number)
+            for label in own or arguments.order or sorted(inputs, key=_by_number)
         }
     else:
         feeds = {"images": put_placeholder(flat, find_tensor(flat.nodes, input, path))}
     settle_branches(flat.nodes)
     flat.keep([*ends.values(), *feeds.values()])
     tables = make_tables(path, flat, graph_def, initializers, checkpoint, assets, trust)
-    read = finish(flat, feeds, ends, checkpoint, tables, ordered=bool(order))
+    read = finish(flat, feeds, ends, checkpoint, tables, ordered=bool(arguments.order))
     stated = {label: tf.TensorShape(entry.outputs[label].tensor_shape) for label in ends}
-    return read._replace(shapes=stated) if input is None or own else read
+    return read._replace(shapes=stated, keys=arguments.keys) if input is None or own else read
 
 
 def finish(
@@ -317,31 +326,6 @@ def _tensors(entries: Any, what: str, path: Any) -> dict[str, str]:
     if odd:
         raise ValueError(f"{path}: the {what}s {odd} are sparse or ragged, only dense ones can be read")
     return {label: info.name for label, info in entries.items()}
-
-
-def _order_of_arguments(meta: Any, inputs: Mapping[str, str]) -> list[str]:
-    """Return the labels of a signature's inputs as its function takes them; [] if the file does not tell.
-
-    A signature has no order, TensorFlow 2 sorts its labels. But it only wraps the function that was saved, and hands
-    on what it gets in that one's order: of a list its own, of a dict that of its sorted keys, as in Keras.
-
-    Args:
-        meta: the `MetaGraphDef`.
-        inputs: label of each input -> name of its tensor.
-    """
-    library = {function.signature.name: function for function in meta.graph_def.library.function}
-    labels = {tensor: label for label, tensor in inputs.items()}
-    for node in meta.graph_def.node:
-        given = [labels.get("{}:{}".format(*split(item))) for item in node.input if not item.startswith("^")]
-        name = node.attr["f"].func.name if node.op in CALLS and set(inputs) <= set(given) else ""
-        if name not in meta.object_graph_def.concrete_functions:
-            continue
-        names = dict(zip([one.name for one in library[name].signature.input_arg], given, strict=True))
-        inner = [one for one in library[name].node_def if one.op in CALLS]
-        order = [label for item in inner[0].input if (label := names.get(item))] if len(inner) == 1 else []
-        if sorted(order) == sorted(inputs):
-            return order
-    return []
 
 
 def _assets(path: pathlib.Path, meta: Any) -> dict[str, str]:
