@@ -100,6 +100,54 @@ def test_the_two_are_exchanged(browser: BrowserContext, page: pathlib.Path) -> N
         assert tab.page.evaluate("history.length") == entries, "one may blink without filling the history"
 
 
+def test_a_second_exchange_undoes_the_first(browser: BrowserContext, page: pathlib.Path) -> None:
+    """Words that go with training are kept: the latest step, the same step, the first one."""
+    for more in ({"versus": f"{LONG}/interp"}, {"versus": f"{LONG}/interp", "at": "200"}, {"versus": "tagged/interp"}):
+        with opened(browser, page, "features", **more) as tab:
+            tab.wait_for_pictures()
+            before = chosen(tab)
+            assert "step" not in before
+            tab.page.keyboard.press("b")
+            wait_until(lambda: chosen(tab) != before, "exchanged")  # noqa: B023
+            assert ("at" in chosen(tab)) == (len(more) > 1 or more["versus"] == "tagged/interp")
+            tab.wait_for_pictures()
+            tab.page.keyboard.press("b")
+            wait_until(lambda: chosen(tab) == before, "as before")  # noqa: B023
+            assert tab.frame.locator(".badge.live").count() == 1
+    with opened(browser, page, "features", versus="short/interp") as tab:  # has one step
+        tab.wait_for_pictures()
+        tab.page.keyboard.press("b")
+        wait_until(lambda: chosen(tab)["run"] == "short/interp", "exchanged")
+        assert chosen(tab)["at"] == "400", "the same step would be another one"
+        tab.wait_for_pictures()
+        tab.page.keyboard.press("b")
+        wait_until(lambda: chosen(tab)["run"] == "tagged/interp" and "at" not in chosen(tab), "as before")
+
+
+def test_the_focus_stays_in_the_line_of_the_comparison(browser: BrowserContext, page: pathlib.Path) -> None:
+    def focused(tab: Tab) -> str:
+        return tab.frame.evaluate("document.activeElement.ariaLabel")
+
+    with opened(browser, page, "decisions", versus=f"{LONG}/interp", flips="only") as tab:
+        tab.wait_for_pictures()
+        exchange = tab.frame.get_by_role("button", name="Exchange A and B")
+        exchange.focus()
+        for shown in (LONG, "tagged"):
+            tab.page.keyboard.press("Enter")
+            wait_until(lambda: f"B {shown}, step" in bar(tab), "exchanged")  # noqa: B023
+            tab.wait_for_pictures()
+            assert focused(tab) == "Exchange A and B"
+        menu = tab.frame.get_by_label("Compare with", exact=True)
+        menu.focus()
+        menu.select_option(label="nothing")
+        wait_until(lambda: "versus" not in chosen(tab), "nothing")
+        assert not {"versus", "at", "flips"} & set(chosen(tab)), "what only a comparison knows goes with it"
+        assert focused(tab) == "Compare with"
+        menu.select_option(label="short")
+        wait_until(lambda: chosen(tab)["versus"] == "short/interp", "again")
+        assert focused(tab) == "Compare with"
+
+
 def test_to_show_what_is_compared_with_exchanges_the_two(browser: BrowserContext, page: pathlib.Path) -> None:
     expected = {"run": f"{LONG}/interp", "step": "200", "versus": "tagged/interp", "at": "400"}
     with opened(browser, page, versus=f"{LONG}/interp", at="200") as tab:
@@ -209,6 +257,13 @@ def test_units_stand_beside_themselves(browser: BrowserContext, page: pathlib.Pa
         assert names == [
             f"tagged_conv2_What-{words}-looks-for-{side}_step-{at}.png" for side, at in (("A", 100), ("B", 400))
         ]
+        said = [fact.inner_text().split() for fact in tab.frame.locator(".panel .facts dd").all()]
+        for fact, name in zip(said, ["activation", "probe_max", "probe_mean"], strict=False):
+            assert fact[::2] == ["A", "B"]
+            assert numbers(" ".join(fact)) == pytest.approx(
+                [units[step][0][name] for step in (100, 400)], rel=0.02, abs=0.01
+            )
+        assert "B\nBelow: tagged, step 400." in tab.text(".panel")
         tab.shoot(f"compare-features-{scheme}")
         tab.frame.get_by_role("button", name="In one place").click()
         tab.wait_for_pictures()
@@ -258,6 +313,33 @@ def test_units_of_one_side_only_are_said(browser: BrowserContext, tmp_path: path
         assert "While comparing, these drawn pictures" in tab.text(".lead")
         assert "not in A" in cards[1]
         assert "A –, B 8.00, difference –" in cards[1]
+        tab.frame.get_by_label("Find units").fill("[12]$")
+        wait_until(lambda: tab.frame.locator(".unit").count() == 1, "one of the two of B")
+        gone = tab.frame.locator(".versus-gone")
+        assert gone.inner_text().split() == ["channel", "1"], "of A, too, those that are wanted"
+        assert "1 unit of A is not in B:" in tab.text(".versus-told")
+        assert "not in A" not in tab.text(".versus-told")
+        tab.frame.get_by_label("Find units").fill("")
+        tab.frame.get_by_label("Which units").select_option("silent")
+        wait_until(lambda: gone.count() == 0, "those that did not activate")
+
+
+def marked(tab: Tab, target: str) -> tuple[dict[str, str], set[tuple[str, str]]]:
+    """Return where the chart of a target has the steps of A and B, and where which of its curves have a large dot."""
+    found = tab.frame.locator(f"section[aria-label='{target}']").evaluate(
+        """(place) => {
+            const steps = [...place.querySelectorAll(".now")].map((line) =>
+                [line.classList.contains("beside") ? "A" : "B", line.getAttribute("x1")]);
+            const dots = [...place.querySelectorAll("path.line")].flatMap((line) => {
+                const own = [];
+                for (let next = line.nextElementSibling; next?.tagName === "circle"; next = next.nextElementSibling)
+                    if (next.getAttribute("r") === "4.5") own.push(next.getAttribute("cx"));
+                return own.map((x) => [line.classList.contains("dashed") ? "A" : "B", x]);
+            });
+            return [steps, dots];
+        }"""
+    )
+    return dict(found[0]), {tuple(one) for one in found[1]}
 
 
 def test_effects_stand_beside_each_other(browser: BrowserContext, page: pathlib.Path) -> None:
@@ -277,12 +359,31 @@ def test_effects_stand_beside_each_other(browser: BrowserContext, page: pathlib.
         wait_until(lambda: tab.frame.locator(".line.dashed").count() == 4, "a curve of A for each of B")
         assert "solid lines: B, dashed: A" in tab.text()
         tab.shoot("compare-concepts")
+        tab.frame.get_by_label("Step to compare with").select_option("200")
+        tab.wait_for_pictures()
+        steps, dots = marked(tab, "Target 3, conv3")
+        assert float(steps["A"]) < float(steps["B"])
+        assert dots == set(steps.items()), "the dots of each curve stand at its own step"
+        letters = tab.frame.locator(".now-letter").all_text_contents()
+        assert [letter.strip() for letter in letters] == ["A", "B"] * 2
+        line.click()
+        panel = tab.frame.locator(".panel")
+        wait_until(lambda: "A\n" in panel.inner_text(), "both sides")
+        first = row(LONG, 200)
+        assert all(one["sentence"] in panel.inner_text() for one in (first, after))
+        expected = [one[name] for one in (first, after) for name in ("displacement", "ci_low", "ci_high")]
+        assert numbers(panel.locator(".facts dd").first.inner_text()) == pytest.approx(expected, abs=0.011)
+        assert "difference" in panel.locator(".versus-test").inner_text()
+        tab.shoot("compare-concept-panel")
     with opened(browser, page, "concepts", layer="conv3", versus="tagged/interp") as tab:
         line = tab.frame.locator(".versus-test").first
         line.wait_for()
         assert "not independent: differences have no interval" in tab.text()
         assert "[" not in line.inner_text().rpartition("difference")[2]
         assert tab.frame.locator(".line.dashed").count() == 0, "both are points of one curve"
+        steps, dots = marked(tab, "Target 3, conv3")
+        assert set(steps) == {"A", "B"}
+        assert {x for _, x in dots} == set(steps.values()), "that has a dot at both steps"
 
 
 def test_what_changed_most_leads_to_each_thing(browser: BrowserContext, page: pathlib.Path) -> None:

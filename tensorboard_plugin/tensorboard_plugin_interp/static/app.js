@@ -10,6 +10,7 @@ import { CopyLink } from "./choosing/copy_link.js";
 import { Lost } from "./choosing/lost.js";
 import { CompareBar, CompareButton } from "./comparing/compare_bar.js";
 import { showRun, useCompared } from "./comparing/compared.js";
+import { ConceptDetail } from "./concepts/concept_detail.js";
 import { setGroupStyles } from "./drawing/canvas.js";
 import { runName, sortRuns, whole } from "./format.js";
 import { useNames } from "./groups/names/given_names.js";
@@ -18,7 +19,7 @@ import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
 import { Save, tellPlace } from "./saving/save_menu.js";
 import { Awaited, Guard, Message, Panel } from "./drawing/parts.js";
 import { followTheme, isVisible, linkTo, onReload } from "./tbhost.js";
-import { ConceptDetail, Concepts } from "./views/view_concepts.js";
+import { Concepts } from "./views/view_concepts.js";
 import { DecisionView } from "./views/view_decision.js";
 import { DecisionDetail } from "./views/view_decisions.js";
 import { Dictionary } from "./views/view_dictionary.js";
@@ -170,6 +171,7 @@ export function App({ source }) {
     runs,
     names,
     step,
+    steps,
     series,
     unknown: [
       ...new Set(
@@ -221,7 +223,7 @@ export function App({ source }) {
           <${StepBar} ctx=${ctx} steps=${steps} shown=${shown} every=${every} follow=${follow} />
         `
       }
-      <${CompareBar} ctx=${ctx} steps=${steps} open=${asked} onClose=${() => ask(0)} />
+      <${CompareBar} ctx=${ctx} steps=${steps} open=${asked} onOpen=${() => ask(asked + 1)} onClose=${() => ask(0)} />
       ${
         error &&
         html`

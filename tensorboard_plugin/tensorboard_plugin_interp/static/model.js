@@ -31,6 +31,7 @@
  * @property {Store} store
  * @property {string} run
  * @property {number} step
+ * @property {number[]} steps of the run that is shown
  * @property {Runs} runs
  * @property {Names} names that people gave to the groups of this run
  * @property {Record<string, ShownSeries[]>} series by kind

@@ -14,6 +14,7 @@
  * @property {string[]} tags of the section
  */
 import { html } from "../vendor/preact-htm.js";
+import { NOTHING } from "../comparing/compared.js";
 import { runName, whole } from "../format.js";
 
 /** @param {string} text @returns {string} without the characters that turn the text after them around */
@@ -43,7 +44,7 @@ export function findLost({ choice, runs, run, layers, steps, step, compared, sec
     found.push({
       key: "versus",
       text: `Run ${calm(runName(choice.versus))}, to compare with, is not here; nothing is compared.`,
-      instead: { versus: "", at: "" },
+      instead: NOTHING,
     });
   if (compared?.steps.length && choice.at !== "" && !compared.steps.includes(Number(choice.at)))
     found.push({

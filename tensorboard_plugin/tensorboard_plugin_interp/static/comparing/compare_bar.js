@@ -7,7 +7,7 @@ import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 import { Chooser } from "../choosing/chooser.js";
 import { useKeys } from "../choosing/keys.js";
 import { runName, sortRuns, whole } from "../format.js";
-import { exchange, sideName, tellSame } from "./compared.js";
+import { NOTHING, exchange, sideName, tellSame } from "./compared.js";
 
 /** @param {{ctx: Ctx, steps: number[]}} props @returns {boolean} whether there is anything to compare with */
 const isPossible = ({ ctx, steps }) => steps.length > 1 || Object.keys(ctx.runs).length > 1;
@@ -36,10 +36,10 @@ export function CompareButton({ ctx, steps, open, onOpen }) {
 }
 
 /**
- * @param {{ctx: Ctx, steps: number[], open: number, onClose: () => void}} props `open`: how often a person asked for it,
- *   each time of which the menu gets the focus
+ * @param {{ctx: Ctx, steps: number[], open: number, onOpen: () => void, onClose: () => void}} props `open`: how often a
+ *   person asked for it, each time of which the menu gets the focus
  */
-export function CompareBar({ ctx, steps, open, onClose }) {
+export function CompareBar({ ctx, steps, open, onOpen, onClose }) {
   const bar = useRef(/** @type {any} */ (null));
   useKeys(ctx.compared ? { b: () => exchange(ctx) } : {});
   useLayoutEffect(() => {
@@ -49,8 +49,12 @@ export function CompareBar({ ctx, steps, open, onClose }) {
   if ((!open && !ctx.compared) || !isPossible({ ctx, steps })) return null;
   const { compared } = ctx;
   const others = sortRuns(Object.keys(ctx.runs).filter((run) => run !== ctx.run));
+  const choose = (/** @type {string} */ versus) => {
+    ctx.choose(versus ? { versus, at: "" } : NOTHING);
+    if (!versus && !open) onOpen(); // one that a link opened would go, and the focus with it
+  };
   const leave = () => {
-    ctx.choose({ versus: "", at: "", flips: "" });
+    ctx.choose(NOTHING);
     onClose();
     /** @type {any} */ (document.querySelector(".versus-button"))?.focus({ preventScroll: true });
   };
@@ -64,19 +68,19 @@ export function CompareBar({ ctx, steps, open, onClose }) {
         value=${compared?.run ?? ""}
         options=${[["", "nothing"], ...(steps.length > 1 ? [[ctx.run, "another step of this run"]] : [])]}
         groups=${[["another run", others.map((run) => [run, runName(run)])]]}
-        onChange=${(/** @type {string} */ versus) => ctx.choose({ versus, at: "" })}
+        onChange=${choose}
       />
       ${
         compared &&
-        compared.steps.length > 0 &&
         html`
           <${Chooser}
             caption="at"
             label="Step to compare with"
             what="steps"
-            value=${ctx.choice.at === "" ? "" : String(compared.step)}
+            value=${ctx.choice.at === "" ? "" : String(compared.step ?? ctx.choice.at)}
             options=${[
               ["", compared.own ? `the first, ${whole(compared.steps[0])}` : "the same step"],
+              ...(compared.waiting && ctx.choice.at ? [[ctx.choice.at, `step ${whole(Number(ctx.choice.at))}`]] : []),
               ...compared.steps.map((step) => [String(step), `step ${whole(step)}`]),
             ]}
             onChange=${(/** @type {string} */ at) => ctx.choose({ versus: compared.run, at })}

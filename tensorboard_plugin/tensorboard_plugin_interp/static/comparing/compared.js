@@ -22,6 +22,9 @@
 import { runName, splitRun, whole } from "../format.js";
 import { stepAt, useRecord, useRun } from "../model.js";
 
+/** The choice that compares with nothing: what only a comparison knows goes with it. */
+export const NOTHING = { versus: "", at: "", flips: "" };
+
 /** @param {Record<string, Series>} tags of one run @returns {ShownSeries[]} */
 const withSteps = (tags) =>
   Object.entries(tags)
@@ -94,20 +97,49 @@ export const sideName = (run, step) => `${runName(run)}, step ${whole(step)}`;
 /** @param {number|null} step of a record that would be compared with itself @returns {string} */
 export const tellSame = (step) => `Step ${whole(step)} is the one that is shown: choose another to compare it with.`;
 
+/** How the two were chosen before they were exchanged last, and how they are since: a second exchange undoes the first. */
+const undone = /** @type {WeakMap<Store, {before: Record<string, string>, after: Record<string, string>}>} */ (new WeakMap());
+
+/**
+ * The choice that exchanges A and B. Words that go with training ("latest", "the same step") stay where they mean the same
+ * from the other side; a number stands for them elsewhere, until the two are exchanged again.
+ * @param {Ctx} ctx
+ * @returns {Record<string, string>|null} null while it is not known what is compared with
+ */
+function exchanged({ store, compared, run, step, steps, choice }) {
+  if (!compared || compared.step === null) return null;
+  const chosen = Object.fromEntries(["run", "step", "versus", "at"].map((key) => [key, choice[key] ?? ""]));
+  const last = undone.get(store);
+  if (last && Object.keys(chosen).every((key) => chosen[key] === last.after[key])) {
+    undone.delete(store);
+    return last.before;
+  }
+  const latest = chosen.step === "" && compared.step === compared.steps.at(-1);
+  const same = chosen.at === "" && !compared.own && stepAt(steps, compared.step) === step;
+  const after = {
+    run: compared.run,
+    step: latest ? "" : String(compared.step),
+    versus: run,
+    at: same ? "" : String(step),
+  };
+  undone.set(store, { before: { ...chosen, run }, after }); // the run by name: none chosen would leave the other one there
+  return after;
+}
+
 /**
  * Show another run. Where it is the one that is compared with, the two are exchanged: else it would be compared with itself.
  * @param {Ctx} ctx
  * @param {string} next
  */
-export function showRun({ compared, run, step, choose }, next) {
+export function showRun(ctx, next) {
+  const { compared, run, step, choose } = ctx;
   const asked = { run: next, step: "", item: "", group: "" };
   if (!compared || compared.own || compared.run !== next) return choose(asked);
-  const at = compared.step === null ? "" : String(compared.step); // not known while it is on its way
-  choose({ ...asked, step: at, versus: run, at: String(step) });
+  choose({ ...asked, versus: run, at: String(step), ...exchanged(ctx) }); // its step is not known while it is on its way
 }
 
 /** @param {Ctx} ctx exchange A and B; no entry of the history, so that a person may blink */
-export function exchange({ compared, run, step, choose }) {
-  if (!compared || compared.step === null) return;
-  choose({ run: compared.run, step: String(compared.step), versus: run, at: String(step) }, false);
+export function exchange(ctx) {
+  const after = exchanged(ctx);
+  if (after) ctx.choose(after, false);
 }

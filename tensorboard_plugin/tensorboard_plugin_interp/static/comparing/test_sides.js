@@ -7,9 +7,9 @@
  */
 import { html } from "../vendor/preact-htm.js";
 import { Message } from "../drawing/parts.js";
-import { interval, signed, together } from "../format.js";
+import { interval, signed } from "../format.js";
 import { useSeries } from "../model.js";
-import { areIndependent, likeOf } from "./compared.js";
+import { areIndependent, comparedStep, likeOf } from "./compared.js";
 import { findTest, subtractTests } from "./what_changed.js";
 
 /** @param {Ctx} ctx @returns {boolean} */
@@ -24,10 +24,9 @@ export function TestSides({ ctx, row, other }) {
       <span class="versus-test">A – (not tested there), B ${interval(row)}, difference –</span>
     `;
   const { change, low, high } = subtractTests(before, row, apart(ctx));
-  const [from, to] = together([low, high]);
-  const around = low === null ? "" : ` [${from}, ${to}]`;
+  const said = low === null ? signed(change) : `${(change ?? 0) > 0 ? "+" : ""}${interval({ displacement: change, ci_low: low, ci_high: high })}`;
   return html`
-    <span class="versus-test">A ${interval(before)}, B ${interval(row)}, difference ${signed(change)}${around}</span>
+    <span class="versus-test">A ${interval(before)}, B ${interval(row)}, difference ${said}</span>
   `;
 }
 
@@ -51,6 +50,17 @@ export function TestsTold({ ctx, layer, other }) {
 /**
  * @param {Ctx} ctx
  * @param {TabRecord<ConceptsData>} record
+ * @returns {number|undefined} the step of A, to be marked beside that of B
+ */
+export function besideStep(ctx, record) {
+  const like = ctx.compared ? likeOf(ctx, record) : undefined;
+  const step = ctx.compared && like ? comparedStep(ctx.compared, like.steps) : undefined;
+  return ctx.compared?.own && step === record.step ? undefined : step;
+}
+
+/**
+ * @param {Ctx} ctx
+ * @param {TabRecord<ConceptsData>} record
  * @param {{row: ConceptTest, color: string}[]} rows that have curves
  * @returns {import("../drawing/charts.js").Line[]} the same tests of another run; of one run they are the same curves
  */
@@ -58,11 +68,12 @@ export function useOtherCurves(ctx, record, rows) {
   const { compared } = ctx;
   const like = compared && !compared.own ? likeOf(ctx, record) : undefined;
   const entries = useSeries(ctx.store, compared?.run ?? "", like?.tag ?? "", like?.steps ?? []);
-  if (!like) return [];
+  if (!compared || !like) return [];
   return rows.map(({ row, color }) => ({
     name: `${row.concept} (A)`,
     color,
     dashed: true,
+    at: comparedStep(compared, like.steps),
     points: entries.map((entry) => {
       const found = findTest(/** @type {ConceptsData} */ (entry.data).tests ?? [], row);
       return { x: entry.step, y: found?.displacement ?? null };

@@ -7,6 +7,7 @@
  * @import { UnitPair } from "./what_changed.js"
  */
 import { html, useLayoutEffect, useState } from "../vendor/preact-htm.js";
+import { arrangeUnits } from "../arranging/unit_order.js";
 import { isTaken } from "../choosing/keys.js";
 import { Cell } from "../drawing/canvas.js";
 import { Message } from "../drawing/parts.js";
@@ -70,11 +71,16 @@ export function UnitSides({ pair, sheets, places, size }) {
 
 /**
  * @param {{ctx: Ctx, record: TabRecord<FeaturesData>, other: Other, pairs: UnitPair[], sheets: (LoadedSheet|undefined)[],
- *   places: string[]}} props what must be said of all units of a layer, and those that only A has
+ *   places: string[]}} props what must be said of all units of a layer that are wanted, and those that only A has
  */
 export function UnitsTold({ ctx, record, other, pairs, sheets, places }) {
-  const gone = pairs.filter(({ after }) => !after);
-  const fresh = pairs.filter(({ before }) => !before);
+  const { unit_state: state, unit_text: text } = ctx.choice;
+  const wanted = (/** @type {"before"|"after"} */ side, /** @type {"before"|"after"} */ lacking) => {
+    const alone = pairs.filter((pair) => pair[side] && !pair[lacking]);
+    const kept = new Set(arrangeUnits(alone.flatMap((pair) => pair[side] ?? []), { state, text }));
+    return alone.filter((pair) => pair[side] && kept.has(pair[side]));
+  };
+  const [gone, fresh] = [wanted("before", "after"), wanted("after", "before")];
   if (other.state === "none") return null;
   if (other.state === "error") return html`<${Message} kind="error">${other.error}<//>`;
   if (other.state === "same") return record.step === ctx.step ? null : html`<${Message}>${tellSame(record.step)}<//>`;

@@ -3,7 +3,8 @@
  *
  * @typedef {{x: number, y: number|null, low?: number|null, high?: number|null, from?: number|null, to?: number|null}}
  *   Point `low..high` is the interval, `from..to` what chance gives
- * @typedef {{name: string, color: string, points: Point[], dashed?: boolean}} Line
+ * @typedef {{name: string, color: string, points: Point[], dashed?: boolean, at?: number}} Line `at`: the step of its own
+ *   that is chosen, where it is another one than that of the chart
  * @typedef {(value: number) => number} Scale
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
@@ -121,9 +122,10 @@ function path(points, x, y) {
 /**
  * The frame of a chart: axes, the mark of the slider's step, and what lies under the pointer.
  * @param {{label: string, height: number, xs: number[], range: [number, number], format?: (v: number) => string,
- *   at?: number, onPick?: (x: number) => void, tip: (x: number) => any, children: (x: Scale, y: Scale) => any}} props
+ *   at?: number, beside?: number, onPick?: (x: number) => void, tip: (x: number) => any,
+ *   children: (x: Scale, y: Scale) => any}} props `beside`: the step A that `at`, then B, is compared with
  */
-function Frame({ label, height, xs, range, format, at, onPick, tip, children }) {
+function Frame({ label, height, xs, range, format, at, beside, onPick, tip, children }) {
   const ref = useRef(/** @type {any} */ (null));
   const width = useWidth(ref);
   const [under, setUnder] = useState(/** @type {number|null} */ (null));
@@ -163,14 +165,23 @@ function Frame({ label, height, xs, range, format, at, onPick, tip, children }) 
           `,
         )}
         ${children(x, y)}
-        ${
-          at !== undefined &&
-          at >= ends[0] &&
-          at <= ends[1] &&
-          html`
-            <line class="now" x1=${x(at)} x2=${x(at)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />
-          `
-        }
+        ${[beside, at].map(
+          (step, side) =>
+            step !== undefined &&
+            step >= ends[0] &&
+            step <= ends[1] &&
+            html`
+              <line class=${side ? "now" : "now beside"} x1=${x(step)} x2=${x(step)} y1=${MARGIN.top} y2=${height - MARGIN.bottom} />
+              ${
+                beside !== undefined &&
+                html`
+                  <text class="now-letter" x=${x(step) + (side ? 4 : -4)} y=${MARGIN.top + 10} text-anchor=${side ? "start" : "end"}>
+                    ${"AB"[side]}
+                  </text>
+                `
+              }
+            `,
+        )}
         ${
           shown !== null &&
           html`
@@ -193,9 +204,10 @@ function Frame({ label, height, xs, range, format, at, onPick, tip, children }) 
 /**
  * Lines with an interval around each, and a grey band of chance behind each, edged in the line's color.
  * @param {{label: string, series: Line[], height?: number,
- *   at?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string}} props
+ *   at?: number, beside?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string}} props `beside`: the step A
+ *   that `at` is compared with; lines without a step of their own have both
  */
-export function LineChart({ label, series, height = 220, at, onPick, zero = false, xName = "" }) {
+export function LineChart({ label, series, height = 220, at, beside, onPick, zero = false, xName = "" }) {
   const all = series.flatMap((line) =>
     line.points.flatMap((point) => [point.y, point.low, point.high, point.from, point.to]),
   );
@@ -216,6 +228,7 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
       `;
     })}
   `;
+  const alone = !series.some((line) => line.at !== undefined); // A is a point of the same lines
   if (!xs.length) return null;
   return html`
     <${Frame}
@@ -224,6 +237,7 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
       xs=${xs}
       range=${[low - room, high + room]}
       at=${at}
+      beside=${beside}
       onPick=${onPick}
       tip=${tip}
     >
@@ -263,9 +277,9 @@ export function LineChart({ label, series, height = 220, at, onPick, zero = fals
             <path class=${line.dashed ? "line dashed" : "line"} stroke=${line.color} d=${path(line.points, x, y)} />
             ${line.points.map((point) => {
               const all = height > 150 && line.points.length <= 60;
-              const chosen = point.x === at || line.points.length === 1;
-              if (!(all || chosen) || point.y === null || !Number.isFinite(point.y)) return null;
-              const radius = all ? (point.x === at ? 4.5 : 2.2) : 4;
+              const marked = [line.at ?? at, ...(alone ? [beside] : [])].includes(point.x);
+              if (!(all || marked || line.points.length === 1) || point.y === null || !Number.isFinite(point.y)) return null;
+              const radius = all ? (marked ? 4.5 : 2.2) : 4;
               return html`
                 <circle cx=${x(point.x)} cy=${y(point.y)} r=${radius} fill=${line.color} />
               `;

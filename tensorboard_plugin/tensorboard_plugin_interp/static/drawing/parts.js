@@ -163,13 +163,14 @@ const Draw = ({ draw }) => draw();
 
 /**
  * Names and values; a name may have an explanation.
- * @param {{facts: (any[]|false|null|undefined)[]}} props each `[name, value, tip]`; what is not a list is left out
+ * @param {{facts: (any[]|false|null|undefined)[]}} props each `[name, value, tip, other]`, where `other` is the value of A
+ *   if two sides are compared; what is not a list is left out
  */
 export function Facts({ facts }) {
   return html`
     <dl class="facts">
       ${facts.filter(Array.isArray).map(
-        ([name, value, tip]) => html`
+        ([name, value, tip, other]) => html`
           <div>
             <dt>
               ${
@@ -180,7 +181,17 @@ export function Facts({ facts }) {
                   : name
               }
             </dt>
-            <dd>${value}</dd>
+            <dd>
+              ${
+                other === undefined
+                  ? value
+                  : [other, value].map(
+                      (one, side) => html`
+                        <span class="side-fact" key=${side}><b class="versus-letter">${"AB"[side]}</b> ${one}</span>
+                      `,
+                    )
+              }
+            </dd>
           </div>
         `,
       )}

@@ -8,6 +8,7 @@ import { html } from "../vendor/preact-htm.js";
 import { ALL_UNITS, UnitTools, useUnits } from "../arranging/arrange_tools.js";
 import { Paged } from "../arranging/paged.js";
 import { isOk, isSame, shareOf } from "../arranging/unit_order.js";
+import { sideName } from "../comparing/compared.js";
 import { UnitBlink, UnitSides, UnitsTold, useUnitPairs } from "../comparing/unit_sides.js";
 import { Cell } from "../drawing/canvas.js";
 import { Direction, Legend } from "../drawing/direction.js";
@@ -33,6 +34,14 @@ const gain = (unit) => shareOf(unit) ?? 0;
 
 /** @param {Unit} unit @returns {string} such as "2.4 ×" */
 const gainText = (unit) => (shareOf(unit) === null ? "–" : `${number(gain(unit))} ×`);
+
+/** What is listed of a unit. @type {[string, (unit: Unit) => string][]} */
+const NUMBERS = [
+  ["picture reaches", ({ activation }) => number(activation)],
+  ["probe’s maximum", ({ probe_max: most }) => number(most)],
+  ["probe’s mean", ({ probe_mean: mean }) => signed(mean)],
+  ["ratio", gainText],
+];
 
 /** @param {Unit} unit @returns {number|null} the cell of `crops` that stands first, if one does */
 const firstCrop = (unit) => (unit.first === "crop" ? (unit.examples?.[0]?.crop ?? null) : null);
@@ -104,7 +113,7 @@ export function Grid({ ctx, tag, record, wanted, limit }) {
           sheet=${crop === null ? sheet : crops}
           picture=${pair ? null : (crop ?? unit.picture)}
           size=${200}
-          strength=${!limit && ok && { value: gain(unit), most, mark: 1, text, label }}
+          strength=${!limit && ok && { value: gain(unit), most, mark: 1, text: pair ? `B ${text}` : text, label }}
         >
           ${
             !limit &&
@@ -165,6 +174,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
     return html`
       <${Message}>${name} has no picture at this step.<//>
     `;
+  const before = pair?.before;
   const { probe, class_names: names } = record.data;
   const units = wanted.includes(unit) ? wanted : all; // one that a link leads to may not be among those that are wanted
   const place = units.indexOf(unit);
@@ -200,17 +210,16 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
     ${
       unit.caution &&
       html`
-        <p class="note">Read the examples below first: ${unit.caution}.</p>
+        <p class="note">${pair ? "B: read" : "Read"} the examples below first: ${unit.caution}.</p>
       `
     }
-    <${Facts}
-      facts=${[
-        ["picture reaches", number(unit.activation)],
-        ["probe’s maximum", number(unit.probe_max)],
-        ["probe’s mean", signed(unit.probe_mean)],
-        ["ratio", gainText(unit)],
-      ]}
-    />
+    <${Facts} facts=${NUMBERS.map(([name, say]) => [name, say(unit), undefined, before ? say(before) : pair && "not there"])} />
+    ${
+      pair &&
+      html`
+        <p class="versus-words"><b class="versus-letter">B</b> Below: ${sideName(ctx.run, record.step)}.</p>
+      `
+    }
     ${
       unit.histogram &&
       html`

@@ -14,7 +14,8 @@ import { accuracy, Awaited, Guard, isRight, LayerName, Message } from "../drawin
 import { orderOf, stylesOf } from "../groups/group_look.js";
 import { namesOf } from "../groups/names/group_name.js";
 import { chooseVariant } from "../groups/group_tools.js";
-import { Curve, Words } from "./view_concepts.js";
+import { Curve } from "../concepts/concept_curve.js";
+import { Words } from "../concepts/concept_words.js";
 import { Grid as DecisionGrid, Key } from "./view_decisions.js";
 import { Explained } from "../decision/explained.js";
 import { FindingList } from "../findings/finding_list.js";
