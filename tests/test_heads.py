@@ -87,6 +87,14 @@ def test_probabilities_that_are_not_recognized_are_told():
     assert (head.kind, head.quantity) == ("multiclass", "probability")
 
 
+def test_probabilities_are_seen_where_loud_noise_gives_one_class_everywhere():
+    x = keras.Input((4,))
+    p = L.Dense(3, activation="softmax", name="dense")(keras.ops.abs(x))
+    network = keras.Model(x, p**2 / keras.ops.sum(p**2, -1, keepdims=True))
+    network.get_layer("dense").set_weights([np.eye(1, 3) * np.ones((4, 1)), np.zeros(3)])
+    assert open_model(network).head().quantity == "probability"
+
+
 def test_classes_behind_a_choice_are_classes():
     x = keras.Input((4,))
     chosen = keras.ops.one_hot(keras.ops.argmax(L.Dense(5)(x), -1), 5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tf_interp import open_model
-from tf_interp.models.outputs.losses import parse_loss, read_losses
+from tf_interp.models.outputs.losses import Place, parse_loss, read_losses
 
 L = keras.layers
 
@@ -62,10 +62,10 @@ def test_nor_does_it_in_a_file():
         {"module": "builtins", "class_name": "function", "config": "mine>mean_squared_error"},
         {"module": "mine", "class_name": "function", "config": "mean_squared_error"},
     ):
-        (loss,) = read_losses(parse_loss(saved), {"output": "output"}).values()
+        (loss,) = read_losses(parse_loss(saved), {"output": Place()}).values()
         assert (loss.kind(1), loss.takes, loss.known) == (None, None, False)
     saved = keras.losses.serialize(keras.losses.BinaryCrossentropy(from_logits=True))
-    (loss,) = read_losses(parse_loss(saved), {"output": "output"}).values()
+    (loss,) = read_losses(parse_loss(saved), {"output": Place()}).values()
     assert (loss.kind(1), loss.takes) == ("binary", "logits")
 
 
@@ -102,3 +102,67 @@ def test_numbers_of_a_tanh_are_no_logits(loss, units, kind):
     assert open_model(_network(loss, units)).head().quantity == "logit"
     assert open_model(_network("mse", 1, "tanh")).head().kind == "regression"
     assert open_model(_network(None, 1, "tanh")).head().evidence == "one number between -1 and 1"
+
+
+def _outputs():
+    """Return a network's input and its outputs: three classes, one number, four numbers."""
+    keras.utils.set_random_seed(3)
+    x = keras.Input((4,), name="x")
+    return x, L.Dense(3, name="za")(x), L.Dense(1, name="ab")(x), L.Dense(4, name="mc")(x)
+
+
+def _classes():
+    return keras.losses.CategoricalCrossentropy(from_logits=True)
+
+
+def _one():
+    return keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+NESTED = {
+    "dicts in a dict": (lambda a, b, c: {"main": {"za": a, "ab": b}, "aux": c}, {"main": {"za": 0, "ab": 1}, "aux": 2}),
+    "a list in a dict": (lambda a, b, c: {"main": [a, b], "aux": c}, {"main": [0, 1], "aux": 2}),
+    "a dict in a list": (lambda a, b, c: [{"za": a, "ab": b}, c], [{"za": 0, "ab": 1}, 2]),
+    "a list in a list": (lambda a, b, c: [[a, b], c], [[0, 1], 2]),
+    "one list for all": (lambda a, b, c: [[a, b], c], [0, 1, 2]),
+    "a dict": (lambda a, b, c: {"z": a, "b": b, "m": c}, {"m": 2, "b": 1, "z": 0}),
+    "a list for a dict": (lambda a, b, c: {"z": a, "b": b, "m": c}, [1, 2, 0]),
+    "a dict for a list": (lambda a, b, c: [a, b, c], {"mc": 2, "ab": 1, "za": 0}),
+    "a dict for lists": (lambda a, b, c: [[a, b], c], {"mc": 2, "ab": 1, "za": 0}),
+    "several of one": (lambda a, b, c: {"z": a, "b": b, "m": c}, {"m": [2, 2], "b": [1], "z": 0}),
+    "not of all": (lambda a, b, c: {"main": {"za": a, "ab": b}, "aux": c}, {"main": {"za": 0, "ab": 1}}),
+}
+
+
+@pytest.mark.parametrize("how", NESTED)
+def test_each_output_has_the_loss_that_keras_gives_it(how, tmp_path):
+    """The sum that Keras computes shows which loss it gives to which output."""
+    x, *outputs = _outputs()
+    pack, places = NESTED[how]
+    network = keras.Model(x, pack(*outputs))
+    losses = [_classes(), _one(), "mse"]
+    network.compile("sgd", keras.tree.map_structure(lambda index: losses[index], places))
+    truth = pack(np.eye(2, 3), np.eye(2, 1), np.ones((2, 4)))
+    given = [keras.Model(x, output)(np.ones((2, 4))).numpy() for output in outputs]
+    single = [_classes()(np.eye(2, 3), given[0]), _one()(np.eye(2, 1), given[1]), np.mean((given[2] - 1) ** 2)]
+    counts = [keras.tree.flatten(places).count(index) for index in range(3)]
+    by_keras = network.evaluate(np.ones((2, 4)), truth, verbose=0, return_dict=True)["loss"]
+    np.testing.assert_allclose(by_keras, sum(np.multiply(single, counts)), rtol=1e-5)
+    network.save(tmp_path / "network.keras")
+    expected = {3: ("multiclass", "loss"), 1: ("binary", "loss"), 4: ("regression", "loss")}
+    if how == "not of all":
+        expected[4] = ("multiclass", "network")
+    for source in (network, tmp_path / "network.keras"):
+        heads = open_model(source).heads.values()
+        assert {head.shape[-1]: (head.kind, head.source) for head in heads} == expected
+
+
+@pytest.mark.parametrize("place", ["key", "layer", "list", "two"])
+def test_the_loss_of_an_only_output_may_be_named(place):
+    x, output, *_ = _outputs()
+    network = keras.Model(x, {"key": output} if place == "key" else [output] if place == "list" else output)
+    loss = {"list": [_classes()], "two": [_classes(), MeanSquaredError()], "key": {"key": _classes()}}
+    network.compile("sgd", loss.get(place, {"za": _classes()}))
+    network.evaluate(np.ones((2, 4)), {"key": np.eye(2, 3)} if place == "key" else np.eye(2, 3), verbose=0)
+    head = open_model(network).head()
+    assert (head.kind, head.evidence) == ("multiclass", "trained with categoricalcrossentropy")

@@ -22,6 +22,7 @@ from tf_interp.models.keras_model.folding import (
 )
 from tf_interp.models.layer_names import COUNTS, LayerRow, fill_sides
 from tf_interp.models.layout import find_channels_first
+from tf_interp.models.outputs.losses import Place
 from tf_interp.models.private import list_sublayers
 
 L = keras.layers
@@ -46,6 +47,7 @@ class Found(NamedTuple):
 
     spots: dict[str, Spot]
     outputs: dict[str, tuple[int | None, ...]]  # "output", "output:1", ... -> shape of the logits
+    places: dict[str, Place]  # one of `outputs` -> where it stands in what the model returns
     aliases: dict[str, str]  # "output:<name>" -> one of `outputs`
     unreadable: dict[str, str]  # path -> why
     left_out: list[str]  # what is said of outputs that are no tensors
@@ -175,13 +177,15 @@ def name_calls(
     ends = dict(zip(names, outputs, strict=True))
     named = {(id(spot.layer), spot.call, spot.leaf): name for name, spot in spots.items()}
     reads = name_reads(calls, named, inputs) if several else {}
-    labels: Sequence[str] = getattr(model, "output_names", ())
-    if isinstance(result, Mapping):
-        labels = ["/".join(map(str, path)) for path, item in keras.tree.flatten_with_path(result) if is_symbolic(item)]
-    labels = [label if labels.count(label) == 1 else "" for label in labels]  # one that several have names none
+    keys = [path for path, item in keras.tree.flatten_with_path(result) if is_symbolic(item)]
+    known = [*getattr(model, "output_names", ())]
+    known = [one if known.count(one) == 1 else "" for one in known]  # one that several have names none
+    labels = ["/".join(map(str, path)) for path in keys] if isinstance(result, Mapping) else known
+    labels = [label if labels.count(label) == 1 else "" for label in labels]
     return Found(
         spots,
         {name: _shape(tensor) for name, tensor in ends.items()},
+        {name: Place(keys[index], "".join(known[index : index + 1])) for index, name in enumerate(names)},
         {f"output:{label}": name for label, name in zip(labels, names, strict=False) if label},
         unreadable,
         [_say_left_out(path, item) for path, item in keras.tree.flatten_with_path(result) if not is_symbolic(item)],

@@ -174,7 +174,7 @@ class KerasModel(Model):
         return {path: labels.get(path, path) if len(found.outputs) > 1 else path for path in found.outputs}
 
     def _losses(self) -> Mapping[str, Loss]:
-        return read_losses(getattr(self.model, "loss", None) or self._saved_loss, self._output_labels())
+        return read_losses(getattr(self.model, "loss", None) or self._saved_loss, self._found.places)
 
     def weight_vectors(self) -> Iterator[Any]:
         """Yield the weights with one axis, see `Model`."""

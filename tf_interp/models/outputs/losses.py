@@ -1,6 +1,6 @@
 """`Loss`: what the loss of a training says of an output."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 _NUMBERS = (
@@ -49,20 +49,75 @@ class Loss(NamedTuple):
         return "multiclass" if self.name in _CLASSES and count != 1 else None
 
 
-def read_losses(loss: Any, labels: Mapping[str, str]) -> dict[str, Loss]:
-    """Return path of an output -> its loss, as far as that is known.
+class Place(NamedTuple):
+    """Where an output stands in what its network returns.
 
     Args:
-        loss: what `keras.Model.compile` was given: a name, a function, an object, a list or a dict by label.
-        labels: path of each output -> its label.
+        keys: of the dicts and lists that it is in, the outermost first; none where it is alone.
+        name: that Keras has for it beside them, or "".
     """
-    if isinstance(loss, Mapping):
-        given = {path: loss.get(label) for path, label in labels.items()}
+
+    keys: tuple[Any, ...] = ()
+    name: str = ""
+
+
+def read_losses(loss: Any, places: Mapping[str, Place]) -> dict[str, Loss]:
+    """Return path of an output -> its loss, as far as that is known.
+
+    This follows what Keras does: one loss is for all outputs; a dict goes by the keys of what the network returns, or
+    by the names of its outputs; a list by their order; each of these may hold further ones.
+
+    Args:
+        loss: what `keras.Model.compile` was given: a name, a function, an object, a list or a dict.
+        places: path of each output -> where it stands, in their order.
+    """
+    by_name = {place.name: path for path, place in places.items() if place.name}
+    named = isinstance(loss, Mapping) and not any(
+        place.keys and isinstance(place.keys[0], str) for place in places.values()
+    )
+    if named:
+        given = [(path, loss[name]) for name, path in by_name.items() if name in loss]
     else:
-        several = isinstance(loss, list | tuple) and not isinstance(loss, Loss)
-        items = list(loss) if several else [loss] * len(labels)
-        given = dict(zip(labels, items, strict=False))
-    return {path: _read(item) for path, item in given.items() if item is not None}
+        given = _spread(loss, {path: place.keys for path, place in places.items()})
+    found: dict[str, list[Loss]] = {}
+    for path, item in given:
+        if item is not None:
+            found.setdefault(path, []).append(_read(item))
+    return {path: _join(losses) for path, losses in found.items()}
+
+
+def _spread(loss: Any, places: Mapping[str, tuple[Any, ...]]) -> list[tuple[str, Any]]:
+    """Return (path of an output, its loss) for all of a structure; one that has several losses comes several times.
+
+    Args:
+        loss: as `read_losses` takes it.
+        places: path of each output -> keys of what it is in, from here on.
+    """
+    several = isinstance(loss, list | tuple) and not isinstance(loss, Loss)
+    if not places or not (several or isinstance(loss, Mapping)):
+        return [(path, loss) for path in places]
+    if several and len(loss) == len(places) and not any(map(_is_nested, loss)):
+        return list(zip(places, loss, strict=True))
+    parts: dict[Any, dict[str, tuple[Any, ...]]] = {}
+    for path, keys in places.items():
+        parts.setdefault(keys[0] if keys else None, {})[path] = keys[1:]
+    if several and not all(isinstance(key, int) for key in parts):  # several losses of the same outputs
+        return [pair for item in loss for pair in _spread(item, places)]
+    own = dict(enumerate(loss)) if several else loss
+    return [pair for key, inner in parts.items() if key in own for pair in _spread(own[key], inner)]
+
+
+def _is_nested(loss: Any) -> bool:
+    return isinstance(loss, Mapping | list | tuple) and not isinstance(loss, Loss)
+
+
+def _join(losses: Sequence[Loss]) -> Loss:
+    """Return several losses of one output as one, which says what they agree on."""
+    known = [loss for loss in losses if loss.known]
+    first = next(iter(known), losses[0])
+    if all(loss == first for loss in known):
+        return first
+    return Loss(" and ".join(loss.name for loss in losses), None, False)
 
 
 def parse_loss(saved: Any) -> Any:

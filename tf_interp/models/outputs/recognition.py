@@ -140,7 +140,8 @@ def _look_at_noise(model: Any, losses: Mapping[str, Loss], shapes: Mapping[str, 
                 ]
         except Exception:  # it wants something else than noise: no guess then
             return {}
-        return {path: _join(*(_see(values[path].numpy()) for values in both)) for path in paths}
+        usual, louder = both
+        return {path: _join(_see(usual[path].numpy()), _see(louder[path].numpy(), True)) for path in paths}
 
     return model.cached(("seen on noise", *paths), measure) if paths else {}
 
@@ -158,12 +159,18 @@ def _join(usual: Seen | None, loud: Seen | None) -> Seen:
     return Seen(usual.shares and loud.shares, usual.logs and loud.logs, usual.outside or loud.outside)
 
 
-def _see(values: np.ndarray) -> Seen | None:
-    """Return what some rows of numbers look like; None where they are none."""
+def _see(values: np.ndarray, alike: bool = False) -> Seen | None:
+    """Return what some rows of numbers look like; None where they are none.
+
+    Args:
+        values: the numbers.
+        alike: whether rows that are all the same show anything. Loud noise may give one class everywhere.
+    """
     if not values.size or not np.isfinite(values).all():
         return None
     outside = bool(values.min() < 0 or values.max() > 1)
-    if values.ndim < 2 or values.shape[-1] < 2 or np.ptp(values, 0).max() < 1e-6:  # nothing flows yet: sums are chance
+    same = not alike and np.ptp(values, 0).max() < 1e-6  # nothing flows yet: sums are chance
+    if values.ndim < 2 or values.shape[-1] < 2 or same:
         return Seen(outside=outside)
     logs = values.max() <= 1e-6 and np.allclose(np.exp(values).sum(-1), 1, atol=1e-3)
     return Seen(not outside and np.allclose(values.sum(-1), 1, atol=1e-3), bool(logs), outside)
