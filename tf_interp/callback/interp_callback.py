@@ -10,7 +10,7 @@ import keras
 from tf_interp.analysis import Analysis, Attributions, Decisions, Features, NeuronGroups, Part
 from tf_interp.callback.budget import Budget
 from tf_interp.callback.failures import Failures
-from tf_interp.callback.last_word import WeightLog, call_last
+from tf_interp.callback.last_word import WeightLog, call_last, tell_average
 from tf_interp.callback.networks import Of, pick_network
 from tf_interp.callback.news import News
 from tf_interp.callback.session import Session, begin_session
@@ -32,11 +32,11 @@ class InterpCallback(keras.callbacks.Callback):
     first batch builds the network, after the first epoch): what is wrong then is raised. An error of ours during
     training is logged and counted, and raised only with `on_error="raise"`.
 
-    Steps are `optimizer.iterations`, or batches where those stand still (a `train_step` with optimizers of its own).
-    They go on where they were in a second `fit` of the same callback, also after a new `compile`, and in a training
-    that is resumed in the same log directory. Another training there, or another model with the same callback, is a
-    session of its own, `<log_dir>/interp-2` and so on. Weights that are put back or averaged when training ends
-    (`EarlyStopping(restore_best_weights=True)`) are looked at too, one step behind the last.
+    Steps are `optimizer.iterations`, or batches from the first epoch on in which those stand still (optimizers of a
+    `train_step`'s own, gradients gathered over epochs). They go on where they were in a second `fit` of the same
+    callback, also after a new `compile`, and in a training that is resumed in the same log directory. Another training
+    there, or another model with the same callback, is a session of its own, `<log_dir>/interp-2` and so on. Weights put
+    back when training ends (`EarlyStopping(restore_best_weights=True)`), or averaged, are looked at one step later.
 
     Without `fit`: `attach` it to the model, `look` when you like, `close` it.
 
@@ -332,7 +332,7 @@ class InterpCallback(keras.callbacks.Callback):
             self._steps.advance_to(session.last + 1)
         if weights == session.weights:
             self._steps.advance_to(session.last)
-        session.open(self.params)
+        session.open(self.params, tell_average(self.model))
         self._analysis, self._session, self._weights = analysis, session, WeightLog(weights, self._epoch)
         for line in analysis.warnings:
             _LOG.warning("InterpCallback: %s", line)

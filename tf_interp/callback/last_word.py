@@ -1,4 +1,4 @@
-"""What other callbacks do when training ends: be called after them, and tell which weights they left behind."""
+"""Which weights are in the network: averages of an optimizer, and what is put back when training ends."""
 
 from collections.abc import Callable
 from typing import Any
@@ -69,3 +69,31 @@ class WeightLog:
         epoch = self._epochs[digest]
         when = "from before the first epoch" if epoch is None else f"after epoch {epoch + 1}"
         return epoch, f"these weights were put back when training ended: they are those {when}"
+
+
+def tell_average(model: Any) -> str:
+    """Return which weights are looked at where an optimizer keeps a moving average of them; "" where none does.
+
+    Args:
+        model: what is trained.
+    """
+    for optimizer in _list_optimizers(getattr(model, "optimizer", None)):
+        if not getattr(optimizer, "use_ema", False):
+            continue
+        steps = getattr(optimizer, "ema_overwrite_frequency", None)
+        when = (
+            f"the average takes their place every {steps} steps"
+            if steps
+            else "not at the average, which takes their place when training ends"
+        )
+        return (
+            "the optimizer keeps a moving average of the weights (use_ema=True): looks are at the weights that are in "
+            f"the network at that moment; {when}, or when a callback such as SwapEMAWeights exchanges them"
+        )
+    return ""
+
+
+def _list_optimizers(optimizer: Any) -> list[Any]:
+    """Return an optimizer and those inside it, of a `LossScaleOptimizer` and the like."""
+    inner = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", ())]
+    return [optimizer, *(found for one in inner if one is not None for found in _list_optimizers(one))]

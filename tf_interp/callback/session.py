@@ -34,22 +34,28 @@ class Session:
         self.last = -1 if look is None else look.step
         self.written = {} if look is None else look.written
         self.deliberate = False  # whether the callback itself began it, with another model
+        self.average = ""  # what there is to say of weights that are averaged
         self.ending = ""  # what happened to the weights when the training ended
         self.looks = 0  # written by us
         self.began: int | None = None  # the first step that we wrote
         self.fit: Any = None
         self.writer: Writer | None = None
 
-    def open(self, fit: Any) -> None:
-        """Open the log, for a fit that is told from others by what it hands to all callbacks."""
-        self.fit, self.ending = fit, ""
+    def open(self, fit: Any, average: str = "") -> None:
+        """Open the log.
+
+        Args:
+            fit: what Keras hands to all callbacks, by which one fit is told from others.
+            average: what to tell of weights that are averaged, "" for nothing.
+        """
+        self.fit, self.ending, self.average = fit, "", average
         self.writer = Writer(self.log_dir, take_over=True, session=self.number)  # an interrupted run leaves one behind
         _OPEN[os.getpid(), str(self.folder.resolve())] = self
 
     def describe(self) -> dict[str, Any]:
         """Return what each record says of its session."""
         told = "notes" if self.deliberate else "warnings"
-        lines = {"notes": [self.ending] if self.ending else []}
+        lines = {"notes": [line for line in (self.average, self.ending) if line]}
         if self.words:
             lines[told] = [*lines.get(told, []), self.words]
         return {"session": self.number, "restored": bool(self.ending), **lines}

@@ -8,13 +8,16 @@ import keras
 class Steps:
     """Follows the optimizer's iterations, or counts batches where those stand still.
 
-    They do where a `train_step` of the model's own uses other optimizers, or none.
+    They do where a `train_step` of the model's own uses other optimizers, or none; and for an epoch or longer where
+    gradients of many batches are gathered for one step, or a loss scale makes all of them overflow. From the first
+    such epoch on batches are counted, so that steps go up whatever the optimizer does next.
     """
 
     def __init__(self) -> None:
         self._model: Any = None
-        self._began = self._start = 0
-        self._batches = self._seen = 0  # of the epochs that have ended, and of the one that has not
+        self._start = self._began = 0  # of the running epoch: its step, and the optimizer's iterations
+        self._seen = 0  # batches of the running epoch
+        self._by_batches = False
 
     def begin(self, model: Any, batches: int) -> None:
         """Begin to follow a `fit`.
@@ -25,7 +28,7 @@ class Steps:
         """
         self._model, self._began = model, read_iterations(model)
         self._start = self._began or batches
-        self._batches = self._seen = 0
+        self._seen, self._by_batches = 0, False
 
     def advance_to(self, step: int) -> None:
         """Be at this step, unless we are behind it: an optimizer that was compiled anew counts from 0."""
@@ -37,12 +40,14 @@ class Steps:
 
     def end_epoch(self) -> None:
         """Note that an epoch is done."""
-        self._batches, self._seen = self._batches + self._seen, 0
+        iterations = read_iterations(self._model)
+        self._by_batches = self._by_batches or iterations <= self._began
+        self._start, self._began, self._seen = self.now(), iterations, 0
 
     def now(self) -> int:
         """Return the step."""
-        moved = read_iterations(self._model) - self._began
-        return self._start + (moved if moved > 0 else self._batches + self._seen)
+        moved = 0 if self._by_batches else read_iterations(self._model) - self._began
+        return self._start + (moved if moved > 0 else self._seen)
 
 
 def read_iterations(model: Any) -> int:
