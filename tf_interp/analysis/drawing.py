@@ -38,6 +38,7 @@ class Drawing:
         size: side of the pictures in pixels; None takes the network's own.
         seed: of the initial pictures and the transforms.
         options: further ones of `render`, such as what other inputs get; see `View.prepare`.
+        effort: share of its steps that a later picture gets, above 0 and at most 1; see `View.prepare`.
 
     Raises:
         ValueError: if a number is below 1, or `at` is unknown.
@@ -51,6 +52,7 @@ class Drawing:
     size: int | None = None
     seed: int = 0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    effort: float = 1.0
 
     def __post_init__(self) -> None:
         if self.at not in _OBJECTIVES:
@@ -62,7 +64,9 @@ class Drawing:
 
     def count_steps(self, warm: bool) -> int:
         """Return the optimization steps of the first picture, or of a later one."""
-        return (self.warm_steps or max(1, self.steps // 8)) if warm else self.steps
+        if not warm:
+            return self.steps
+        return max(1, round(self.effort * (self.warm_steps or max(1, self.steps // 8))))
 
     def try_out(self, model: Model, directions: Directions, steps: int = 8) -> float:
         """Draw for a few steps, and return how many seconds a step of one picture takes.

@@ -46,6 +46,7 @@ class View:
         vocabulary: what the parts share at this step.
         step: of the training; 0 of a finished model.
         progress: share of the training that is over, 0..1; None where nobody knows.
+        effort: share of the usual steps that pictures which go on from the last ones get, above 0 and at most 1.
     """
 
     model: Model
@@ -59,6 +60,7 @@ class View:
     vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
     step: int = 0
     progress: float | None = None
+    effort: float = 1.0
 
     @functools.cached_property
     def outputs(self) -> np.ndarray:
@@ -155,7 +157,12 @@ class View:
         kinds, name = find_kinds(self.model), main_input(self.model)
         if kinds[name] not in DRAWN:
             return None, [f"no feature was drawn: the network takes {kinds[name]}, and pictures or series are needed"]
-        notes, options, array = [], dict[str, Any](), self.probe.images
+        notes, options, array = list[str](), dict[str, Any](), self.probe.images
+        if self.effort < 1:
+            notes.append(
+                "to keep within max_overhead, pictures that go on from the last ones got "
+                f"{self.effort:.0%} of their steps"
+            )
         if isinstance(array, Mapping):
             others = {key: value for key, value in array.items() if key != name}
             fixed = {key: value.mean(0) if value.dtype.kind == "f" else value[0] for key, value in others.items()}
@@ -171,7 +178,7 @@ class View:
                 high = np.where(high > low, high, low + 1)
             options["limits"] = (low, high)
             notes.append("features are drawn between the lowest and the highest number that the probe has")
-        return dataclasses.replace(drawing, options=options), notes
+        return dataclasses.replace(drawing, options=options, effort=self.effort), notes
 
     @functools.cached_property
     def _kind(self) -> str:

@@ -48,8 +48,8 @@ class InterpCallback(keras.callbacks.Callback):
         every: epochs of a `fit` between two looks. The first look is before training, the last after its last epoch.
         on_error: "warn" logs and goes on (a part that fails three times in a row is switched off), "disable" switches
             a part off at its first failure, "raise" raises.
-        max_overhead: share of the training time that looks may take, e.g. 0.05; what costs most is left out of looks
-            over it, or the whole look, and counted. The look before training, which compiles, is not held against it;
+        max_overhead: share of the training time that looks may take, e.g. 0.05; over it pictures get fewer steps, then
+            what costs most is left out of looks, or the whole look, and counted. The look before training, which compiles, is not held against it;
             it, the first one after it (which shows what each part costs) and the last are always made. None: no limit.
         preprocess: from images in [0,1] to what the model was trained on, if that differs.
         class_names: names by class index; None takes the probe's.
@@ -109,7 +109,7 @@ class InterpCallback(keras.callbacks.Callback):
         self.every, self.on_error, self.max_overhead = int(every), on_error, max_overhead
         self.preprocess, self.class_names, self.head, self.output = preprocess, class_names, head, output
         self.of, self.looks, self._skipped_steps = of, 0, set[int]()
-        self._kinds, self._without = list[str](), list[str]()  # of all parts; of those that the last look left out
+        self._kinds, self._plan = dict[str, bool](), dict[str, float]()  # see `Budget.plan`
         self._failures, self._news = Failures(on_error), News(on_finding)
         self._epoch: int | None = None
         self._steps, self._budget = Steps(), Budget(max_overhead)
@@ -160,14 +160,14 @@ class InterpCallback(keras.callbacks.Callback):
         self._news.see_loss((logs or {}).get("loss"), self._steps.now(), epoch)
         if (epoch + 1) % self.every:
             return
-        without = self._budget.forgo(self._kinds, whole=(last := epoch + 1 == self._param("epochs")))
-        if told := self._budget.announce([] if last else without):  # the look at the end follows at once, in full
+        plan = self._budget.plan(self._kinds, whole=(last := epoch + 1 == self._param("epochs")))
+        if told := self._budget.announce({} if last else plan):  # the look at the end follows at once, in full
             _LOG.warning("InterpCallback: %s", told[0])
             self._news.note("looks-skipped", told[1], self._steps.now(), epoch)
-        if without == self._kinds:
+        if not any(plan.values()):
             self._skipped_steps.add(self._steps.now())
-        elif self._look(self._steps.now(), epoch, without):
-            self._budget.leave_out(without)
+        elif self._look(self._steps.now(), epoch, plan):
+            self._budget.note(plan)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Look at the final weights, and when all callbacks are done at those that they put back; close the log."""
@@ -315,7 +315,7 @@ class InterpCallback(keras.callbacks.Callback):
     def _begin(self, analysis: Analysis, step: int) -> WeightLog:
         """Find the session that this training belongs to, and open its log."""
         weights, session = analysis.model.digest(), self._session
-        self._kinds = [part.kind for part in analysis.parts]
+        self._kinds = {part.kind: part.drawing is not None for part in analysis.parts}
         anew = session is not None and session.first_weights == weights != session.weights
         if session is None or session.network is not self._network or anew:
             if anew:  # nothing is carried over
@@ -323,7 +323,7 @@ class InterpCallback(keras.callbacks.Callback):
             ours = self.log_dir, self._network, step, weights, self.params
             session = begin_session(*ours, before=session, new=anew)
             analysis.count_from(session.written)
-            last = session.read_last(self._kinds)
+            last = session.read_last([*self._kinds])
             analysis.recall(last)
             self._news.begin(next((record for record in last if record.kind == FINDING), None))
             if session.words:
@@ -345,35 +345,35 @@ class InterpCallback(keras.callbacks.Callback):
             return
         weights = self._digest()
         epoch, session.ending = self._weights.explain(weights)
-        if not session.ending and self._without and self._steps.now() <= session.last:  # nobody knew: it was the last
-            self._look(session.last + 1, self._epoch, [kind for kind in self._kinds if kind not in self._without])
-            self._without = []
+        if not (session.ending or all(self._plan.values()) or self._steps.now() > session.last):  # it came unforeseen
+            self._look(session.last + 1, self._epoch, {kind: float(not effort) for kind, effort in self._plan.items()})
+            self._plan = {}
         elif not session.ending:
             self._look(self._steps.now(), self._epoch)
         elif weights != session.weights:
             self._look(max(self._steps.now(), session.last) + 1, epoch)
 
-    def _look(self, step: int, epoch: int | None, without: Sequence[str] = (), *, first: bool = False) -> bool:
+    def _look(self, step: int, epoch: int | None, plan: Mapping[str, float] | None = None, first: bool = False) -> bool:
         """Run the parts, if this step has not been looked at; the log is closed if that ends the training."""
         try:
-            return self._run_parts(step, epoch, without, first)
+            return self._run_parts(step, epoch, plan or dict.fromkeys(self._kinds, 1.0), first)
         except BaseException:  # Ctrl-C too
             self.close()
             raise
 
-    def _run_parts(self, step: int, epoch: int | None, without: Sequence[str], first: bool) -> bool:
+    def _run_parts(self, step: int, epoch: int | None, plan: Mapping[str, float], first: bool) -> bool:
         session = self._session
         if session is None or session.writer is None or self._analysis is None or step <= session.last:
             return False
-        written, self._without = 0, list(without)
-        weights, share = self._digest(), share_over(self.params, self._epoch)  # put back weights are older
+        written, self._plan = 0, dict(plan)
+        told: dict[str, Any] = {"weights": self._digest(), "progress": share_over(self.params, self._epoch)}
         for part in self._analysis.parts:
-            if self._failures.is_off(part) or part.kind in without:
+            if self._failures.is_off(part) or not (effort := plan[part.kind]):
                 continue
             about = self._budget.describe(part.kind, session.describe())
             try:
-                with self._budget.charged(part.kind):
-                    for record in self._analysis.run(step, epoch, [part], weights=weights, about=about, progress=share):
+                with self._budget.charged(part.kind, effort):
+                    for record in self._analysis.run(step, epoch, [part], about=about, effort=effort, **told):
                         session.writer.add(self._news.see(record))
                         written += 1
                 self._failures.forgive(part)
@@ -387,7 +387,7 @@ class InterpCallback(keras.callbacks.Callback):
         if self._param("epochs") is None:  # no progress bar to be torn
             self._news.tell(False)
         self.looks += written > 0
-        session.note_look(step, weights, written)
+        session.note_look(step, told["weights"], written)
         self._skipped_steps.discard(step)
         return written > 0
 

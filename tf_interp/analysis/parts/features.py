@@ -132,7 +132,7 @@ class Features(Part):
                 "channels": _count_idle(activations),
             }
             settings = {
-                "steps": self.drawing.count_steps(last is not None),
+                "steps": (drawing or self.drawing).count_steps(last is not None),
                 "warm": last is not None,
                 "at": self.drawing.at,
                 "seed": self.drawing.seed,
