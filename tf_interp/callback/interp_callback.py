@@ -49,8 +49,8 @@ class InterpCallback(keras.callbacks.Callback):
         on_error: "warn" logs and goes on (a part that fails three times in a row is switched off), "disable" switches
             a part off at its first failure, "raise" raises.
         max_overhead: share of the training time that looks may take, e.g. 0.05; over it pictures get fewer steps, then
-            what costs most is left out of looks, or the whole look, and counted. The look before training, which compiles, is not held against it;
-            it, the first one after it (which shows what each part costs) and the last are always made. None: no limit.
+            what costs most is left out, or the whole look, and counted. The look before training is not held against
+            it; that, the first after it (which shows what parts cost) and the last are always made. None: no limit.
         preprocess: from images in [0,1] to what the model was trained on, if that differs.
         class_names: names by class index; None takes the probe's.
         head: what the output is, where the guess is wrong, as in `open_model`.
