@@ -99,7 +99,7 @@ MAKE = {
 }
 SETTINGS = {  # what a person writes down and no function returns
     "Adam", "Attributions", "CollapseAlpha", "ConceptTests", "Cppn", "Decisions", "Features", "Fourier", "Lookup",
-    "Maco", "NeuronGroups", "Part", "Pixel", "Pyramid", "SGD", "SemanticDictionary", "Shared",
+    "Maco", "NeuronGroups", "Part", "PicturePrior", "Pixel", "Pyramid", "SGD", "SemanticDictionary", "Shared",
 }  # fmt: skip
 IN_NOTEBOOKS = ("Attribution", "ConceptTest", "Groups", "Interaction", "Rendering", "Spritemap")
 

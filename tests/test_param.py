@@ -13,10 +13,9 @@ from tf_interp.features.param import (
     Pixel,
     Pyramid,
     Shared,
-    _fourier_scale,
-    _inverse_fourier,
     _ramp,
 )
+from tf_interp.features.spectrum import fourier_scale, inverse_fourier
 
 ALL = [Pixel(), Fourier(), Fourier(alpha=True), Fourier(decay_power=0), Pyramid(), Shared(), Cppn(depth=2), Maco()]
 SHAPES = [(8, 8, 3), (7, 9, 3), (8, 9, 1), (9, 8, 5)]
@@ -135,8 +134,8 @@ def test_derivative_of_the_fourier_transform_is_tensorflows(side):
     push = random.normal(size=(2, 3, *side)).astype(np.float32)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(values)
-        ours = _inverse_fourier(*side, 1.0)(values)
-        scaled = values * _fourier_scale(*side, 1.0)[..., None] / 4
+        ours = inverse_fourier(*side, 1.0)(values)
+        scaled = values * fourier_scale(*side, 1.0)[..., None] / 4
         theirs = tf.signal.irfft2d(tf.complex(scaled[..., 0], scaled[..., 1]), fft_length=side)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
     np.testing.assert_allclose(tape.gradient(ours, values, push), tape.gradient(theirs, values, push), atol=1e-5)

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tf_interp.features import Lookup as Lookup
     from tf_interp.features import Maco as Maco
     from tf_interp.features import Objective as Objective
+    from tf_interp.features import PicturePrior as PicturePrior
     from tf_interp.features import Pixel as Pixel
     from tf_interp.features import Pyramid as Pyramid
     from tf_interp.features import RenderedUnit as RenderedUnit
@@ -169,9 +170,9 @@ _HOMES = {
     "tf_interp.discovery": ("FoundConcepts", "find_concepts"),
     "tf_interp.evolution": ("save_evolution",),
     "tf_interp.features": (
-        "Adam", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective", "Pixel", "Pyramid",
-        "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State", "activation_difference", "alignment",
-        "as_objective", "blur_alpha", "blur_input", "boundary_complexity", "caricature", "channel",
+        "Adam", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective", "PicturePrior",
+        "Pixel", "Pyramid", "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State", "activation_difference",
+        "alignment", "as_objective", "blur_alpha", "blur_input", "boundary_complexity", "caricature", "channel",
         "channel_interpolate", "class_logit", "decay", "deepdream", "direction", "direction_neuron", "diversity",
         "dot_compare", "dream", "facets", "from_directions", "input_diff", "interaction", "interaction_grid",
         "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after", "positive_negative", "render",

@@ -11,6 +11,7 @@ from tf_interp.directions import Directions
 from tf_interp.features import Objective, Rendering, direction, direction_neuron, render
 from tf_interp.models import Model
 
+PARAMS = ("photographs", "probe")
 _OBJECTIVES: dict[str, Any] = {"channel": direction, "neuron": direction_neuron}
 _PIECE = 4  # pictures that are kept together: as fast per picture as more on a CPU, and little is lost with a piece
 _AXES = {"images": 0, "activations": 0, "losses": 1, "status": 0}  # of `Drawn`: which axis is the pictures
@@ -37,11 +38,13 @@ class Drawing:
         penalty: objective to subtract, such as `0.01 * l1()` for networks trained on a black ground.
         size: side of the pictures in pixels; None takes the network's own.
         seed: of the initial pictures and the transforms.
+        param: "probe" draws with the frequencies, colors, values and background of the probe's pictures, "photographs"
+            with those of photographs.
         options: further ones of `render`, such as what other inputs get; see `View.prepare`.
         effort: share of its steps that a later picture gets, above 0 and at most 1; see `View.prepare`.
 
     Raises:
-        ValueError: if a number is below 1, or `at` is unknown.
+        ValueError: if a number is below 1, or `at` or `param` is unknown.
         TypeError: if `penalty` is not an objective.
     """
 
@@ -51,12 +54,15 @@ class Drawing:
     penalty: Objective | None = None
     size: int | None = None
     seed: int = 0
+    param: str = "photographs"
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     effort: float = 1.0
 
     def __post_init__(self) -> None:
         if self.at not in _OBJECTIVES:
             raise ValueError(f"at must be one of {list(_OBJECTIVES)}, got {self.at!r}")
+        if self.param not in PARAMS:
+            raise ValueError(f"param must be one of {list(PARAMS)}, got {self.param!r}")
         if self.steps < 1 or (self.warm_steps is not None and self.warm_steps < 1):
             raise ValueError(f"steps and warm_steps must be at least 1, got {self.steps} and {self.warm_steps}")
         if self.penalty is not None and not isinstance(self.penalty, Objective):

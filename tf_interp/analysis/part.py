@@ -16,6 +16,8 @@ from tf_interp.analysis.workspace import Workspace
 from tf_interp.capture import read_activations
 from tf_interp.directions import Directions
 from tf_interp.display import tell
+from tf_interp.features.input_form import find_form
+from tf_interp.features.renderer.settings import learn_prior
 from tf_interp.images import make_sheet
 from tf_interp.interfaces.icons import cut_crops, find_picture, tell_kind
 from tf_interp.interfaces.places import Places, arrange, average_cells
@@ -178,6 +180,13 @@ class View:
                 high = np.where(high > low, high, low + 1)
             options["limits"] = (low, high)
             notes.append("features are drawn between the lowest and the highest number that the probe has")
+        if drawing.param == "probe":
+            form, _ = find_form(self.model, options.get("input"), None, options.get("limits"))
+            try:
+                options["param"] = learn_prior(self.probe, form)
+            except ValueError as error:
+                drawing = dataclasses.replace(drawing, param="photographs")
+                notes.append(f"features are drawn as photographs are, not as the probe's pictures: {error}")
         return dataclasses.replace(drawing, options=options, effort=self.effort), notes
 
     @functools.cached_property

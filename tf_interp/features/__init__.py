@@ -38,6 +38,7 @@ from tf_interp.features.param import Maco as Maco
 from tf_interp.features.param import Pixel as Pixel
 from tf_interp.features.param import Pyramid as Pyramid
 from tf_interp.features.param import Shared as Shared
+from tf_interp.features.picture_prior import PicturePrior as PicturePrior
 from tf_interp.features.recipes.from_pictures import caricature as caricature
 from tf_interp.features.recipes.from_pictures import dream as dream
 from tf_interp.features.recipes.interactions import Interaction as Interaction

@@ -7,14 +7,14 @@ Source: Lucid, `optvis.param`; Mordvintsev et al., "Differentiable Image Paramet
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from tf_interp.features.matrices import multiply
+from tf_interp.features.spectrum import fourier_scale, inverse_fourier, natural_magnitude, tie_phases
 
 # Square root of the correlation of ImageNet's colors; columns = lightness, red-blue, green-magenta.
 _ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
@@ -36,6 +36,11 @@ class Param:
     sd: float = 0.01
 
     shared: ClassVar[bool] = False  # True where pictures share variables, so that rows are not independent
+
+    @property
+    def fill(self) -> np.ndarray | None:
+        """Color around the pictures, where transforms move them, float32 [C]; None is mid-grey."""
+        return None
 
     def variables(self, shape: tuple[int, int, int], seeds: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """Return the variables to start from.
@@ -148,11 +153,11 @@ class Fourier(Param):
 
     def _planes(self, values, shape):
         """Return [N,C,h,w]."""
-        return _inverse_fourier(*shape[:2], self.decay_power)(values)
+        return inverse_fourier(*shape[:2], self.decay_power)(values)
 
     def _from_raw(self, raw):
         height, width = raw.shape[1:3]
-        spectrum = np.fft.rfft2(raw.transpose(0, 3, 1, 2) * 4.0) / _fourier_scale(height, width, self.decay_power)
+        spectrum = np.fft.rfft2(raw.transpose(0, 3, 1, 2) * 4.0) / fourier_scale(height, width, self.decay_power)
         return [np.stack([spectrum.real, spectrum.imag], -1).astype(np.float32)]
 
 
@@ -304,76 +309,13 @@ class Maco(Param):
 
     def _raw(self, variables, shape):
         height, width, _ = shape
-        phase = _tie_phases(variables[0] * self.rate, width)
-        magnitude = _natural_magnitude(height, width, self.decay_power) * self.contrast
+        phase = tie_phases(variables[0] * self.rate, width)
+        magnitude = natural_magnitude(height, width, self.decay_power) * self.contrast
         spectrum = tf.complex(magnitude * tf.cos(phase), magnitude * tf.sin(phase))
         return tf.transpose(tf.signal.irfft2d(spectrum, fft_length=[height, width]), [0, 2, 3, 1])
 
     def _from_raw(self, raw):
         return [(np.angle(np.fft.rfft2(raw.transpose(0, 3, 1, 2))) / self.rate).astype(np.float32)]
-
-
-@functools.lru_cache(64)
-def _inverse_fourier(height: int, width: int, power: float) -> Callable[[Any], Any]:
-    """Return the function to [N,C,h,w] from Fourier coefficients [N,C,h,w//2+1,2] (real, imaginary), scaled.
-
-    The derivative is written out: it takes a third of the time of TensorFlow's own, in a step where this counts. It is
-    a compiled function of its own since TensorFlow never forgets the graphs in which a derivative is written out.
-    """
-    twice = np.full((width // 2 + 1, 1), 2.0, np.float32)  # a column that stands for its mirror image too
-    twice[0] = 1.0
-    if width % 2 == 0:
-        twice[-1] = 1.0
-    # divided by Lucid's constant 4, to which the learning rate 0.05 is tuned
-    weight = _fourier_scale(height, width, power)[..., None] / np.float32(4.0)
-    # both parts of a coefficient have one weight; written out, since stretching an array takes twice the time
-    weight, back = (np.repeat(w, 2, -1) for w in (weight, weight * twice / np.float32(height * width)))
-
-    @tf.custom_gradient
-    def transform(values: Any) -> Any:
-        def gradient(g: Any) -> Any:
-            return tf.bitcast(tf.signal.rfft2d(g), tf.float32) * back
-
-        spectrum = tf.bitcast(values * weight, tf.complex64)
-        return tf.signal.irfft2d(spectrum, fft_length=[height, width]), gradient
-
-    spec = tf.TensorSpec((None, None, *weight.shape[:2], 2), tf.float32)
-    return tf.function(transform, input_signature=[spec], autograph=False)
-
-
-def _tie_phases(phase: Any, width: int) -> Any:
-    """Return phases [N,C,h,w//2+1] of real pictures, whose half spectrum holds some frequencies twice.
-
-    The first column, and the last of an even width, hold a frequency and its mirror image, whose phase is the same with
-    the sign changed; with two phases of their own both would act on the magnitude too. So the lower half counts. Where
-    a frequency is its own mirror image, the phase is 0 or pi.
-    """
-    rows, columns = np.arange(phase.shape[2])[:, None], np.arange(phase.shape[3])
-    doubled = (columns == 0) | (2 * columns == width)
-    own = doubled & (2 * rows % len(rows) == 0)
-    upper = doubled & (2 * rows > len(rows))
-    flipped = tf.cast(tf.cos(phase) < 0, tf.float32) * np.float32(np.pi)
-    mirror = tf.roll(tf.reverse(phase, [2]), 1, 2)
-    return tf.where(own, flipped, tf.where(upper, -mirror, phase))
-
-
-def _frequencies(height: int, width: int) -> np.ndarray:
-    """Return cycles per pixel of the half spectrum, [h, w//2+1]."""
-    return np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-
-
-def _fourier_scale(height: int, width: int, power: float) -> np.ndarray:
-    """Return the scale of each coefficient; sqrt(wh) makes the transform unitary, as if pixels were optimized."""
-    lowest = 1.0 / max(height, width)  # the constant gets the scale of the lowest frequency
-    return (np.sqrt(width * height) / np.maximum(_frequencies(height, width), lowest) ** power).astype(np.float32)
-
-
-def _natural_magnitude(height: int, width: int, power: float) -> np.ndarray:
-    """Return a half spectrum of magnitudes of pictures of mean 0 and variance 1."""
-    magnitude = _fourier_scale(height, width, power)
-    magnitude[0, 0] = 0.0
-    whole = np.fft.irfft2(magnitude, s=(height, width))
-    return magnitude / np.sqrt(np.mean(whole**2))
 
 
 def _resize(images: Any, shape: tuple[int, int, int]) -> Any:

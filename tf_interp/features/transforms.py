@@ -222,6 +222,7 @@ def apply(
     seed: Any,
     size: tuple[int, int],
     clean: Any = False,
+    fill: Any = None,
 ) -> Any:
     """Return the pictures, transformed, in the size that the network wants.
 
@@ -232,6 +233,7 @@ def apply(
         seed: int32 [2] for the others; the same seed is the same transform.
         size: (height, width) of the result; pictures of another size are enlarged or shrunk to fit.
         clean: bool scalar; if true those others are left out, or have one fixed seed if they change the shape.
+        fill: what lies around the pictures, float [C]; None is mid-grey.
 
     Returns:
         float32 tensor [N,height,width,C].
@@ -241,29 +243,30 @@ def apply(
     moves = iter(tf.unstack(matrices, sum(geometric for geometric, _ in runs)))
     for index, (geometric, items) in enumerate(runs):
         if geometric and index == len(runs) - 1:
-            return warp(images, next(moves), size, zoom)
+            return warp(images, next(moves), size, zoom, fill)
         if geometric:
-            images = warp(images, next(moves), (images.shape[1], images.shape[2]))
+            images = warp(images, next(moves), (images.shape[1], images.shape[2]), fill=fill)
             continue
         used = tf.where(clean, tf.zeros_like(seed), seed)  # clean pictures are compared, on the same background
         for number, transform in enumerate(items):
             changed = transform(images, used + tf.constant([0, (16 * index + number + 1) << 20]))
             images = tf.where(clean, images, changed) if changed.shape[1:] == images.shape[1:] else changed
-    return images if tuple(images.shape[1:3]) == tuple(size) else warp(images, tf.eye(3), size, zoom)
+    return images if tuple(images.shape[1:3]) == tuple(size) else warp(images, tf.eye(3), size, zoom, fill)
 
 
 def _runs(transforms: Sequence[Transform | Geometric]) -> Any:
     return itertools.groupby(transforms, lambda item: isinstance(item, Geometric))
 
 
-def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> Any:
-    """Return pictures under an affine map, bilinear, filled with grey outside.
+def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0, fill: Any = None) -> Any:
+    """Return pictures under an affine map, bilinear, filled with one color outside.
 
     Args:
         images: [N,h,w,C].
         matrix: [3,3] from output to input positions, in input pixels from the center, x before y.
         size: (height, width) of the result.
         zoom: input pixels per pixel of the result, before the map.
+        fill: the color, float [C]; None is mid-grey.
 
     Returns:
         float32 tensor [N,height,width,C].
@@ -274,7 +277,9 @@ def warp(images: Any, matrix: Any, size: tuple[int, int], zoom: float = 1.0) -> 
     back = tf.constant([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]], tf.float32)
     flat = tf.reshape(tf.matmul(back, tf.matmul(matrix, centered)), [1, 9])[:, :8]
     with override_gradients({"ImageProjectiveTransformV3": "TfInterpWarp"}):
-        return _warp(images, flat, size, 0.5)
+        if fill is None:
+            return _warp(images, flat, size, 0.5)
+        return _warp(images - fill, flat, size, 0.0) + fill  # the operation knows one number for all channels
 
 
 def _warp(images: Any, flat: Any, size: Any, fill: float) -> Any:

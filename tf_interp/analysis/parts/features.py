@@ -29,6 +29,8 @@ class Features(Part):
         size: side of the pictures in pixels; None takes the network's own.
         examples: how many probe pictures to name beside each unit.
         seed: of the initial pictures and the transforms.
+        param: "probe" draws with the frequencies, colors, values and background of the probe's pictures, "photographs"
+            with those of photographs.
 
     Raises:
         ValueError: if a number is below 1.
@@ -53,12 +55,13 @@ class Features(Part):
         size: int | None = None,
         examples: int = 4,
         seed: int = 0,
+        param: str = "photographs",
     ) -> None:
         self.units = int(units) if isinstance(units, int | np.integer) else [int(unit) for unit in units]
         if not self.units or (isinstance(self.units, int) and self.units < 1):
             raise ValueError(f"Features needs at least one unit, got units={units!r}")
         self.examples = examples
-        self.drawing = Drawing(steps, warm_steps, at, penalty, size, seed)
+        self.drawing = Drawing(steps, warm_steps, at, penalty, size, seed, param)
 
     def check(self, view: View) -> None:
         """Raise if a listed channel does not exist in a layer."""
@@ -135,6 +138,7 @@ class Features(Part):
                 "steps": (drawing or self.drawing).count_steps(last is not None),
                 "warm": last is not None,
                 "at": self.drawing.at,
+                **({} if drawing is None else {"param": drawing.param}),
                 "seed": self.drawing.seed,
                 "choice": "variance" if isinstance(self.units, int) else "named",
             }

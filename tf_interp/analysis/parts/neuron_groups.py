@@ -40,6 +40,7 @@ class NeuronGroups(Part):
         method: as in `find_groups`: a name, or (name, settings). What "auto" chose at the first step stays.
         switches: the probe pictures of which all combinations of groups are switched off, for up to 8 groups: how many,
             from the first on, or a list of their places; 0 for none.
+        param: "photographs" or "probe": what the icons are drawn like, as in `Features`.
 
     Raises:
         ValueError: if a `k` or `steps` is below 1, a `k` is named twice, or there is no such method.
@@ -66,6 +67,7 @@ class NeuronGroups(Part):
         seed: int = 0,
         method: str | tuple[str, Mapping[str, Any]] = "auto",
         switches: int | Sequence[int] = 8,
+        param: str = "photographs",
     ) -> None:
         counts: Sequence[Any] = k if isinstance(k, Sequence) else (k,)
         if not counts or not all(isinstance(one, numbers.Integral) and int(one) > 0 for one in counts):
@@ -83,7 +85,7 @@ class NeuronGroups(Part):
         self.counts = tuple(map(int, counts))
         self.k, self.targets, self.icons, self.seed = self.counts[0], targets, icons, seed
         self.method, self.switches = choose(method), tuple(dict.fromkeys(map(int, rows)))
-        self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed)
+        self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed, param)
 
     def check(self, view: View) -> None:
         """Raise if a target does not exist, or a layer has fewer channels than groups."""
@@ -203,7 +205,8 @@ class NeuronGroups(Part):
         memory.update(groups=groups, rendering=rendering, history=history)
         return Draft(
             self.kind, layer, f"{k} groups of neurons in {layer}", data, album,
-            {"k": k, "seed": self.seed, "images": len(view.probe), "method": self.method.label},
+            {"k": k, "seed": self.seed, "images": len(view.probe), "method": self.method.label,
+             **({} if drawing is None else {"param": drawing.param})},
             [*groups.notes, *places.notes, *notes, *(switched.notes if switched else ()), *told], scalars,
         )  # fmt: skip
 

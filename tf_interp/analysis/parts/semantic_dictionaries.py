@@ -59,6 +59,7 @@ class SemanticDictionary(Part):
         at: "channel" or "neuron", as in `Features`.
         penalty: objective to subtract, as in `Features`.
         seed: of the groups and of what is drawn.
+        param: "photographs" or "probe": what drawn pictures are like, as in `Features`.
 
     Raises:
         ValueError: if a number is below 1, there are more than 64 pictures, or `icons` or `grid` is unknown.
@@ -88,6 +89,7 @@ class SemanticDictionary(Part):
         at: str = "channel",
         penalty: Objective | None = None,
         seed: int = 0,
+        param: str = "photographs",
     ) -> None:
         if not 1 <= pictures <= SHOWN:
             raise ValueError(f"SemanticDictionary shows 1 to {SHOWN} pictures, got {pictures}")
@@ -98,7 +100,7 @@ class SemanticDictionary(Part):
                 raise ValueError(f'{name} must be "crops", "draw" or None, got {value!r}')
         self.pictures, self.top, self.groups, self.icons = pictures, top, groups, icons
         self.most, self.cells, self.grid, self.seed = most, cells, grid, seed
-        self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed)
+        self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed, param)
 
     def check(self, view: View) -> None:
         """Raise if a layer has fewer channels than groups."""
@@ -154,6 +156,8 @@ class SemanticDictionary(Part):
             if self.groups is not None:
                 layer.memory["groups"] = layer.along  # now that all is there: the next step starts from them
             settings = {"pictures": layer.count, "icons": self.icons, "grid": self.grid, "groups": self.groups}
+            drawing = view.prepare(self.drawing)[0] if "draw" in (self.icons, self.grid) else None
+            settings |= {} if drawing is None else {"param": drawing.param}
             title = f"{'Channels' if self.groups is None else 'Groups'} of {path} that fire at each position"
             yield Draft(self.kind, path, title, data, layer.album, settings, layer.notes)
 

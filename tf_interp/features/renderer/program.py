@@ -279,7 +279,7 @@ class Program:
         done = tf.cast(seed[1], tf.float32)
 
         def transform(pictures: Any) -> Any:
-            return apply(self.transforms, pictures, moves, seed, self.size, clean)
+            return apply(self.transforms, pictures, moves, seed, self.size, clean, self.param.fill)
 
         pictures = self.param.image(variables, self.shape)
         seen = transform(pictures)

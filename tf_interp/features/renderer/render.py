@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from tf_interp.features.input_form import InputForm, find_form
 from tf_interp.features.objectives.algebra import Objective
-from tf_interp.features.param import Fourier, Param
+from tf_interp.features.param import Param
 from tf_interp.features.renderer.activation import OK, SilenceWatch, describe, say_stopped
 from tf_interp.features.renderer.optimizers import SGD, Adam
 from tf_interp.features.renderer.program import Canvas, HeldWeights, Program, prepare
@@ -31,6 +31,7 @@ from tf_interp.features.renderer.settings import (
     check_objective,
     check_settings,
     check_snapshots,
+    choose_param,
     choose_sizes,
     choose_transforms,
     list_objectives,
@@ -39,6 +40,7 @@ from tf_interp.features.transforms import Geometric, Transform
 from tf_interp.images import check_images
 from tf_interp.models.batches import check_model, in_parts
 from tf_interp.models.model import Model
+from tf_interp.probe import Probe
 
 _KEPT = 32  # compiled programs kept per model
 
@@ -55,7 +57,7 @@ def render(
     seed: int = 0,
     init: Any = None,
     count: int = 1,
-    param: Param | None = None,
+    param: Param | Probe | None = None,
     transforms: Sequence[Transform | Geometric] | None = None,
     learning_rate: float = 0.05,
     optimizer: Adam | SGD | None = None,
@@ -84,7 +86,8 @@ def render(
         seed: seed of noise and transforms.
         init: where to start: images [N,h,w,C] in [0,1], series [N,T,F], or a `Rendering` to go on; None is faint noise.
         count: pictures per objective, for `diversity` and interpolations; they follow each other in the result.
-        param: parameterization; None is `Fourier()`, or that of `init`.
+        param: parameterization; None is `Fourier()`, or that of `init`. A `Probe` stands for what is learned from its
+            pictures, see `PicturePrior`: for grey pictures, and others that are no photographs.
         transforms: random transforms in order; None is `transforms.standard` (with alpha, behind `CollapseAlpha`), of
             series `transforms.along_time`, () is none.
         learning_rate: of the optimizer.
@@ -127,10 +130,7 @@ def render(
     if init is not None and not isinstance(init, Rendering):
         init = form.take(init)
     objectives = [bind_targets(item, model) for item in list_objectives(objective)]
-    if param is None:
-        param = init.state.param if isinstance(init, Rendering) else Fourier(decorrelate=not form.series)
-    if not isinstance(param, Param):
-        raise TypeError(f"param must be a parameterization such as Fourier(), got {param!r}")
+    param = choose_param(param, form, init)
     if optimizer is not None and not isinstance(optimizer, Adam | SGD):
         raise TypeError(f"optimizer must be Adam() or SGD(), got {optimizer!r}")
     if param.alpha and limits is not None:

@@ -1,6 +1,7 @@
 """What a call of `render` asks for, checked before any work: objectives, sizes, numbers."""
 
 import dataclasses
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,13 +11,16 @@ from tf_interp.directions import Directions
 from tf_interp.features.input_form import InputForm, find_form
 from tf_interp.features.objectives.algebra import Objective, Term, as_objective
 from tf_interp.features.objectives.rewards import class_weights, from_directions
-from tf_interp.features.param import Param
+from tf_interp.features.param import Fourier, Param
+from tf_interp.features.picture_prior import PicturePrior
 from tf_interp.features.renderer.rendering import Rendering
 from tf_interp.features.transforms import CollapseAlpha, Geometric, Transform, along_time, standard
 from tf_interp.models import Head
 from tf_interp.models.model import Model
 from tf_interp.models.outputs.targets import resolve_target
+from tf_interp.probe import Probe
 
+_learned: weakref.WeakKeyDictionary[Probe, dict[InputForm, PicturePrior]] = weakref.WeakKeyDictionary()
 _DEFAULT_SIZE = 128  # for networks that take pictures of any size
 
 
@@ -231,6 +235,50 @@ def check_objective(objective: Objective, model: Model, shapes: Mapping[str, tup
             if kind != "width" and number >= extent:
                 what = {"channel": "channels", "x": "columns", "y": "rows"}[kind]
                 raise ValueError(f"{term}: layer {layer!r} has {what} 0..{extent - 1}, got {number}")
+
+
+def choose_param(param: Any, form: InputForm, init: Any) -> Param:
+    """Return the parameterization of a rendering.
+
+    Args:
+        param: what the user gave: a parameterization, a probe to learn one from, or None for that of `init` or Fourier.
+        form: how pictures reach the network.
+        init: what the pictures start from: images, a `Rendering`, or None.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if nothing can be learned from the probe.
+    """
+    if param is None:
+        return init.state.param if isinstance(init, Rendering) else Fourier(decorrelate=not form.series)
+    if isinstance(param, Probe):
+        return learn_prior(param, form)
+    if not isinstance(param, Param):
+        raise TypeError(f"param must be a parameterization such as Fourier(), or a Probe, got {param!r}")
+    return param
+
+
+def learn_prior(probe: Probe, form: InputForm) -> PicturePrior:
+    """Return the parameterization that is learned from a probe's pictures: once, since they stay the same.
+
+    Args:
+        probe: the pictures.
+        form: how pictures reach the network.
+
+    Raises:
+        ValueError: if nothing can be learned from them, or the network takes others.
+    """
+    known = _learned.setdefault(probe, {})
+    if form not in known:
+        images = probe.images[form.name] if isinstance(probe.images, Mapping) else probe.images
+        array = np.asarray(form.take(images))
+        if array.ndim != 4 or form.shape[2] not in (None, array.shape[3]):
+            raise ValueError(
+                f"the network takes {form.shape[2]} channels, and the probe's arrays are {list(array.shape)}: there is "
+                "no spectrum to learn from them"
+            )
+        known[form] = PicturePrior.learn(array, decorrelate=not form.series)
+    return known[form]
 
 
 def choose_transforms(

@@ -125,6 +125,18 @@ function seed(settings, of) {
   return value === undefined ? "" : `Seed of ${of}: ${value}.`;
 }
 
+/** @type {Record<string, string>} */
+const PRIORS = {
+  photographs: "frequencies and colors come as easily as in photographs, on mid-grey.",
+  probe: "frequencies, colors, values and background are those of the probe's pictures, none far stronger.",
+};
+
+/** @param {Settings} settings @param {string} what is drawn @returns {string} what it is like; "" if nobody says */
+function likeness(settings, what) {
+  const param = settings.oneOf("param", Object.keys(PRIORS));
+  return param === undefined ? "" : what + PRIORS[param];
+}
+
 /** @param {Settings} settings @returns {string[]} */
 function tellFeatures(settings) {
   const [steps, warm] = [settings.number("steps"), settings.truth("warm")];
@@ -144,6 +156,7 @@ function tellFeatures(settings) {
         ? "Channels: those that were asked for by number."
         : "",
     count === undefined ? "" : `${plural(count, "channel")} asked for.`,
+    likeness(settings, "Pictures: "),
     seed(settings, "the noise and of the random shifts"),
   ];
 }
@@ -160,6 +173,7 @@ function tellGroups(settings, { method: label }) {
       ? ""
       : `Activations${images === undefined ? "" : ` of ${plural(images, "probe picture")}`} were factorized into ${plural(k, "group")}, as asked for.`,
     words || chosen ? `Method: ${words || "automatic"}${chosen}.` : "",
+    likeness(settings, "Icons: "),
     seed(settings, "the factorization and of the icons"),
   ];
 }
@@ -199,6 +213,7 @@ function tellDictionary(settings) {
     groups !== undefined ? `Words are ${plural(groups, "group")} of channels.` : channels ? "Words are single channels." : "",
     icons ? `Icons: ${SHOWN[icons]}.` : settings.none("icons") ? "No icons." : "",
     grid ? `Cells of the grid: ${SHOWN[grid]}.` : settings.none("grid") ? "No grid." : "",
+    likeness(settings, "What is drawn: "),
   ];
 }
 
