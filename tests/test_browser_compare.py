@@ -1,5 +1,6 @@
 """Two runs or two steps beside each other, in a real browser: chosen in the header, and one state for all views."""
 
+import io
 import itertools
 import pathlib
 import re
@@ -8,6 +9,7 @@ import urllib.parse
 import fake_run
 import pytest
 from browser_checks import BrowserContext, Tab, lightness, wait_until
+from PIL import Image
 from test_browser_report import open_report
 from test_browser_saving import save
 
@@ -263,7 +265,7 @@ def test_units_stand_beside_themselves(browser: BrowserContext, page: pathlib.Pa
             assert numbers(" ".join(fact)) == pytest.approx(
                 [units[step][0][name] for step in (100, 400)], rel=0.02, abs=0.01
             )
-        assert "B\nBelow: tagged, step 400." in tab.text(".panel")
+        assert re.search(r"B\s+Below: tagged, step 400\.", tab.text(".panel"))
         tab.shoot(f"compare-features-{scheme}")
         tab.frame.get_by_role("button", name="In one place").click()
         tab.wait_for_pictures()
@@ -278,6 +280,7 @@ def test_units_stand_beside_themselves(browser: BrowserContext, page: pathlib.Pa
         assert tab.page.evaluate("location.hash") == link, "the two of the whole tab stay"
         tab.frame.get_by_role("button", name="Blink: show B").click()
         wait_until(lambda: large() == shown, "and back")
+        assert chosen(tab)["look"] == "blink", "the address says how they stand"
         tab.page.wait_for_timeout(800)
         assert large() == shown, "nothing blinks by itself"
         assert left != right
@@ -409,6 +412,9 @@ def test_what_changed_most_leads_to_each_thing(browser: BrowserContext, page: pa
         marked = sum(one != other for one, other in zip(was[:12], now[:12], strict=True))
         assert cards.count() == marked
         assert all(re.search(r"A: \d, B: \d", card.inner_text()) for card in cards.all())
+        line = tab.frame.locator("[data-reveal=flips]").first
+        wait_until(lambda: line.evaluate("line => line === document.activeElement"), "led to them")
+        assert line.evaluate("line => line.getBoundingClientRect().top") < 300
         tab.shoot("compare-decisions")
         tab.frame.get_by_role("button", name="Show all 12").first.click()
         wait_until(lambda: cards.count() == 12 and "flips" not in chosen(tab), "all again")
@@ -416,3 +422,99 @@ def test_what_changed_most_leads_to_each_thing(browser: BrowserContext, page: pa
         wait_until(lambda: cards.count() == marked, "only these")
         tab.frame.get_by_role("button", name="Stop comparing").click()
         wait_until(lambda: cards.count() == 12, "without A none of them differs")
+
+
+def pixels(tab: Tab, part: float) -> bytes:
+    """Return a column of what is seen of two pictures at a part of their width, as grey."""
+    box = tab.frame.locator(".versus-wipe").bounding_box()
+    assert box is not None
+    clip = {"x": box["x"] + part * box["width"], "y": box["y"] + 40, "width": 2, "height": box["height"] - 120}
+    picture = Image.open(io.BytesIO(tab.page.screenshot(clip=clip)))  # type: ignore[arg-type]
+    return picture.convert("L").tobytes()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_one_picture_is_wiped_over_the_other(browser: BrowserContext, page: pathlib.Path, scheme: str) -> None:
+    with opened(browser, page, "features", scheme, layer="conv2", versus="tagged/interp") as tab:
+        tab.frame.locator(".unit").first.click()
+        tab.frame.locator(".panel").get_by_role("button", name="Wipe", exact=True).click()
+        tab.wait_for_pictures()
+        edge = tab.frame.get_by_role("slider", name=re.compile("Wipe from A to B: channel"))
+        assert edge.get_attribute("aria-valuetext") == "A left of 50 %, B right of it"
+        a, b = [picture["sum"] for picture in tab.pictures(".versus-wipe")]
+        assert a != b
+        half = [pixels(tab, 0.3), pixels(tab, 0.7)]
+        tab.shoot(f"compare-wipe-{scheme}")
+        steps = tab.step()
+        edge.focus()
+        tab.page.keyboard.press("Home")
+        assert [pixels(tab, 0.3) == half[0], pixels(tab, 0.7) == half[1]] == [False, True], "all of it B"
+        wait_until(lambda: chosen(tab).get("wipe") == "0", "the address has it")
+        tab.page.keyboard.press("End")
+        assert [pixels(tab, 0.3) == half[0], pixels(tab, 0.7) == half[1]] == [True, False], "all of it A"
+        tab.page.keyboard.press("ArrowLeft")
+        wait_until(lambda: chosen(tab).get("wipe") == "99", "one step of the edge")
+        assert tab.step() == steps, "and none of training"
+        box = tab.frame.locator(".versus-wipe").bounding_box()
+        assert box is not None
+        entries = tab.page.evaluate("history.length")
+        tab.page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 80)
+        tab.page.mouse.down()
+        tab.page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 80, steps=4)
+        seen = tab.frame.locator(".versus-edge").bounding_box()
+        assert seen is not None
+        assert seen["x"] == pytest.approx(box["x"] + 0.2 * box["width"], abs=4), "it follows the pointer"
+        tab.page.mouse.up()
+        wait_until(lambda: abs(int(chosen(tab)["wipe"]) - 20) <= 1, "where it rests")
+        assert tab.page.evaluate("history.length") == entries
+        link = tab.page.evaluate("location.hash")
+        tab.frame.locator(".panel").get_by_role("button", name="Side by side").click()
+        tab.frame.locator(".panel .versus-pair").wait_for()
+        assert not {"look", "wipe"} & set(chosen(tab))
+    with open_report(browser, page, link, scheme) as tab:
+        wait_until(lambda: tab.frame.locator(".versus-edge").count() == 1, "the link leads to it")
+        assert tab.frame.locator(".versus-wipe input").input_value() in {"19", "20", "21"}
+        tab.frame.get_by_role("button", name="Stop comparing").click()
+        wait_until(lambda: not {"look", "wipe"} & set(chosen(tab)), "it goes with the comparison")
+
+
+def test_an_edge_is_moved_by_a_finger(browser: BrowserContext, page: pathlib.Path) -> None:
+    assert browser.browser is not None
+    touch = browser.browser.new_context(has_touch=True)
+    with opened(touch, page, "features", layer="conv2", versus="tagged/interp", look="wipe") as tab:
+        tab.frame.locator(".unit").first.tap()
+        box = tab.frame.locator(".versus-wipe").bounding_box()
+        assert box is not None
+        tab.page.touchscreen.tap(box["x"] + 0.75 * box["width"], box["y"] + 60)
+        wait_until(lambda: abs(int(chosen(tab).get("wipe", 0)) - 75) <= 1, "there")
+    touch.close()
+
+
+def test_pictures_of_groups_and_decisions_are_wiped_too(browser: BrowserContext, page: pathlib.Path) -> None:
+    def sums(tab: Tab, within: str) -> list[int]:
+        tab.wait_for_pictures()
+        return [picture["sum"] for picture in tab.pictures(within)]
+
+    versus = {"versus": f"{LONG}/interp", "at": "100", "look": "wipe"}
+    with opened(browser, page, "decisions", layer="conv2", **versus) as tab:
+        tab.frame.locator(".map").first.click()
+        tab.frame.locator(".panel .versus-wipe").wait_for()
+        a, b = sums(tab, ".panel .versus-wipe")
+        assert a != b
+        assert "Each side has its own scale of colors." in tab.text(".panel")
+        values = tab.frame.locator(".panel .facts div").filter(has_text="logit").locator("dd").inner_text()
+        data = [
+            records(page, run, "attribution", "conv2")[at]["pictures"][0] for run, at in ((LONG, 100), ("tagged", 400))
+        ]
+        assert numbers(values) == pytest.approx([one["logit"] for one in data], rel=0.01)
+        tab.shoot("compare-decision-wipe")
+    with opened(browser, page, "groups", **versus) as tab:
+        tab.frame.locator(".map").first.click()
+        tab.frame.locator(".panel .versus-wipe").wait_for()
+        assert len(sums(tab, ".panel .versus-wipe")) == 2
+        tab.page.keyboard.press("Escape")
+        row = tab.frame.locator(".compared li").filter(has=tab.frame.locator("summary")).first
+        row.get_by_text("Larger").click()
+        row.locator(".versus-wipe").first.wait_for()
+        assert row.locator(".versus-wipe").count() == 3, "what it looks for, and where it fires in two pictures"
+        tab.shoot("compare-groups-wipe")

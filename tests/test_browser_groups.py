@@ -314,6 +314,24 @@ def test_two_steps_stand_side_by_side(browser, url):
         ]
 
 
+def test_groups_that_changed_most_lead_to_their_rows(browser, url, logs, names):
+    ti.keep_group_names(logs / "first", directions(1, 2), {"group 0": "<b>sky</b>", "group 1": "stripes"})
+    overview = "&p.interpretability.run=first%2Finterp&p.interpretability.versus=first%2Finterp"
+    with open_tab(browser, url, width=1400, height=500, link=overview) as tab:
+        changes = tab.frame.get_by_role("region", name="What changed most")
+        changes.wait_for()
+        wait_until(lambda: "stripes conv: 10 % → 31 %" in changes.inner_text(), "the name that a person gave")
+        for name, row in (("<b>sky</b>", "Gone since step 10"), ("stripes", "Grew, 10 % → 31 %")):
+            changes.get_by_role("button", name=name).click()
+            wait_until(lambda: row in tab.frame.evaluate("document.activeElement.innerText"), "its row")  # noqa: B023
+            top, bottom = tab.frame.evaluate(
+                "(({ top, bottom }) => [top, bottom])(document.activeElement.getBoundingClientRect())"
+            )
+            assert tab.frame.locator(".top").evaluate("top => top.getBoundingClientRect().bottom") <= top
+            assert bottom <= 500
+            tab.section("Overview")
+
+
 def test_two_runs_are_matched_by_where_their_groups_fire(browser, url):
     with made_view(browser, url) as tab:
         tab.wait_for_pictures()

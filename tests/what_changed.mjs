@@ -84,7 +84,7 @@ test("of each kind the largest changes come first, three at most", () => {
       ["concepts", "a", "tag → 3", 0, 3],
     ],
   );
-  assert.equal(found.find(({ name }) => name === "g1").item, "", "a group that is gone leads nowhere");
+  assert.equal(found.find(({ name }) => name === "g1").item, "1", "a group that is gone has a row in the comparison");
   assert.deepEqual(whatChanged([place("groups", "a", { groups: [] }, { groups: [{ name: "g", identity: 0, share: 1 }] })], false), []);
 });
 

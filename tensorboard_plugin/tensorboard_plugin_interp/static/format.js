@@ -1,6 +1,16 @@
-/** Numbers and sentences as a person reads them. */
+/** Numbers and sentences as a person reads them: the one place where a number becomes text (`tests/format.mjs` holds to it). */
 
 const MINUS = "\u2212";
+
+/** @param {string} text of a number @returns {string} with a minus in place of a hyphen, and none before nothing but zeros */
+const minus = (text) => (/[1-9]/.test(text) ? text : text.replace("-", "")).replaceAll("-", MINUS);
+
+/** @param {number} value @param {number} digits @returns {string} with so many decimals */
+export const decimals = (value, digits) =>
+  minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+
+/** @param {number} value @returns {string} as SVG and CSS read it */
+export const coordinate = (value) => value.toFixed(1);
 
 /**
  * A number with three sensible digits.
@@ -11,11 +21,9 @@ export function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (size === 0) return "0";
-  if (size >= 1e7 || size < 1e-4) return value.toExponential(1).replaceAll("-", MINUS);
+  if (size >= 1e7 || size < 1e-4) return minus(value.toExponential(1));
   const digits = size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.095 ? 2 : size >= 0.0095 ? 3 : 4;
-  return value
-    .toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
-    .replace("-", MINUS);
+  return decimals(value, digits);
 }
 
 /** @param {number|null|undefined} value @returns {string} with + or − before it */
@@ -28,17 +36,17 @@ export function signed(value) {
 export function percent(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const share = value * 100;
-  return `${share !== 0 && Math.abs(share) < 9.95 ? share.toFixed(1) : share.toFixed(0)} %`;
+  return `${decimals(share, share !== 0 && Math.abs(share) < 9.95 ? 1 : 0)} %`;
 }
 
 /** @param {number|null|undefined} value @returns {string} with two digits, as the record's sentences say it */
 export function pValue(value) {
-  return value === null || value === undefined ? "–" : String(Number(value.toPrecision(2)));
+  return value === null || value === undefined ? "–" : minus(String(Number(value.toPrecision(2))));
 }
 
 /** @param {number|null|undefined} value @returns {string} */
 export function whole(value) {
-  return value === null || value === undefined ? "–" : value.toLocaleString("en-US");
+  return value === null || value === undefined ? "–" : minus(value.toLocaleString("en-US"));
 }
 
 /** @param {number|null|undefined} seconds @returns {string} */
@@ -138,8 +146,7 @@ export function together(values) {
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4;
   return values.map((value) => {
     if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-    const text = value.toFixed(digits);
-    return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", MINUS);
+    return minus(value.toFixed(digits));
   });
 }
 

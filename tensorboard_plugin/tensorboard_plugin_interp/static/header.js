@@ -161,7 +161,7 @@ export function Timeline({ steps, step, epoch, restored, written, follow, fixed,
                       : "TensorBoard keeps a part. --samples_per_plugin=interpretability=0 keeps all steps."
                   }
                 >
-                  showing ${steps.length} of ${whole(written)} steps
+                  showing ${whole(steps.length)} of ${plural(written, "step")}
                 </span>
               `
             : html`

@@ -27,6 +27,8 @@ const NOTHING = {
   versus: "",
   at: "",
   flips: "",
+  look: "",
+  wipe: "",
   group: "",
   contrast: "",
   unit_order: "",

@@ -25,6 +25,13 @@ const keysOf = (sections) => [
   ],
   ["On the slider", [[["Home", "End"], "the first step, the last step"]]],
   [
+    "On two pictures of which one is wiped over the other",
+    [
+      [["←", "→"], "move the edge"],
+      [["Home", "End"], "B alone, A alone"],
+    ],
+  ],
+  [
     "In a menu with search",
     [
       [["↑", "↓", "Page ↑", "Page ↓"], "move in the list"],

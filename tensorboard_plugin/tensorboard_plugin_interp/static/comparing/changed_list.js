@@ -6,6 +6,9 @@
  */
 import { html } from "../vendor/preact-htm.js";
 import { CONTRASTS, className, number, percent, plural } from "../format.js";
+import { namesOf } from "../groups/names/group_name.js";
+import { rowName } from "../groups/group_look.js";
+import { reveal } from "../choosing/reveal.js";
 import { stepAt, useRecord } from "../model.js";
 import { likeOf, useOther } from "./compared.js";
 import { NONE_IN_COMMON, findFlips, haveNoneInCommon, whatChanged } from "./what_changed.js";
@@ -19,12 +22,25 @@ const SAY = {
 };
 const TITLES = /** @type {Record<string, string>} */ ({ features: "Features", groups: "Groups", concepts: "Concepts" });
 
+/**
+ * @param {Ctx} ctx
+ * @param {string} layer
+ * @param {any} data of a record of this run
+ * @returns {any} the same, its groups by the names that people gave
+ */
+function named(ctx, layer, data) {
+  if (!data?.groups) return data;
+  const names = namesOf(ctx, layer, data.groups);
+  return { ...data, groups: data.groups.map((/** @type {object} */ group, /** @type {number} */ index) => ({ ...group, name: names[index] })) };
+}
+
 /** @param {{ctx: Ctx, every: ShownSeries[]}} props `every`: of all kinds; as many at each drawing */
 export function ChangedList({ ctx, every }) {
   const sides = every.map((series) => {
     const { record } = useRecord(ctx.store, ctx.run, series.tag, stepAt(series.steps, ctx.step));
-    const other = useOther(ctx, record, record && likeOf(ctx, record));
-    return { kind: series.kind, layer: series.layer, tag: series.tag, before: other.record?.data, after: record?.data };
+    const other = useOther(ctx, record, likeOf(ctx, series));
+    const { kind, layer, tag } = series;
+    return { kind, layer, tag, before: named(ctx, layer, other.record?.data), after: named(ctx, layer, record?.data) };
   });
   if (!ctx.compared) return null;
   const there = sides.flatMap(({ before, after, ...place }) => (before && after ? [{ ...place, before, after }] : []));
@@ -33,10 +49,17 @@ export function ChangedList({ ctx, every }) {
   const { flips, common } = findFlips(seen?.before.probe, seen?.after.probe);
   const alone = haveNoneInCommon(seen?.before.probe, seen?.after.probe);
   if (!changes.length && !common && !alone) return null;
-  const go = (/** @type {Change} */ { kind, tag, item }) =>
-    kind === "groups"
-      ? ctx.choose({ section: "groups", item: "", group: item && JSON.stringify([tag, Number(item)]) })
-      : ctx.open(kind, tag, item);
+  const go = (/** @type {Change} */ { kind, tag, item, is }) => {
+    if (kind !== "groups") return ctx.open(kind, tag, item);
+    const { variant } = /** @type {ShownSeries} */ (every.find((series) => series.tag === tag));
+    const group = is === null ? "" : JSON.stringify([tag, Number(item)]); // one that is gone has no card, but a row
+    ctx.choose({ section: "groups", item: "", group, ...(variant ? { k: variant } : {}) });
+    reveal(rowName(tag, Number(item)));
+  };
+  const goToFlips = () => {
+    ctx.choose({ section: "decisions", item: "", flips: "only" });
+    reveal("flips");
+  };
   return html`
     <section class="card tile full versus-changes" aria-label="What changed most">
       <h2>What changed most from A to B</h2>
@@ -82,7 +105,7 @@ export function ChangedList({ ctx, every }) {
               ctx.series.attribution.length > 0 &&
               html`
                 ${" "}
-                <button class="link" onClick=${() => ctx.choose({ section: "decisions", item: "", flips: "only" })}>
+                <button class="link" onClick=${goToFlips}>
                   Show those that have maps, alone
                 </button>
               `

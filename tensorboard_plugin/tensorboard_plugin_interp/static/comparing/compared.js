@@ -23,7 +23,7 @@ import { runName, splitRun, whole } from "../format.js";
 import { stepAt, useRecord, useRun } from "../model.js";
 
 /** The choice that compares with nothing: what only a comparison knows goes with it. */
-export const NOTHING = { versus: "", at: "", flips: "" };
+export const NOTHING = { versus: "", at: "", flips: "", look: "", wipe: "" };
 
 /** @param {Record<string, Series>} tags of one run @returns {ShownSeries[]} */
 const withSteps = (tags) =>
@@ -78,11 +78,13 @@ export function useOther(ctx, record, series) {
 
 /**
  * @param {Ctx} ctx
- * @param {TabRecord<any>} record
- * @returns {ShownSeries|undefined} the series of what is compared with of the same kind and layer
+ * @param {{kind: string, layer: string, variant?: string}} one a record or a series
+ * @returns {ShownSeries|undefined} the series of what is compared with of the same kind, layer and variant, or another variant
  */
-export const likeOf = (ctx, record) =>
-  ctx.compared?.series.find(({ kind, layer }) => kind === record.kind && layer === record.layer);
+export function likeOf(ctx, { kind, layer, variant }) {
+  const like = ctx.compared?.series.filter((series) => series.kind === kind && series.layer === layer) ?? [];
+  return like.find((series) => (series.variant || "") === (variant || "")) ?? like[0];
+}
 
 /**
  * @param {string} run

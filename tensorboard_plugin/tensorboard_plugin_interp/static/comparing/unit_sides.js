@@ -6,15 +6,15 @@
  * @import { Other } from "./compared.js"
  * @import { UnitPair } from "./what_changed.js"
  */
-import { html, useLayoutEffect, useState } from "../vendor/preact-htm.js";
+import { html } from "../vendor/preact-htm.js";
 import { arrangeUnits } from "../arranging/unit_order.js";
-import { isTaken } from "../choosing/keys.js";
 import { Cell } from "../drawing/canvas.js";
 import { Message } from "../drawing/parts.js";
 import { number, plural, signed } from "../format.js";
 import { useSheet } from "../model.js";
 import { tellPlace } from "../saving/save_menu.js";
 import { likeOf, tellSame, useOther } from "./compared.js";
+import { TwoPictures } from "./two_pictures.js";
 import { isDrawn, pairUnits } from "./what_changed.js";
 
 const OTHER_CHANNELS =
@@ -115,54 +115,17 @@ export function UnitsTold({ ctx, record, other, pairs, sheets, places }) {
   `;
 }
 
-/**
- * @param {{pair: UnitPair, sheets: (LoadedSheet|undefined)[], places: string[]}} props in the side panel: beside each other, or in one place,
- *   where a key or the button lets them take turns; nothing blinks by itself
- */
-export function UnitBlink({ pair, sheets, places }) {
-  const [stacked, setStacked] = useState(false);
-  const [side, setSide] = useState(1);
-  const both = Boolean(pair.before && pair.after);
-  useLayoutEffect(() => {
-    if (!stacked || !both) return undefined;
-    const listen = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key.toLowerCase() !== "b" || isTaken(event)) return;
-      event.preventDefault();
-      event.stopPropagation(); // the two of the whole tab stay as they are
-      setSide((now) => 1 - now);
-    };
-    document.addEventListener("keydown", listen, true);
-    return () => document.removeEventListener("keydown", listen, true);
-  }, [stacked, both]);
-  const unit = side ? pair.after : pair.before;
+/** @param {{ctx: Ctx, pair: UnitPair, sheets: (LoadedSheet|undefined)[], places: string[]}} props in the side panel */
+export function UnitLarge({ ctx, pair, sheets, places }) {
+  const beside = html`<div class="versus-large"><${UnitSides} pair=${pair} sheets=${sheets} places=${places} size=${180} /></div>`;
+  if (!pair.before || !pair.after) return beside;
+  const sides = [pair.before, pair.after].map((unit, side) => ({
+    picture: html`<${Cell} sheet=${sheets[side]} index=${unit.picture ?? -1} size=${368} label=${`What ${pair.name} looks for, ${"AB"[side]}`} />`,
+    place: places[side],
+    status: isDrawn(unit) ? "" : unit.status,
+  }));
   return html`
-    ${
-      stacked && both
-        ? html`
-            <div class=${`versus-stacked ${isDrawn(unit) ? "" : "dim"}`} data-of=${places[side]}>
-              <b class="versus-letter">${"AB"[side]}</b>
-              <${Cell} sheet=${sheets[side]} index=${unit?.picture ?? -1} size=${368} label=${`What ${pair.name} looks for, ${"AB"[side]}`} />
-            </div>
-            ${!isDrawn(unit) && html`<p class="unit-status">${"AB"[side]} ${unit?.status}</p>`}
-            <p class="versus-change">${sayChange(pair)}</p>
-          `
-        : html`
-            <div class="versus-large"><${UnitSides} pair=${pair} sheets=${sheets} places=${places} size=${180} /></div>
-          `
-    }
-    ${
-      both &&
-      html`
-        <p class="versus-tools">
-          <button class="button" aria-pressed=${stacked} onClick=${() => setStacked(!stacked)}>In one place</button>
-          ${
-            stacked &&
-            html`
-              <button class="button" onClick=${() => setSide(1 - side)} title="Blink (B)">Blink: show ${"BA"[side]}</button>
-            `
-          }
-        </p>
-      `
-    }
+    <${TwoPictures} ctx=${ctx} name=${pair.name} sides=${sides} beside=${beside} />
+    ${ctx.choice.look && html`<p class="versus-change">${sayChange(pair)}</p>`}
   `;
 }

@@ -15,7 +15,7 @@
  * @property {string} layer
  * @property {string} tag
  * @property {string} name as a person knows it
- * @property {string} item as a link names it; "" where it has none
+ * @property {string} item as a link names it
  * @property {number|null} was
  * @property {number|null} is
  * @property {number} size for the order within one kind
@@ -132,7 +132,7 @@ function changedGroups({ before, after, ...place }) {
     const change = (two?.share ?? 0) - (one?.share ?? 0);
     const name = (two ?? one)?.name ?? "";
     if (!change) return [];
-    return [{ ...place, name, item: two ? String(identity) : "", was: one?.share ?? null, is: two?.share ?? null, size: Math.abs(change) }];
+    return [{ ...place, name, item: String(identity), was: one?.share ?? null, is: two?.share ?? null, size: Math.abs(change) }];
   });
 }
 

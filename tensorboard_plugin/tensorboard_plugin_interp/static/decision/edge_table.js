@@ -4,7 +4,7 @@
  * @import { Decided, Node } from "./numbers/decision_numbers.js"
  */
 import { html } from "../vendor/preact-htm.js";
-import { number, percent } from "../format.js";
+import { number, percent, plural } from "../format.js";
 import { sayOutput, sumInto } from "./numbers/decision_numbers.js";
 
 /**
@@ -18,7 +18,7 @@ export function EdgeTable({ decided, label, output, difference }) {
   const rows = [...edges].sort((a, b) => b.target - a.target || Math.abs(b.value) - Math.abs(a.value));
   return html`
     <details class="edge-table">
-      <summary>The same as a table (${edges.length} edges)</summary>
+      <summary>The same as a table (${plural(edges.length, "edge")})</summary>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Table of edges">
         <table>
           <thead>

@@ -5,7 +5,7 @@
  * @import { DecisionData, TabRecord } from "../records.js"
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { number, signed } from "../format.js";
+import { number, plural, signed } from "../format.js";
 import { GivenMark } from "../groups/names/group_name.js";
 import { styleOf } from "./node_look.js";
 import { NodeMap, RecordCell } from "./node_pictures.js";
@@ -134,7 +134,7 @@ export function Graph({ record, decided, rows, kept, output, difference, selecte
                       <${RecordCell} record=${record} sheet=${data.large} index=${single} size=${INPUT} label="The picture" />
                     `
                   : html`
-                      <span class="graph-mean">mean of ${rows.length} pictures</span>
+                      <span class="graph-mean">mean of ${plural(rows.length, "picture")}</span>
                     `
               }
             </div>

@@ -6,7 +6,7 @@
  */
 import { html, useState } from "../vendor/preact-htm.js";
 import { ContrastMap } from "../drawing/canvas.js";
-import { number, percent, signed } from "../format.js";
+import { number, percent, plural, signed } from "../format.js";
 import { useSheet } from "../model.js";
 import { Message } from "../drawing/parts.js";
 import { TokenRow, readTokens } from "../drawing/token_row.js";
@@ -36,7 +36,7 @@ export function PositionsRow({ record, row, asked, title }) {
               ${
                 details.evidence &&
                 html`
-                  <p class="evidence"><b>Is it true?</b> ${details.evidence.sentence} (the ${pictures.length} pictures together).</p>
+                  <p class="evidence"><b>Is it true?</b> ${details.evidence.sentence} (${plural(pictures.length, "picture")} together).</p>
                 `
               }
               <ul class="positions-row">

@@ -8,7 +8,7 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { Canvas, Cell, drawCell, drawFaded, isLoading, isThere, ratioOf } from "../drawing/canvas.js";
 import { Term } from "../drawing/parts.js";
-import { number, plural, together, whole } from "../format.js";
+import { coordinate, number, plural, together, whole } from "../format.js";
 import { useSheet } from "../model.js";
 import { entriesAt, magnitudeAt, mapOf, positionAt, strongestPlace } from "./dictionary_record.js";
 import { SHINE, Surface, Tokens } from "./surface.js";
@@ -132,7 +132,7 @@ function Entries({ entries, sheets, pointed, onPoint, most }) {
               <span class="fire-icon"><${Icon} word=${word} sheets=${sheets} size=${46} /></span>
               <span class="fire-name">${word.name}</span>
               <b>${values[rank]}</b>
-              <span class="fire-bar"><i style=${{ width: `${(100 * part).toFixed(1)}%` }} /></span>
+              <span class="fire-bar"><i style=${{ width: `${coordinate(100 * part)}%` }} /></span>
             </button>
           </li>
         `,

@@ -9,7 +9,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { Canvas, isLoading, isThere, place as cellOf, ratioOf } from "../drawing/canvas.js";
 import { Term } from "../drawing/parts.js";
-import { namePicture, number } from "../format.js";
+import { decimals, namePicture, number } from "../format.js";
 import { useSheet } from "../model.js";
 import { areasOf, cropOf, magnitudeAt, positionAt, sourceOf, strongestPlace } from "./dictionary_record.js";
 import { Surface } from "./surface.js";
@@ -165,12 +165,12 @@ export function Lens({ record, picture, sheets, place, title }) {
           source?.likeness !== undefined &&
           html`
             <span>
-              <${Term} tip=${COSINE}>cosine<//> ${(source.likeness / 100).toFixed(2)}
+              <${Term} tip=${COSINE}>cosine<//> ${decimals(source.likeness / 100, 2)}
               ${
                 typical !== null &&
                 typical !== undefined &&
                 html`
-                  <small> (any two ${(typical / 100).toFixed(2)})</small>
+                  <small> (any two ${decimals(typical / 100, 2)})</small>
                 `
               }
             </span>

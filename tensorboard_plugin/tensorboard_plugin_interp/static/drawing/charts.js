@@ -8,7 +8,7 @@
  * @typedef {(value: number) => number} Scale
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { number, percent, whole } from "../format.js";
+import { coordinate, decimals, number, percent, whole } from "../format.js";
 
 const MARGIN = { top: 10, right: 14, bottom: 24, left: 46 };
 
@@ -63,9 +63,7 @@ export function tickFormat(values) {
   return (value) =>
     Math.abs(value) < step / 2
       ? "0"
-      : value
-          .toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
-          .replace("-", "\u2212");
+      : decimals(value, digits);
 }
 
 /** @param {(number|null|undefined)[]} values @returns {[number, number]} */
@@ -98,11 +96,11 @@ export function scale(from, to) {
 function ribbon(points, low, high, x, y) {
   const known = points.flatMap((point) => {
     const [from, to] = [low(point) ?? NaN, high(point) ?? NaN];
-    return Number.isFinite(from) && Number.isFinite(to) ? [{ x: x(point.x).toFixed(1), from: y(from), to: y(to) }] : [];
+    return Number.isFinite(from) && Number.isFinite(to) ? [{ x: coordinate(x(point.x)), from: y(from), to: y(to) }] : [];
   });
   if (known.length < 2) return "";
-  const there = known.map((point) => `${point.x},${point.to.toFixed(1)}`);
-  const back = known.reverse().map((point) => `${point.x},${point.from.toFixed(1)}`);
+  const there = known.map((point) => `${point.x},${coordinate(point.to)}`);
+  const back = known.reverse().map((point) => `${point.x},${coordinate(point.from)}`);
   return `M${[...there, ...back].join("L")}Z`;
 }
 
@@ -113,7 +111,7 @@ function path(points, x, y) {
   for (const point of points) {
     const value = point.y ?? NaN;
     const known = Number.isFinite(value);
-    if (known) result += `${open ? "L" : "M"}${x(point.x).toFixed(1)},${y(value).toFixed(1)}`;
+    if (known) result += `${open ? "L" : "M"}${coordinate(x(point.x))},${coordinate(y(value))}`;
     open = known;
   }
   return result;
@@ -121,11 +119,11 @@ function path(points, x, y) {
 
 /**
  * The frame of a chart: axes, the mark of the slider's step, and what lies under the pointer.
- * @param {{label: string, height: number, xs: number[], range: [number, number], format?: (v: number) => string,
+ * @param {{label: string, height: number, xs: number[], range: [number, number], percents?: boolean,
  *   at?: number, beside?: number, onPick?: (x: number) => void, tip: (x: number) => any,
  *   children: (x: Scale, y: Scale) => any}} props `beside`: the step A that `at`, then B, is compared with
  */
-function Frame({ label, height, xs, range, format, at, beside, onPick, tip, children }) {
+function Frame({ label, height, xs, range, percents = false, at, beside, onPick, tip, children }) {
   const ref = useRef(/** @type {any} */ (null));
   const width = useWidth(ref);
   const [under, setUnder] = useState(/** @type {number|null} */ (null));
@@ -138,7 +136,8 @@ function Frame({ label, height, xs, range, format, at, beside, onPick, tip, chil
   };
   const shown = under !== null && xs.includes(under) ? under : null;
   const levels = ticks(range[0], range[1], height > 150 ? 5 : 3);
-  const say = format ?? tickFormat(levels);
+  const write = tickFormat(levels.map((level) => level * (percents ? 100 : 1)));
+  const say = (/** @type {number} */ level) => (percents ? `${write(level * 100)} %` : write(level));
   return html`
     <div class="chart" ref=${ref} style=${{ height: `${height}px` }}>
       <svg
@@ -326,7 +325,7 @@ export function ShareChart({ label, names, colors, points, height = 200, at, onP
       height=${height}
       xs=${xs}
       range=${[0, Math.min(1, top * 1.05)]}
-      format=${(value) => `${Math.round(value * 100)} %`}
+      percents
       at=${at}
       onPick=${onPick}
       tip=${tip}

@@ -1,6 +1,6 @@
 /** A small distribution: how often each activation occurs among the probe pictures, and where one value lies in it. */
 import { html } from "../vendor/preact-htm.js";
-import { number } from "../format.js";
+import { number, plural } from "../format.js";
 
 const WIDTH = 368;
 const HEIGHT = 64;
@@ -23,7 +23,7 @@ export function Histogram({ histogram, mark, name }) {
       class="histogram"
       viewBox=${`0 0 ${WIDTH} ${HEIGHT + 18}`}
       role="img"
-      aria-label=${`${name}: ${counts.reduce((sum, count) => sum + count, 0)} pictures from ${number(low)} to ${number(high)}`}
+      aria-label=${`${name}: ${plural(counts.reduce((sum, count) => sum + count, 0), "picture")} from ${number(low)} to ${number(high)}`}
     >
       ${counts.map(
         (count, index) => html`

@@ -5,7 +5,7 @@
  * @import { Probe, TabRecord } from "../records.js"
  */
 import { html, useEffect, useErrorBoundary, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { number, percent, plural, signed, whole } from "../format.js";
+import { coordinate, number, percent, plural, signed, whole } from "../format.js";
 import { stepAt, useRecord } from "../model.js";
 import { Lead } from "../words/lead.js";
 import { Save, tellPlace } from "../saving/save_menu.js";
@@ -270,7 +270,7 @@ export function SignedBar({ value, most }) {
   const part = most > 0 ? 50 * Math.min(1, Math.abs(value) / most) : 0;
   const [look, side] = value >= 0 ? ["plus", "left"] : ["minus", "right"];
   return html`
-    <span class="effect-bar"><i class=${look} style=${{ [side]: "50%", width: `${part.toFixed(1)}%` }} /></span>
+    <span class="effect-bar"><i class=${look} style=${{ [side]: "50%", width: `${coordinate(part)}%` }} /></span>
   `;
 }
 

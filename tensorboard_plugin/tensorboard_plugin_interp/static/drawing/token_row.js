@@ -4,6 +4,7 @@
  * @import { LoadedSheet } from "../model.js"
  */
 import { html } from "../vendor/preact-htm.js";
+import { coordinate } from "../format.js";
 import { isThere, readCell } from "./canvas.js";
 
 /**
@@ -33,7 +34,7 @@ export function TokenRow({ tokens, levels, color, tip, at, held, onPoint, onPres
   const most = Math.max(...(levels ?? []).map(Math.abs), 1e-9);
   const tint = (/** @type {number} */ place) => {
     const level = levels?.[place] ?? 0;
-    const share = ((45 * Math.abs(level)) / most).toFixed(1);
+    const share = coordinate((45 * Math.abs(level)) / most);
     return `color-mix(in srgb, ${color ?? (level >= 0 ? "var(--plus)" : "var(--minus)")} ${share}%, var(--sunken))`;
   };
   return html`

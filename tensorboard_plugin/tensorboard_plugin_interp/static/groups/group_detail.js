@@ -62,7 +62,7 @@ export function GroupDetail({ ctx, record, index }) {
               ${
                 profile.length > SHOWN &&
                 html`
-                  <p class="caption quiet">${profile.length - SHOWN} more classes, each less.</p>
+                  <p class="caption quiet">${plural(profile.length - SHOWN, "more class", "more classes")}, each less.</p>
                 `
               }
             `

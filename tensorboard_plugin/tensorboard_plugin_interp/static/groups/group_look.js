@@ -6,7 +6,6 @@
  */
 import { COLORS, groupStyle } from "../drawing/canvas.js";
 
-
 /**
  * @param {{identity?: number|null}} group
  * @param {number} index
@@ -16,6 +15,9 @@ export function identityOf({ identity }, index) {
   if (identity === undefined || identity === null) return index;
   return identity >= 0 ? identity : -1 - index; // empty groups are nobody, each for itself
 }
+
+/** @param {string} tag @param {number} identity @returns {string} by which the row of a group in a comparison is found */
+export const rowName = (tag, identity) => `group ${identity} of ${tag}`;
 
 /**
  * @param {Named[]} groups of one step

@@ -8,10 +8,12 @@ import { html } from "../vendor/preact-htm.js";
 import { ALL_PICTURES, choosePictures, describePictures, rowsOf } from "../arranging/arrange_tools.js";
 import { Paged } from "../arranging/paged.js";
 import { likeOf, useOther } from "../comparing/compared.js";
+import { BelowB, TwoPictures } from "../comparing/two_pictures.js";
 import { NONE_IN_COMMON, findFlips, haveNoneInCommon } from "../comparing/what_changed.js";
 import { Cell, SignedMap } from "../drawing/canvas.js";
 import { className, namePicture, number, plural, quantityOf, signed, whole } from "../format.js";
 import { useSheet } from "../model.js";
+import { tellPlace } from "../saving/save_menu.js";
 import { Legend } from "../drawing/direction.js";
 import { Cards, Effects, Facts, Layers, Message, Outcome, isRight } from "../drawing/parts.js";
 
@@ -140,7 +142,7 @@ export function Grid({ ctx, tag, record, limit }) {
         ${
           both > 0 &&
           html`
-            <p class="versus-told">
+            <p class="versus-told" data-reveal="flips" tabindex="-1">
               Of ${plural(both, "picture")} here that A has too, ${differing} ${differing === 1 ? "is" : "are"} taken for something else in B
               than in A.${" "}
               <button class="button" aria-pressed=${only} onClick=${() => ctx.choose({ flips: only ? "" : "only" })}>
@@ -160,17 +162,54 @@ export function Grid({ ctx, tag, record, limit }) {
   `;
 }
 
-/** @param {TabRecord<AttributionData>} record */
+/** @param {TabRecord<AttributionData>|null} record */
 function useSheets(record) {
-  const thumbnails = useSheet(record, record.data.probe?.thumbnails);
-  const positive = useSheet(record, record.data.positive);
-  const negative = useSheet(record, record.data.negative);
+  const thumbnails = useSheet(record ?? undefined, record?.data.probe?.thumbnails);
+  const positive = useSheet(record ?? undefined, record?.data.positive);
+  const negative = useSheet(record ?? undefined, record?.data.negative);
   return { thumbnails, positive, negative };
 }
 
-/** @param {{name: string, record: TabRecord<AttributionData>}} props one decision in the side panel */
-export function DecisionDetail({ name, record }) {
+/**
+ * @param {AttributionData|undefined} theirs
+ * @param {AttributionData} ours
+ * @param {Decision} picture of ours
+ * @returns {number} which of theirs is of the same picture, and of the same target where one is; -1 if none is
+ */
+function findSame(theirs, ours, picture) {
+  const id = ours.probe?.ids?.[picture.probe];
+  const places = (theirs?.pictures ?? []).flatMap(({ probe }, place) => (id !== undefined && theirs?.probe?.ids?.[probe] === id ? [place] : []));
+  return places.find((place) => theirs?.pictures?.[place].target === picture.target) ?? places[0] ?? -1;
+}
+
+/**
+ * @param {{ctx: Ctx, there: TabRecord<AttributionData>, here: TabRecord<AttributionData>, places: number[]}} props the map of
+ *   one picture on both sides
+ */
+function MapSides({ ctx, there, here, places }) {
+  const sheets = [useSheets(there), useSheets(here)];
+  const both = [there, here].map((record, side) => ({ record, picture: /** @type {Decision} */ (record.data.pictures?.[places[side]]) }));
+  const targets = both.map(({ record, picture }) => nameTarget(record, picture));
+  const id = namePicture(here.data, both[1].picture.probe);
+  return html`
+    <${TwoPictures} ctx=${ctx} name=${id}
+      sides=${both.map(({ record, picture }, side) => ({
+        picture: html`
+          <${SignedMap} ...${sheets[side]} probe=${picture.probe} index=${places[side]} size=${368}
+            label=${`What pushed ${id} toward and against ${targets[side]}, ${"AB"[side]}`} />
+        `,
+        place: tellPlace(side ? ctx.run : (ctx.compared?.run ?? ""), record.layer, record.step),
+      }))} />
+    <p class="caption">
+      ${targets[0] === targets[1] ? "" : `A is about ${targets[0]}, B about ${targets[1]}. `}Each side has its own scale of colors.
+    </p>
+  `;
+}
+
+/** @param {{ctx: Ctx, name: string, record: TabRecord<AttributionData>}} props one decision in the side panel */
+export function DecisionDetail({ ctx, name, record }) {
   const sheets = useSheets(record);
+  const other = useOther(ctx, record, likeOf(ctx, record));
   const { probe, class_names: names, method } = record.data;
   const picture = record.data.pictures?.[Number(name)];
   if (!picture)
@@ -180,17 +219,28 @@ export function DecisionDetail({ name, record }) {
   const top = (picture.top ?? []).map((entry) => ({ name: className(names, entry.target), logit: entry.logit }));
   const most = Math.max(...top.map((entry) => Math.abs(entry.logit ?? 0)), 1e-9);
   const target = nameTarget(record, picture);
+  const there = /** @type {TabRecord<AttributionData>|null} */ (other.record);
+  const place = findSame(there?.data, record.data, picture);
+  const before = there?.data.pictures?.[place];
   return html`
-    <div class="hero-picture">
-      <${SignedMap}
-        ...${sheets}
-        probe=${picture.probe}
-        index=${Number(name)}
-        size=${368}
-        label=${`What pushed toward and against ${target}`}
-      />
-    </div>
+    ${
+      there && before
+        ? html`<${MapSides} ctx=${ctx} there=${there} here=${record} places=${[place, Number(name)]} />`
+        : html`
+            <div class="hero-picture">
+              <${SignedMap}
+                ...${sheets}
+                probe=${picture.probe}
+                index=${Number(name)}
+                size=${368}
+                label=${`What pushed toward and against ${target}`}
+              />
+            </div>
+          `
+    }
+    ${there && !before && html`<p class="versus-told">A has no map of this picture.</p>`}
     <p class="caption"><${Key} /></p>
+    <${BelowB} ctx=${ctx} record=${record} />
     <div class="pair">
       <figure>
         <${Cell} sheet=${sheets.thumbnails} index=${picture.probe} size=${120} label="The picture" />
@@ -210,8 +260,8 @@ export function DecisionDetail({ name, record }) {
     <${Facts}
       facts=${[
         ["target", target],
-        [quantityOf(record), number(picture.logit)],
-        ["total attribution", signed(picture.total), TOTAL],
+        [quantityOf(record), number(picture.logit), undefined, before && number(before.logit)],
+        ["total attribution", signed(picture.total), TOTAL, before && signed(before.total)],
         probe?.labels && ["truth", className(names, probe.labels[picture.probe])],
         ["method", methodName(method)],
         ["step", whole(record.step)],

@@ -8,8 +8,8 @@ import { html } from "../vendor/preact-htm.js";
 import { ALL_UNITS, UnitTools, useUnits } from "../arranging/arrange_tools.js";
 import { Paged } from "../arranging/paged.js";
 import { isOk, isSame, shareOf } from "../arranging/unit_order.js";
-import { sideName } from "../comparing/compared.js";
-import { UnitBlink, UnitSides, UnitsTold, useUnitPairs } from "../comparing/unit_sides.js";
+import { BelowB } from "../comparing/two_pictures.js";
+import { UnitLarge, UnitSides, UnitsTold, useUnitPairs } from "../comparing/unit_sides.js";
 import { Cell } from "../drawing/canvas.js";
 import { Direction, Legend } from "../drawing/direction.js";
 import { className, namePicture, number, plural, signed, whole } from "../format.js";
@@ -189,7 +189,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       <span class="quiet">${place + 1} of ${units.length}</span>
       <button class="button" onClick=${() => neighbor(1)} aria-label="Next unit">›</button>
     </div>
-    ${pair && html`<${UnitBlink} pair=${pair} sheets=${sheets} places=${places} />`}
+    ${pair && html`<${UnitLarge} ctx=${ctx} pair=${pair} sheets=${sheets} places=${places} />`}
     ${
       !pair &&
       unit.picture !== null &&
@@ -214,12 +214,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       `
     }
     <${Facts} facts=${NUMBERS.map(([name, say]) => [name, say(unit), undefined, before ? say(before) : pair && "not there"])} />
-    ${
-      pair &&
-      html`
-        <p class="versus-words"><b class="versus-letter">B</b> Below: ${sideName(ctx.run, record.step)}.</p>
-      `
-    }
+    ${pair && html`<${BelowB} ctx=${ctx} record=${record} />`}
     ${
       unit.histogram &&
       html`
@@ -297,7 +292,7 @@ function Film({ ctx, entries, unit, current }) {
         shown.length < entries.length
           ? html`
               ${" "}
-              <span class="quiet">${shown.length} of ${entries.length} steps</span>
+              <span class="quiet">${shown.length} of ${plural(entries.length, "step")}</span>
             `
           : ""
       }

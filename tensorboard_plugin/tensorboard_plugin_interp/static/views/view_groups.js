@@ -12,6 +12,7 @@ import { Cell, GroupMap } from "../drawing/canvas.js";
 import { Legend, Swatch } from "../drawing/direction.js";
 import { className, namePicture, percent, plural, quantityOf, whole } from "../format.js";
 import { useSeries, useSheet } from "../model.js";
+import { PictureSides } from "../groups/comparison/large_sides.js";
 import { Comparison } from "../groups/comparison/side_by_side.js";
 import { GroupCard, strongest } from "../groups/group_card.js";
 import { GroupTools, chooseVariant } from "../groups/group_tools.js";
@@ -223,8 +224,8 @@ export function Thumbnails({ ctx, tag, record, only, limit }) {
   `;
 }
 
-/** @param {{ctx: Ctx, name: string, record: TabRecord<GroupsData>}} props one probe picture in the side panel */
-export function PictureDetail({ ctx, name, record }) {
+/** @param {{ctx: Ctx, name: string, series: ShownSeries, record: TabRecord<GroupsData>}} props one probe picture in the side panel */
+export function PictureDetail({ ctx, name, series, record }) {
   const { probe, maps: sheet, groups = [], class_names: names } = record.data;
   const thumbnails = useSheet(record, probe?.thumbnails);
   const maps = useSheet(record, sheet);
@@ -233,6 +234,7 @@ export function PictureDetail({ ctx, name, record }) {
   const called = namesOf(ctx, record.layer, groups);
   const styles = stylesOf(groups);
   return html`
+    <${PictureSides} ctx=${ctx} series=${series} record=${record} index=${index} />
     <div class="pair">
       <figure>
         <${Cell} sheet=${thumbnails} index=${index} size=${180} label="The picture" />

@@ -2,10 +2,10 @@
  * Which groups of two steps or two runs are the same, and what has changed.
  *
  * @import { LoadedSheet } from "../../model.js"
- * @import { GroupsData } from "../../records.js"
+ * @import { Group, GroupsData } from "../../records.js"
  */
-import { isThere, place, readCell } from "../../drawing/canvas.js";
-import { identityOf } from "../group_look.js";
+import { COLORS, isThere, place, readCell } from "../../drawing/canvas.js";
+import { colorsOf, identityOf } from "../group_look.js";
 import { cosine, pairUp, readVector } from "../matching.js";
 
 const SAME = 0.5; // agreement from which on two groups are a pair, as in `match_groups`
@@ -65,6 +65,25 @@ export function compareSides(there, here, own) {
   });
   rows.sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   return { rows, by, pictures, others: apart.length ? apart.reduce((sum, value) => sum + value, 0) / apart.length : null };
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {Group[]} there
+ * @param {Group[]} here
+ * @returns {{there: number[], here: number[]}} colors of both sides: a pair has one, that of the group that is shown, and
+ *   nobody else has it
+ */
+export function pairColors(rows, there, here) {
+  const colors = { there: colorsOf(there), here: colorsOf(here) };
+  const taken = new Set(colors.here);
+  for (const row of rows) if (row.there !== null && row.here !== null) colors.there[row.there] = colors.here[row.here];
+  for (const { there: alone, here: other } of rows) {
+    if (alone === null || other !== null) continue;
+    while (taken.has(colors.there[alone]) && taken.size < COLORS) colors.there[alone] = (colors.there[alone] + 1) % COLORS;
+    taken.add(colors.there[alone]);
+  }
+  return colors;
 }
 
 /**

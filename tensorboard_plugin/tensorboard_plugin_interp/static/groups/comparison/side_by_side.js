@@ -5,19 +5,19 @@
  * @import { GroupsData, TabRecord } from "../../records.js"
  * @import { Row } from "./comparison_numbers.js"
  */
-import { html, useMemo } from "../../vendor/preact-htm.js";
-import { COLORS, Cell, GroupMap, groupStyle } from "../../drawing/canvas.js";
+import { html } from "../../vendor/preact-htm.js";
+import { Cell, GroupMap, groupStyle } from "../../drawing/canvas.js";
 import { Swatch } from "../../drawing/direction.js";
 import { Message, SignedBar, Term } from "../../drawing/parts.js";
 import { number, percent, plural, runName, signed, whole } from "../../format.js";
-import { useRecord, useSheet } from "../../model.js";
-import { compareSides } from "./comparison_numbers.js";
+import { pairColors } from "./comparison_numbers.js";
+import { RowLarge } from "./large_sides.js";
+import { useOtherGroups, usePairs, useSide } from "./other_groups.js";
 import { useNames } from "../names/given_names.js";
-import { colorsOf } from "../group_look.js";
+import { identityOf, rowName } from "../group_look.js";
 import { GivenMark, plainName } from "../names/group_name.js";
-import { comparedStep, tellSame } from "../../comparing/compared.js";
+import { tellSame } from "../../comparing/compared.js";
 import { tellPlace } from "../../saving/save_menu.js";
-import { chooseVariant } from "../group_tools.js";
 
 const MAPS = 3; // pictures of each side of a row
 const SMALL = 0.01; // a share that changes by less has hardly changed
@@ -31,12 +31,7 @@ const BY = {
 /** @param {{ctx: Ctx, series: ShownSeries, record: TabRecord<GroupsData>}} props `record` is the one that is shown */
 export function Comparison({ ctx, series, record }) {
   const { compared } = ctx;
-  const asked = series.variant || ctx.choice.k;
-  const like = (compared?.series ?? []).filter(({ kind, layer }) => kind === series.kind && layer === series.layer);
-  const other = like.length ? chooseVariant(like, asked)[0] : null;
-  const step = compared && other ? comparedStep(compared, other.steps) : null;
-  const same = compared?.own && step === record.step && other?.tag === series.tag;
-  const { record: there, error } = useRecord(ctx.store, compared?.run ?? "", other?.tag ?? "", same ? null : step);
+  const { there, error, lacks, step, same } = useOtherGroups(ctx, series, record);
   if (same) return step === ctx.step ? null : html`<${Message}>${tellSame(step)}<//>`; // else the header says so
   if (error)
     return html`
@@ -45,23 +40,19 @@ export function Comparison({ ctx, series, record }) {
   if (!compared || !there)
     return html`
       <${Message}>
-        ${compared && !compared.waiting && !other ? `${runName(compared.run)} has no groups of ${series.layer}.` : "Loading what it is compared with …"}
+        ${compared && lacks ? `${runName(compared.run)} has no groups of ${series.layer}.` : "Loading what it is compared with …"}
       <//>
     `;
   return html`
-    <${Sides} ctx=${ctx} run=${compared.run} own=${compared.own} there=${there} here=${record} />
+    <${Sides} ctx=${ctx} tag=${series.tag} run=${compared.run} own=${compared.own} there=${there} here=${record} />
   `;
 }
 
-/** @param {{ctx: Ctx, run: string, own: boolean, there: TabRecord<GroupsData>, here: TabRecord<GroupsData>}} props */
-function Sides({ ctx, run, own, there, here }) {
+/** @param {{ctx: Ctx, tag: string, run: string, own: boolean, there: TabRecord<GroupsData>, here: TabRecord<GroupsData>}} props */
+function Sides({ ctx, tag, run, own, there, here }) {
   const named = useNames(ctx.store, own ? "" : run);
   const [before, after] = [useSide(there), useSide(here)];
-  const ready = [before, after].every(({ maps, expects }) => !expects || (maps && !maps.stale));
-  const found = useMemo(
-    () => (ready ? compareSides({ data: there.data, maps: before.maps }, { data: here.data, maps: after.maps }, own) : null),
-    [there, here, own, ready, before.maps?.image, after.maps?.image],
-  );
+  const found = usePairs(before, after, own);
   if (!found)
     return html`
       <${Message}>Loading what it is compared with …<//>
@@ -72,15 +63,7 @@ function Sides({ ctx, run, own, there, here }) {
   const left = own ? `step ${whole(there.step)}` : `${runName(run)}, step ${whole(there.step)}`;
   const right = own ? `step ${whole(here.step)}` : `${runName(ctx.run)}, step ${whole(here.step)}`;
   const title = `A: ${left} beside B: ${right}`;
-  const colors = { there: colorsOf(groups.there), here: colorsOf(groups.here) };
-  // a pair has one color, that of the group that is shown, and nobody else has it
-  const taken = new Set(colors.here);
-  for (const row of found.rows) if (row.there !== null && row.here !== null) colors.there[row.there] = colors.here[row.here];
-  for (const { there: alone, here: other } of found.rows) {
-    if (alone === null || other !== null) continue;
-    while (taken.has(colors.there[alone]) && taken.size < COLORS) colors.there[alone] = (colors.there[alone] + 1) % COLORS;
-    taken.add(colors.there[alone]);
-  }
+  const colors = pairColors(found.rows, groups.there, groups.here);
   const pairs = found.rows.filter((row) => row.there !== null && row.here !== null);
   const most = Math.max(...found.rows.map(({ change }) => Math.abs(change)), 1e-9);
   const lost = found.rows.filter((row) => row.here === null).length;
@@ -129,7 +112,7 @@ function Sides({ ctx, run, own, there, here }) {
         ${found.rows.map((row) => {
           const [one, two] = [nameOf("there", row.there), nameOf("here", row.here)];
           return html`
-            <li key=${`${row.there} ${row.here}`}>
+            <li key=${`${row.there} ${row.here}`} data-reveal=${rowOf(row)} tabindex="-1">
               ${side("there", row.there)}
               <div class="compared-change">
                 <b>${points(row.change)} points</b>
@@ -137,12 +120,27 @@ function Sides({ ctx, run, own, there, here }) {
                 <span class="compared-words">${describe(row, one, two)}</span>
               </div>
               ${side("here", row.here)}
+              ${
+                row.there !== null &&
+                row.here !== null &&
+                html`
+                  <${RowLarge} ctx=${ctx} sides=${[before, after]} indices=${[row.there, row.here]} colors=${[colors.there, colors.here]}
+                    places=${[tellPlace(run, there.layer, there.step), tellPlace(ctx.run, here.layer, here.step)]}
+                    name=${two ?? plainName(groups.here[row.here])} />
+                `
+              }
             </li>
           `;
         })}
       </ul>
     </section>
   `;
+
+  /** @param {Row} row @returns {string} */
+  function rowOf(row) {
+    const [which, index] = row.here === null ? [groups.there, row.there ?? 0] : [groups.here, row.here];
+    return rowName(tag, identityOf(which[index], index));
+  }
 
   /** @param {"there"|"here"} which @param {number|null} index @returns {string|null} */
   function nameOf(which, index) {
@@ -170,18 +168,6 @@ const points = (change) => signed(Math.round(1000 * change) / 10).replace(/(\.\d
 /** @param {number} agreement @returns {string} */
 const howMuch = (agreement) =>
   agreement >= 0.9 ? "the same" : agreement >= 0.7 ? "mostly the same" : agreement >= 0.5 ? "partly the same" : "other";
-
-/** @param {TabRecord<GroupsData>} record @returns {any} its sheets, and whether there will be maps */
-function useSide(record) {
-  const { data } = record;
-  return {
-    data,
-    icons: useSheet(record, data.icons),
-    maps: useSheet(record, data.maps),
-    thumbnails: useSheet(record, data.probe?.thumbnails),
-    expects: Boolean(data.maps),
-  };
-}
 
 /**
  * @param {{side: any, group: import("../../records.js").Group|null, index: number, name: string|null, colors: number[],
