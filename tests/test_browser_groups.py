@@ -271,7 +271,10 @@ def compared(tab: Tab) -> list[tuple[str, str, str]]:
     """Return what stands left, in the middle and right of each line."""
     tab.wait_for_pictures()
     lines = tab.frame.locator(".compared li:not(.compared-head)").all()
-    parts = [[part.inner_text().replace("\n", " ").strip() for part in line.locator("> *").all()] for line in lines]
+    parts = [
+        [part.inner_text().replace("\n", " ").strip() for part in line.locator("> :not(details)").all()]
+        for line in lines
+    ]
     return [tuple(line) for line in parts]
 
 
