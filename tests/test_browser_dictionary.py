@@ -223,6 +223,55 @@ def test_cells_are_as_large_as_vectors_are_long(records, url: str, browser: Brow
         tab.shoot("dictionary-dark")
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_two_steps_are_compared_cell_by_cell(records, url: str, browser: BrowserContext, dark: bool) -> None:
+    link = "&p.interpretability.run=pictures%2Finterp&p.interpretability.section=dictionary"
+    with open_tab(
+        browser,
+        url,
+        link=f"{link}&p.interpretability.versus=pictures%2Finterp&p.interpretability.layer=coarse",
+        width=1300,
+        height=1300,
+    ) as tab:
+        tab.set_theme(dark)
+        sides = tab.frame.get_by_role("region", name="coarse: A beside B")
+        sides.wait_for()
+        tab.wait_for_pictures()
+        one, two = [find(records["pictures"], "coarse", step) for step in (1, 2)]
+        cells = [(row, column) for row in range(two["rows"]) for column in range(two["columns"])]
+        words = [[dict(entries_of(data, 0, *cell)) for cell in cells] for data in (one, two)]
+        others = sum(next(iter(a), None) != next(iter(b), None) for a, b in zip(*words, strict=True))
+        same = np.mean([len(a.keys() & b.keys()) / max(len(a), len(b), 1) for a, b in zip(*words, strict=True)])
+        said = tab.text(".dictionary-sides > .caption")
+        assert f"At {others} of {len(cells)} positions the strongest word is another one" in said
+        shown = float(re.search(r"a position ([\d.]+) % are the same", said)[1])  # type: ignore[index]
+        assert shown == pytest.approx(100 * same, abs=0.51)
+        assert others > 0, "the negative of a kernel finds other things"
+        row, column = 0, 1
+        surface = sides.locator(".surface")
+        surface.focus()
+        for key in ["ArrowUp", "ArrowLeft"] * 6 + ["ArrowRight"]:
+            surface.press(key)
+        assert f"position {row}, {column}" in sides.locator("caption").inner_text()
+        a, b = [side[row * two["columns"] + column] for side in words]
+        lines = [line.inner_text().split("\t") for line in sides.locator("tbody tr").all()]
+        assert [line[0].strip() for line in lines[:-1]] == [*b, *(name for name in a if name not in b)]
+        for name, *said_values in lines[:-1]:
+            was, now = a.get(name.strip()), b.get(name.strip())
+            expected = [was, now, None if was is None or now is None else now - was]
+            for text, value in zip(said_values, expected, strict=True):
+                assert (text == "–") == (value is None)
+                assert value is None or float(text.replace("−", "-")) == pytest.approx(value, abs=0.012)
+        mosaics = [picture["sum"] for picture in tab.pictures(".dictionary-mosaics")]
+        assert len(mosaics) == 2
+        assert mosaics[0] != mosaics[1]
+        tab.shoot(f"compare-dictionary-{'dark' if dark else 'light'}")
+        sides.get_by_role("button", name="Wipe", exact=True).click()
+        assert sides.locator(".versus-wipe canvas").count() == 2
+        tab.frame.get_by_label("Compare with", exact=True).select_option(label="series")
+        wait_until(lambda: "A has no dictionary of coarse." in tab.text(), "another network")
+
+
 def test_series_and_small_windows(records, url: str, browser: BrowserContext) -> None:
     with open_dictionary(browser, url, "series", 800) as tab:
         tab.wait_for_pictures()

@@ -25,6 +25,9 @@ import { stepAt, useRecord, useRun } from "../model.js";
 /** The choice that compares with nothing: what only a comparison knows goes with it. */
 export const NOTHING = { versus: "", at: "", flips: "", look: "", wipe: "" };
 
+export const OTHER_CHANNELS =
+  "A channel of another training is another one, though it has the same number, unless both began with the same weights.";
+
 /** @param {Record<string, Series>} tags of one run @returns {ShownSeries[]} */
 const withSteps = (tags) =>
   Object.entries(tags)

@@ -13,12 +13,9 @@ import { Message } from "../drawing/parts.js";
 import { number, plural, signed } from "../format.js";
 import { useSheet } from "../model.js";
 import { tellPlace } from "../saving/save_menu.js";
-import { likeOf, tellSame, useOther } from "./compared.js";
+import { OTHER_CHANNELS, likeOf, tellSame, useOther } from "./compared.js";
 import { TwoPictures } from "./two_pictures.js";
 import { isDrawn, pairUnits } from "./what_changed.js";
-
-const OTHER_CHANNELS =
-  "A channel of another training is another one, though it has the same number, unless both began with the same weights.";
 
 /**
  * @param {Ctx} ctx

@@ -90,7 +90,7 @@ export function DictionaryLayer({ series, record, picture, place, held, onPlace 
  * The picture; while a word is pointed at, where it fires.
  * @param {{sheet: LoadedSheet|undefined, cell: number, map: number[]|null, data: DictionaryData, label: string}} props
  */
-function Shining({ sheet, cell, map, data, label }) {
+export function Shining({ sheet, cell, map, data, label }) {
   const { rows = 1, columns = 1 } = data;
   const draw = isThere(sheet)
     ? (/** @type {CanvasRenderingContext2D} */ context) => {
@@ -171,7 +171,7 @@ const describe = (word) => `${word.name}, among the strongest at ${plural(word.c
  * @param {{word: Word, sheets: {icons: LoadedSheet|undefined, crops: LoadedSheet|undefined}, size: number}} props what a
  *   word looks for: drawn, or the part of a picture where it fires most
  */
-function Icon({ word, sheets, size }) {
+export function Icon({ word, sheets, size }) {
   const drawn = word.icon !== null && word.icon !== undefined;
   const cell = drawn ? word.icon : word.crop;
   if (cell === null || cell === undefined)

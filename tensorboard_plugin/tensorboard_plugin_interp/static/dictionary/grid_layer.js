@@ -92,7 +92,7 @@ function findCell(data, picture, index, { thumbnails, drawn }) {
  * @param {{data: DictionaryData, picture: number, layer: string, sized: boolean,
  *   sheets: {thumbnails: LoadedSheet|undefined, drawn: LoadedSheet|undefined}}} props
  */
-function Mosaic({ data, picture, sheets, sized, layer }) {
+export function Mosaic({ data, picture, sheets, sized, layer }) {
   const { rows = 1, columns = 1 } = data;
   const ready = isThere(data.grid ? sheets.drawn : sheets.thumbnails);
   const draw = ready

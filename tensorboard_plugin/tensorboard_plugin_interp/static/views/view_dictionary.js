@@ -8,6 +8,8 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { PictureTools } from "../arranging/arrange_tools.js";
 import { DictionaryLayer } from "../dictionary/dictionary_layer.js";
+import { BelowB } from "../comparing/two_pictures.js";
+import { DictionarySides } from "../dictionary/dictionary_sides.js";
 import { strongestPlace } from "../dictionary/dictionary_record.js";
 import { GridLayer, Lens, hasGrid, useGridSheets } from "../dictionary/grid_layer.js";
 import { Legend } from "../drawing/direction.js";
@@ -74,10 +76,12 @@ export function Dictionary({ ctx }) {
           ${(/** @type {TabRecord<DictionaryData>} */ record) =>
             record.data.pictures?.[picture]
               ? html`
+                  <${BelowB} ctx=${ctx} record=${record} />
                   <div class="card dictionary-card">
                     <${DictionaryLayer} ...${common} series=${series} record=${record} />
                     <${GridLayer} ...${common} series=${series} record=${record} sized=${sized} />
                   </div>
+                  ${ctx.compared && html`<${DictionarySides} ...${common} ctx=${ctx} series=${series} record=${record} sized=${sized} />`}
                 `
               : html`
                   <${Message}>This layer has no entries for that picture.<//>
