@@ -12,7 +12,8 @@ from tf_interp.directions import Directions
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.halves import count_groups
 from tf_interp.groups.methods.choice import MUCH, Automatic, choose, settle_by_start, share_negative
-from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows
+from tf_interp.groups.methods.factorizer import Factorizer, Fitted
+from tf_interp.groups.methods.windows import average_windows, check_window, fit_windows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
@@ -34,6 +35,7 @@ def find_groups(
     batch_size: int = 64,
     method: str | tuple[str, Mapping[str, Any]] = "auto",
     reducer: Any = None,
+    window: int = 1,
 ) -> Groups:
     """Find k groups of neurons that fire together, by factorization of a layer's activations.
 
@@ -66,13 +68,18 @@ def find_groups(
             position, k may be larger than the number of channels; "archetypal", the same with atoms that are mixtures
             of the layer's activations. With settings: (name, {setting: value}), such as ("sparse", {"active": 4}).
         reducer: in its place a scikit-learn decomposition such as `PCA()`, with fit, transform and components_.
+        window: how near neurons must fire to fire together: an odd number of positions on a side. 1 is at the same
+            position. A thing that is larger than a position looks different at each of its parts, and falls into a
+            group for each; means of 3 x 3 positions, say, have it whole. Where a group fires is found position by
+            position either way.
 
     Returns:
         The groups; on a layer that is silent on all images they are empty, and a note says so.
 
     Raises:
         TypeError: if the model was not opened, or `images` is a data set.
-        ValueError: if the layer does not exist, `k` or `init` does not fit it, or its activations are not finite.
+        ValueError: if the layer does not exist, `k`, `init` or `window` does not fit it, or its activations are not
+            finite.
 
     Example:
         >>> import keras
@@ -82,10 +89,12 @@ def find_groups(
         (4, 6, 6, 2)
 
     Source:
-        Olah et al., The Building Blocks of Interpretability, 2018, "Making Things Human-Scale".
+        Olah et al., The Building Blocks of Interpretability, 2018, "Making Things Human-Scale". Means of a window: as
+        Fel et al., CRAFT, 2023, factorize means of crops.
     """
     chosen = settle_by_start(choose(method, reducer), init)
     check_auto(k, init)
+    check_window(window)
     if isinstance(images, Iterator) or callable(images) or hasattr(images, "cardinality"):
         raise TypeError(
             f"find_groups takes images in memory, got {type(images).__name__}: stream_groups(...) takes a data set, or "
@@ -94,6 +103,8 @@ def find_groups(
     array = take_inputs(model, images, "find_groups")
     path = check_count(model, layer, 1 if k == AUTO else k, chosen)
     start, names = take_start(init, path)
+    if window > 1 and len(model.layers[path] or ()) > 3:
+        raise ValueError(f"layer {path!r} has volumes, whose slices lie below each other: window is 1, got {window}")
     activations = read_layer(model, array, path, 1 if isinstance(k, str) else k, batch_size)
     padded, told = take_padding(model, array, path, activations)
     notes: tuple[str, ...] = told
@@ -101,7 +112,8 @@ def find_groups(
         activations = np.where(padded[..., None], 0, activations)
     if isinstance(k, str):
         settled = chosen.settle(activations.reshape(-1, activations.shape[-1]))
-        k, reason = count_groups(settled, activations, seed=seed, iterations=iterations)
+        means = average_windows(activations, window, padded)
+        k, reason = count_groups(settled, means, seed=seed, iterations=iterations)
         notes = (*notes, reason)
     groups = group(
         path,
@@ -114,6 +126,7 @@ def find_groups(
         names=names,
         ids=digest_images(array),
         padded=padded,
+        window=window,
     )
     return dataclasses.replace(groups, notes=(*groups.notes, *notes))
 
@@ -136,7 +149,7 @@ def check_auto(k: Any, init: Any) -> None:
 def group(
     path: str, activations: np.ndarray, k: int, chosen: Factorizer, *, seed: int, ids: Sequence[str],
     init: np.ndarray | None = None, iterations: int = 200, names: Sequence[str] = (),
-    padded: np.ndarray | None = None,
+    padded: np.ndarray | None = None, window: int = 1,
 ) -> Groups:  # fmt: skip
     """Return activations [N,h,w,C] that were read as k groups.
 
@@ -151,10 +164,11 @@ def group(
         iterations: the most to take.
         names: of the groups; "group 0", ... if left out.
         padded: bool [N,h,w], True at positions that are left out and where no group fires; None is none.
+        window: as in `find_groups`.
     """
     rows = activations.reshape(-1, activations.shape[-1]) if padded is None else activations[~padded]
     automatic, chosen = isinstance(chosen, Automatic), chosen.settle(rows)
-    found = fit_rows(chosen, rows, k, seed=seed, init=init, iterations=iterations)
+    found = fit_windows(chosen, activations, padded, k, window, seed=seed, init=init, iterations=iterations)
     negative = share_negative(rows)
     if padded is not None:
         weights = np.zeros((*padded.shape, k), np.float32)

@@ -18,6 +18,7 @@ from tf_interp.directions import Directions
 from tf_interp.features import Objective
 from tf_interp.groups import GroupHistory, Groups, find_groups
 from tf_interp.groups.methods.choice import Automatic, choose
+from tf_interp.groups.methods.windows import check_window
 from tf_interp.models import Target
 from tf_interp.records import Record
 
@@ -41,9 +42,11 @@ class NeuronGroups(Part):
         switches: the probe pictures of which all combinations of groups are switched off, for up to 8 groups: how many,
             from the first on, or a list of their places; 0 for none.
         param: "photographs" or "probe": what the icons are drawn like, as in `Features`.
+        window: how near neurons must fire to fire together, as in `find_groups`.
 
     Raises:
-        ValueError: if a `k` or `steps` is below 1, a `k` is named twice, or there is no such method.
+        ValueError: if a `k` or `steps` is below 1, a `k` is named twice, or there is no such method,
+            or `window` is no odd number.
 
     Example:
         >>> NeuronGroups(4, icons=False).k
@@ -68,6 +71,7 @@ class NeuronGroups(Part):
         method: str | tuple[str, Mapping[str, Any]] = "auto",
         switches: int | Sequence[int] = 8,
         param: str = "photographs",
+        window: int = 1,
     ) -> None:
         counts: Sequence[Any] = k if isinstance(k, Sequence) else (k,)
         if not counts or not all(isinstance(one, numbers.Integral) and int(one) > 0 for one in counts):
@@ -85,6 +89,8 @@ class NeuronGroups(Part):
         self.counts = tuple(map(int, counts))
         self.k, self.targets, self.icons, self.seed = self.counts[0], targets, icons, seed
         self.method, self.switches = choose(method), tuple(dict.fromkeys(map(int, rows)))
+        check_window(window)
+        self.window = window
         self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed, param)
 
     def check(self, view: View) -> None:
@@ -206,7 +212,7 @@ class NeuronGroups(Part):
         return Draft(
             self.kind, layer, f"{k} groups of neurons in {layer}", data, album,
             {"k": k, "seed": self.seed, "images": len(view.probe), "method": self.method.label,
-             **({} if drawing is None else {"param": drawing.param})},
+             "window": self.window, **({} if drawing is None else {"param": drawing.param})},
             [*groups.notes, *places.notes, *notes, *(switched.notes if switched else ()), *told], scalars,
         )  # fmt: skip
 
@@ -246,12 +252,12 @@ def find_shared(view: View, layer: str, k: int, seed: int) -> Groups:
         seed: of the factorization.
     """
     part = find_part(view)
-    method = choose("auto") if part is None else part.method
+    method, window = (choose("auto"), 1) if part is None else (part.method, part.window)
     kept = (view.memory.get(key, {}).get("groups") for key in (layer, (layer, k)))
     last = next((found for found in kept if found is not None and len(found) == k), None)
-    settings: dict[str, Any] = {"seed": seed, "init": last, "method": method}
+    settings: dict[str, Any] = {"seed": seed, "init": last, "method": method, "window": window}
     return view.vocabulary.groups(
-        (layer, k, seed, method), lambda: find_groups(view.model, view.probe, layer, k, **settings)
+        (layer, k, seed, method, window), lambda: find_groups(view.model, view.probe, layer, k, **settings)
     )
 
 
