@@ -128,8 +128,51 @@ ENDS = {
         lambda x: tf.reduce_sum(tf.cast(tf.cast(tf.nn.softmax(x), tf.int32), tf.float32), -1),
         (0, 3),
     ),
+    "softsign by hand": (lambda x: 0.5 * (1 + x / (1 + tf.abs(x))), (0, 1)),
+    "softsign by a root": (lambda x: x / tf.sqrt(1 + x * x), (-1, 1)),
+    "softsign by a factor": (lambda x: tf.math.rsqrt(1 + x * x) * x, (-1, 1)),
+    "softsign by a lesser factor": (lambda x: tf.math.rsqrt(x * x - 1) * x, (-INFINITE, INFINITE)),
+    "softsign of each other": (lambda x: x / (1 + tf.abs(x[:, ::-1])), (-INFINITE, INFINITE)),
+    "softsign of all others": (
+        lambda x: x[:, :, None] / (1 + tf.abs(x[:, None, :])),
+        (-INFINITE, INFINITE),
+    ),
+    "tanh by hand": (lambda x: (tf.exp(x / 30) - tf.exp(-x / 30)) / (tf.exp(x / 30) + tf.exp(-x / 30)), (-1, 1)),
+    "tanh by less": (lambda x: 3 * ((1 - tf.exp(-x / 9)) / (1 + tf.exp(-x / 9))), (-3, 3)),
+    "of absolute sum one": (lambda x: x / (tf.reduce_sum(tf.abs(x), -1, keepdims=True) + 1e-7), (-1, 1)),
+    "of largest one": (lambda x: x / tf.reduce_max(tf.abs(x), -1, keepdims=True), (-1, 1)),
+    "of cubic length one": (
+        lambda x: x / tf.pow(tf.reduce_sum(tf.pow(tf.abs(x), 3.0), -1, keepdims=True), 1 / 3),
+        (-1, 1),
+    ),
+    "of no such length": (
+        lambda x: x / tf.pow(tf.reduce_sum(tf.pow(tf.abs(x), 3.0), -1, keepdims=True), 0.2),
+        (-INFINITE, INFINITE),
+    ),
+    "divided by its squares": (lambda x: x / (tf.reduce_sum(x * x, -1, keepdims=True) + 1e-6), (-INFINITE, INFINITE)),
+    "times its squares": (lambda x: x * tf.reduce_sum(x * x, -1, keepdims=True), (-INFINITE, INFINITE)),
+    "angle": (lambda x: tf.atan2(x, x[:, ::-1]), (-math.pi, math.pi)),
+    "clipped by choices": (lambda x: tf.where(x > 1, 1.0, tf.where(x < -1, -1.0, x)), (-1, 1)),
+    "clipped by choices, turned": (lambda x: tf.where(x <= 2.0, tf.where(x >= -1.0, x, -1.0), 2.0), (-1, 2)),
+    "not clipped by choices": (lambda x: tf.where(x > 1, x, tf.where(x < -1, -1.0, x)), (-1, INFINITE)),
+    "clipped where others are": (lambda x: tf.where(x[:, ::-1] > 1, 1.0, x), (-INFINITE, INFINITE)),
+    "mean": (lambda x: tf.sigmoid(x) * tf.tanh(x) + (1 - tf.sigmoid(x)) * (2 * tf.tanh(-x) - 1), (-3, 1)),
+    "no mean": (lambda x: tf.sigmoid(x) * tf.tanh(x) + (1 - tf.sigmoid(2 * x)) * tf.tanh(-x), (-2, 2)),
+    "no mean, beyond": (lambda x: 2 * tf.sigmoid(x) * tf.tanh(x) + (1 - 2 * tf.sigmoid(x)) * tf.tanh(-x), (-3, 3)),
+    "rest": (lambda x: tf.math.floormod(x, 2.0), (0, 2)),
+    "called": (lambda x: tf.function(lambda y: 2 * tf.tanh(y), autograph=False)(x) + 1, (-1, 3)),
+    "steps that stay": (lambda x: _loop(lambda y: tf.maximum(y, tf.tanh(x)), tf.zeros_like(x)), (0, 1)),
+    "steps that begin outside": (lambda x: _loop(tf.tanh, 3 + tf.sigmoid(x)), (-1, 4)),
+    "steps that go on": (lambda x: _loop(lambda y: y + tf.sigmoid(x), tf.zeros_like(x)), (-INFINITE, INFINITE)),
+    "steps of steps": (lambda x: _loop(lambda y: _loop(tf.sin, y + x), tf.zeros_like(x)), (-INFINITE, INFINITE)),
+    "mapped": (lambda x: tf.map_fn(lambda row: 3 * tf.tanh(row), x), (-3, 3)),
     "unknown": (lambda x: tf.math.lgamma(x), (-INFINITE, INFINITE)),
 }
+
+
+def _loop(step, start):
+    """Return what three steps of a loop make of a tensor."""
+    return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, step(y)), (0, start))[1]
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -177,6 +220,12 @@ ONE = {
     "floor": tf.floor,
     "exp": lambda x: tf.exp(tf.clip_by_value(x, -20, 20)),
     "root": lambda x: tf.sqrt(tf.abs(x)),
+    "softsign by hand": lambda x: x / (0.5 + tf.abs(x)),
+    "softsign by a root": lambda x: x / tf.sqrt(0.5 + x * x),
+    "by its squares": lambda x: x / tf.reduce_sum(x * x, **K),
+    "absolute sum": lambda x: x / tf.reduce_sum(tf.abs(x), **K),
+    "clipped by choices": lambda x: tf.where(x > 1, 1.0, tf.where(x < -1, -1.0, x)),
+    "turned choices": lambda x: tf.where(x < 1.0, tf.where(x <= -2, x, -2.0), x),
     "scaled": lambda x: x * -1.5,
     "one less": lambda x: 1 - x,
     "by each its own": lambda x: x * [1.0, -2.0, 0.0],
@@ -221,6 +270,10 @@ TWO = {
     **{f.__name__: f for f in (tf.add, tf.subtract, tf.multiply, tf.divide, tf.maximum, tf.minimum)},
     "squared difference": tf.math.squared_difference,
     "either": lambda a, b: tf.where(a > b, a, -b),
+    "softsign": lambda a, b: a / (1 + tf.abs(b)),
+    "contrast": lambda a, b: (tf.abs(a) - tf.abs(b)) / (tf.abs(a) + tf.abs(b)),
+    "cut": lambda a, b: tf.where(a < 0.5, tf.where(b > -1, b, a), a),
+    "step": lambda a, b: _loop(lambda y: tf.minimum(y, b) / 2, a),
     "gate": lambda a, b: tf.sigmoid(a) * b + (1 - tf.sigmoid(a)) * a,
     "cosine": lambda a, b: tf.nn.l2_normalize(a, -1) * tf.nn.l2_normalize(b, -1),
 }  # fmt: skip

@@ -115,6 +115,32 @@ ENDS = {
     ),
     "twice": (lambda y: ops.softmax(ops.softmax(y)), "multiclass", "logit", "stood there twice"),
     "tanh": (ops.tanh, "multiclass", "number", "lie between -1 and 1"),
+    **{
+        name: (lambda y, make=make: make(y[:, :, None]), "multiclass", "number", "lie between -1 and 1")
+        for name, make in {
+            "lstm": L.LSTM(4),
+            "gru": L.GRU(4),
+            "simple rnn": L.SimpleRNN(4),
+            "two ways": L.Bidirectional(L.LSTM(2)),
+            "masked": lambda series: L.GRU(4)(L.Masking()(series)),
+            "cells": L.RNN([L.LSTMCell(4), L.GRUCell(4)]),
+            "unrolled": L.GRU(4, unroll=True),
+        }.items()
+    },
+    "rnn of rectified": (lambda y: L.LSTM(4, "relu")(y[:, :, None]), "multiclass", "number", "is ever negative"),
+    "rnn of any numbers": (lambda y: L.SimpleRNN(4, "linear")(y[:, :, None]), "multiclass", "logit", None),
+    "rnn from a state": (lambda y: L.GRU(4)(y[:, :, None], initial_state=y), "multiclass", "logit", None),
+    "softsign by hand": (lambda y: y / (1 + ops.abs(y)), "multiclass", "number", "lie between -1 and 1"),
+    "hard tanh": (ops.hard_tanh, "multiclass", "number", "lie between -1 and 1"),
+    "clipped by choices": (
+        lambda y: ops.where(y > 2, 2.0, ops.where(y < -2, -2.0, y)),
+        "multiclass",
+        "number",
+        "-2 and 2",
+    ),
+    "arctan": (ops.arctan, "multiclass", "number", "lie between -1.57 and 1.57"),
+    "absolute sum one": (lambda y: ops.normalize(y, order=1), "multiclass", "number", "lie between -1 and 1"),
+    "by its squares": (lambda y: y / _row(ops.sum, y**2), "multiclass", "logit", None),
     "cosines": (
         lambda y: 16 * ops.matmul(ops.normalize(y, -1), ops.normalize(_eye() + 0.1, 0)),
         "multiclass",

@@ -2,16 +2,16 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_interp.models.outputs.ends.operations import CALLS, read_function_nodes
 from tf_interp.models.private import GRADIENT_ATTRIBUTE, describe_operation
 
 _MOST_DEEP, _MOST_CALLS = 100, 50_000  # a function that calls itself would go on for ever
 _MARKS = itertools.count()
-CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 # closed-over gradients of a process that is gone, and orders to XLA, which would keep gradients from passing
 _STOPPING = (GRADIENT_ATTRIBUTE, "_XlaMustCompile", "_noinline", "_class", "_output_shapes")
 
@@ -107,36 +107,14 @@ def _rename(call: _Call, prefix: str) -> None:
 
 def _enter(function: Any, node: Any, outer: _Call, prefix: str) -> _Call:
     """Return a function in the place of a call."""
+    nodes, flat = read_function_nodes(function)
     signature = function.signature
-    flat = {argument.name: f"{argument.name}:0" for argument in signature.input_arg}
-    for inner in function.node_def:
-        for index, name in enumerate(_results(inner)):
-            flat[f"{inner.name}:{name}"] = f"{inner.name}:{index}"
-    nodes: dict[str, Any] = {}
-    for inner in function.node_def:
-        node_def = type(inner)()
-        node_def.CopyFrom(inner)
-        for place, item in enumerate(inner.input):
-            node_def.input[place] = item if item.startswith("^") else flat[item]
-        nodes[inner.name] = node_def
     given = [item for item in node.input if not item.startswith("^")]
     arguments = {argument.name: item for argument, item in zip(signature.input_arg, given, strict=True)}
     results = [flat[function.ret[result.name]] for result in signature.output_arg]
     return _Call(
         prefix, nodes, outer, node, arguments, results, list(function.control_ret.values()), depth=outer.depth + 1
     )
-
-
-def _results(node: Any) -> Iterator[str]:
-    """Yield the results of an operation as a function names them: "y:0", "parts:0", "parts:1"."""
-    for result in describe_operation(node.op).output_arg:
-        count = 1
-        if result.number_attr:
-            count = node.attr[result.number_attr].i
-        elif result.type_list_attr:
-            count = len(node.attr[result.type_list_attr].list.type)
-        for index in range(count):
-            yield f"{result.name}:{index}"
 
 
 def _place(node: Any, call: _Call) -> Any:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_interp.models.outputs.ends.operations import CALLS
 from tf_interp.models.private import ANONYMOUS, parse_object_graph
-from tf_interp.models.saved_model.inlining import CALLS, FlatGraph, called, flatten, reach, split
+from tf_interp.models.saved_model.inlining import FlatGraph, called, flatten, reach, split
 
 SHARED_FROM = 1024  # a constant of so many numbers is kept once, outside the graphs that use it
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"

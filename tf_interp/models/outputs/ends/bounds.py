@@ -1,26 +1,46 @@
 """Between which bounds the numbers of a tensor must lie, whatever the weights are, by the operations that make it."""
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tf_interp.models.outputs.ends.operations import cuts_off, find_other, is_same, reduces_last, strip
+from tf_interp.models.outputs.ends.inner_bounds import (
+    CHOICES,
+    FREE,
+    LOOPS,
+    Bounds,
+    join_bounds,
+    read_choice,
+    read_inside,
+    read_mean,
+)
+from tf_interp.models.outputs.ends.operations import (
+    CALLS,
+    cuts_off,
+    find_other,
+    is_aligned,
+    is_same,
+    read_value,
+    reduces_last,
+    strip,
+)
 
-_FREE = (-math.inf, math.inf)
 _DEEPEST = 32  # operations; what bounds an output stands near its end
-_Bounds = tuple[float, float]
 _SAME = (
     "Identity", "IdentityN", "EnsureShape", "StopGradient", "Reshape", "Squeeze", "ExpandDims", "Transpose",
     "StridedSlice", "Mean", "Max", "Min", "MaxPool", "AvgPool", "GatherV2", "Tile", "ResizeBilinear",
     "ResizeNearestNeighbor", "ReverseV2", "Roll", "TopKV2", "Slice", "MirrorPad", "GatherNd", "Unpack", "SplitV",
+    "BroadcastTo", "ReverseSequence", "TensorListFromTensor", "TensorListStack", "TensorListGetItem",
 )  # fmt: skip
-_FIXED: dict[str, _Bounds] = {
+_FIXED: dict[str, Bounds] = {
     "Sigmoid": (0, 1), "Softmax": (0, 1), "Tanh": (-1, 1), "Erf": (-1, 1), "Softsign": (-1, 1), "Relu6": (0, 6),
     "Sin": (-1, 1), "Cos": (-1, 1), "LogSoftmax": (-math.inf, 0), "Sign": (-1, 1), "Atan": (-math.pi / 2, math.pi / 2),
     "Elu": (-1, math.inf), "Selu": (-1.7581, math.inf), "ArgMax": (0, math.inf), "ArgMin": (0, math.inf),
-    "Rsqrt": (0, math.inf), "Bucketize": (0, math.inf),
+    "Rsqrt": (0, math.inf), "Bucketize": (0, math.inf), "Atan2": (-math.pi, math.pi), "Acos": (0, math.pi),
+    "Asin": (-math.pi / 2, math.pi / 2), "Erfc": (0, 2), "Cosh": (1, math.inf), "ZerosLike": (0, 0),
+    "OnesLike": (1, 1), "TensorListReserve": (0, 0),
 } | dict.fromkeys(
     ("Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalNot", "LogicalAnd", "LogicalOr"),
     (0, 1),
@@ -51,30 +71,37 @@ def find_bounds(tensor: tf.Tensor, weights: Collection[str] = ()) -> tuple[float
         tensor: in the current graph.
         weights: names of the constants that stand for weights, in a network that was saved with their values.
     """
-    known: dict[int, _Bounds] = {}
+    return _find_all([tensor], {}, weights)[0]
 
-    def find(item: tf.Tensor, depth: int) -> _Bounds:
+
+def _find_all(tensors: Sequence[tf.Tensor], given: Mapping[int, Bounds], weights: Collection[str]) -> list[Bounds]:
+    """Return the bounds of several tensors of a graph, by those of what is given, id of a tensor -> bounds."""
+    known = dict(given)
+
+    def find(item: tf.Tensor, depth: int) -> Bounds:
         if id(item) not in known:
-            known[id(item)] = _read(item, lambda other: find(other, depth - 1), weights) if depth else _FREE
+            known[id(item)] = _read(item, lambda other: find(other, depth - 1), weights) if depth else FREE
         return known[id(item)]
 
-    return find(tensor, _DEEPEST)
+    return [find(tensor, _DEEPEST) for tensor in tensors]
 
 
-def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Collection[str]) -> _Bounds:
+def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds], weights: Collection[str]) -> Bounds:
     kind, inputs = tensor.op.type, list(tensor.op.inputs)
     if kind == "Const" and tensor.op.name in weights:
-        return _FREE
+        return FREE
     if kind == "Const":
         value = tf.get_static_value(tensor)
-        return (float(value.min()), float(value.max())) if value.size and value.dtype.kind in "fiu" else _FREE
+        return (float(value.min()), float(value.max())) if value.size and value.dtype.kind in "fiu" else FREE
     if kind in _FIXED:
         return _FIXED[kind]
+    if kind in (*LOOPS, *CALLS):
+        return read_inside(tensor, look, lambda items, known: _find_all(items, known, weights))
     related = _read_relation(tensor, look, weights)
     if related is not None:
         return related
     if kind == "TopKV2" and tensor.value_index:  # where they were
-        return _FREE
+        return FREE
     if kind in _SAME:
         return look(inputs[tensor.value_index if kind == "IdentityN" else 0])
     if kind == "Cast":
@@ -93,14 +120,21 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Coll
         root = inputs[1].op if len(inputs) > 1 else tensor.op
         while root.type in ("Identity", "Cast"):
             root = root.inputs[0].op
-        return _FREE if root.name in weights else _read_product(tensor.op, look(inputs[0]))
-    if kind in ("ConcatV2", "Pack", "Select", "SelectV2", "Pad", "PadV2"):
-        some = {"ConcatV2": inputs[:-1], "Pack": inputs, "PadV2": inputs[::2], "Pad": inputs[:1]}  # else both choices
-        return _join([look(item) for item in some.get(kind, inputs[1:])] + [(0.0, 0.0)] * (kind == "Pad"))
+        return FREE if root.name in weights else _read_product(tensor.op, look(inputs[0]))
+    if kind in CHOICES:
+        return read_choice(tensor, look)
+    if kind in ("ConcatV2", "Pack", "Pad", "PadV2", "TensorListSetItem"):
+        some = {"ConcatV2": inputs[:-1], "Pack": inputs, "Pad": inputs[:1]}  # else the first and the third
+        return join_bounds([look(item) for item in some.get(kind, inputs[::2])] + [(0.0, 0.0)] * (kind == "Pad"))
+    if kind in ("Split", "Fill"):
+        return look(inputs[1])
+    if kind == "FloorMod":
+        low, high = look(inputs[1])
+        return (0.0, high) if low > 0 else (low, 0.0) if high < 0 else FREE
     if kind in ("Sum", "Cumsum"):
         return _read_sum(tensor.op, look(inputs[0]))
     if kind == "OneHot":
-        return _join([look(item) for item in inputs[2:]])
+        return join_bounds([look(item) for item in inputs[2:]])
     if kind in ("Relu", "Neg"):
         low, high = look(inputs[0])
         return (max(low, 0), max(high, 0)) if kind == "Relu" else (-high, -low)
@@ -112,7 +146,9 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Coll
         first, second = (look(item) for item in inputs) if len(inputs) > 1 else ((1.0, 1.0), look(inputs[0]))
         if kind != "Mul":
             second = _invert(second)
-            second = _join([second, (0.0, 0.0)]) if kind == "DivNoNan" else second  # 0 is what it gives for no number
+            second = (
+                join_bounds([second, (0.0, 0.0)]) if kind == "DivNoNan" else second
+            )  # 0 is what it gives for no number
         products = [0.0 if 0 in (a, b) else a * b for a in first for b in second]  # no number is infinite itself
         return min(products), max(products)
     if kind in ("Maximum", "Minimum", "ClipByValue"):
@@ -124,10 +160,10 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Coll
             ceiling = look(inputs[-1])
             low, high = min(low, ceiling[0]), min(high, ceiling[1])
         return low, high
-    return _FREE
+    return FREE
 
 
-def _read_cast(to: tf.DType, of: tf.DType, bounds: _Bounds) -> _Bounds:
+def _read_cast(to: tf.DType, of: tf.DType, bounds: Bounds) -> Bounds:
     """Return the bounds of numbers of another type: whole ones are cut off towards 0, and begin anew past the last."""
     if to.is_bool:
         return 0.0, 1.0
@@ -146,19 +182,14 @@ def _raise(x: float, power: float) -> float:
         return math.inf
 
 
-def _join(parts: Iterable[_Bounds]) -> _Bounds:
-    lows, highs = zip(*parts, strict=True)
-    return min(lows), max(highs)
-
-
-def _invert(bounds: _Bounds) -> _Bounds:
+def _invert(bounds: Bounds) -> Bounds:
     low, high = bounds
     if low > 0 or high < 0:
         return 1 / high, 1 / low
-    return (1 / high if high else math.inf, math.inf) if low >= 0 else _FREE
+    return (1 / high if high else math.inf, math.inf) if low >= 0 else FREE
 
 
-def _read_sum(operation: tf.Operation, bounds: _Bounds) -> _Bounds:
+def _read_sum(operation: tf.Operation, bounds: Bounds) -> Bounds:
     """Return the bounds of a sum of several numbers, or of the sums on the way to it."""
     (low, high), shape = bounds, operation.inputs[0].shape
     axes = tf.get_static_value(operation.inputs[1])
@@ -174,13 +205,15 @@ def _read_sum(operation: tf.Operation, bounds: _Bounds) -> _Bounds:
     return min(ends), max(ends)
 
 
-def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weights: Collection[str]) -> _Bounds | None:
+def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds], weights: Collection[str]) -> Bounds | None:
     """Return what is known of numbers that are compared with others of their row: shares, parts of the largest."""
     operation, kind, inputs = tensor.op, tensor.op.type, list(tensor.op.inputs)
     if kind in ("Sum", "Cumsum") and _are_shares(inputs[0], look):
         whole = kind == "Sum" and reduces_last(operation)
         last = kind == "Cumsum" and tf.get_static_value(inputs[1]) in (-1, (inputs[0].shape.rank or 0) - 1)
         return (1.0, 1.0) if whole else (0.0, 1.0) if last else None
+    if kind in ("Add", "AddV2"):
+        return read_mean(tensor, look)
     if kind == "Sub" and _is_least(inputs[1], inputs[0]):
         low, high = look(inputs[0])
         return 0.0, high - low
@@ -190,8 +223,10 @@ def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weig
             return None
         if below.op.type in ("Sum", "Max") and is_same(below.op.inputs[0], above) and look(above)[0] >= 0:
             return 0.0, 1.0
-        if is_same(below, above) and look(above)[0] >= 0:  # x / (1 + x)
+        if _is_each(inputs[1], above) and is_same(below, above) and look(above)[0] >= 0:  # x / (1 + x)
             return 0.0, 1.0
+        if _is_size(below, above, inputs[1]) or _is_contrast(above, inputs[1], look):
+            return -1.0, 1.0
         top, under = strip(above).op, below.op
         spans = top.type == under.type == "Sub" and _is_least(top.inputs[1], top.inputs[0])
         if spans and _is_least(under.inputs[1], top.inputs[0]):
@@ -199,14 +234,18 @@ def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds], weig
             return (0.0, 1.0) if largest.op.type == "Max" and is_same(largest.op.inputs[0], top.inputs[0]) else None
     if kind in ("RealDiv", "DivNoNan", "Mul") and _find_length_axes(tensor) is not None:
         return -1.0, 1.0
+    for x, scale in (inputs, inputs[::-1]) if kind == "Mul" else ():  # x * rsqrt(1 + x^2)
+        root = _strip_guard(scale, ("Minimum",)).op
+        if root.type == "Rsqrt" and _is_each(scale, x) and _is_square(_strip_guard(root.inputs[0]), x):
+            return -1.0, 1.0
     if kind == "MatMul" and not operation.get_attr("transpose_a"):
         return _read_average(operation, look, weights)
     return None
 
 
 def _read_average(
-    operation: tf.Operation, look: Callable[[tf.Tensor], _Bounds], weights: Collection[str]
-) -> _Bounds | None:
+    operation: tf.Operation, look: Callable[[tf.Tensor], Bounds], weights: Collection[str]
+) -> Bounds | None:
     """Return the bounds of averages that shares weigh, and of cosines."""
     first, second = operation.inputs
     turned = operation.get_attr("transpose_b")
@@ -223,7 +262,7 @@ def _read_average(
     return (-1.0, 1.0) if _find_length_axes(second) == [1 if turned else 0] else None
 
 
-def _are_shares(tensor: tf.Tensor, look: Callable[[tf.Tensor], _Bounds]) -> bool:
+def _are_shares(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds]) -> bool:
     """Return whether numbers are not negative and sum to one along the last axis."""
     operation = tensor.op
     while operation.type in ("Identity", "Cast", "EnsureShape", "StopGradient") and not cuts_off(operation.outputs[0]):
@@ -268,6 +307,51 @@ def _strip_guard(tensor: tf.Tensor, kinds: Collection[str] = ("Maximum", "Add", 
         tensor = inside
 
 
+def _is_square(tensor: tf.Tensor, of: tf.Tensor) -> bool:
+    square = strip(tensor).op
+    twice = square.type == "Square" or (square.type == "Mul" and square.inputs[0] is square.inputs[1])
+    return twice and is_same(square.inputs[0], of)
+
+
+def _is_size(size: tf.Tensor, of: tf.Tensor, divisor: tf.Tensor) -> bool:
+    """Return whether numbers are no less than the sizes of others: |x|, sqrt(x^2 + 1), lengths by any power of |x|."""
+    if size.op.type == "Sqrt":
+        return _is_each(divisor, of) and _is_square(_strip_guard(size.op.inputs[0]), of)
+    root = _read_quotient(size.op.inputs[1]) if size.op.type == "Pow" else 1.0
+    size = _strip_guard(size.op.inputs[0]) if size.op.type == "Pow" else size
+    if not (_is_aligned(of, divisor, size) if size.op.type in ("Sum", "Max") else _is_each(divisor, of)):
+        return False
+    size = strip(size.op.inputs[0]) if size.op.type in ("Sum", "Max") else size
+    power = _read_quotient(size.op.inputs[1]) if size.op.type == "Pow" else 1.0
+    size = strip(size.op.inputs[0]) if size.op.type == "Pow" else size
+    inverse = root is not None and power is not None and power > 0 and abs(root * power - 1) < 1e-6
+    return bool(inverse and size.op.type == "Abs" and is_same(size.op.inputs[0], of))
+
+
+def _is_each(divisor: tf.Tensor, of: tf.Tensor) -> bool:
+    """Return whether each number has a divisor of its own."""
+    known = divisor.shape.rank is not None and divisor.shape.rank == of.shape.rank
+    return known and divisor.shape.is_compatible_with(of.shape)
+
+
+def _read_quotient(tensor: tf.Tensor) -> float | None:
+    """Return a constant, or one that is divided by another."""
+    if tensor.op.type != "RealDiv":
+        return read_value(tensor)
+    above, below = map(read_value, tensor.op.inputs)
+    return above / below if above is not None and below else None
+
+
+def _is_contrast(above: tf.Tensor, below: tf.Tensor, look: Callable[[tf.Tensor], Bounds]) -> bool:
+    """Return whether the difference of two numbers that are not negative is divided by their sum, as in a tanh."""
+    top, under = strip(above).op, strip(below).op
+    if top.type != "Sub" or under.type not in ("Add", "AddV2"):
+        return False
+    orders = ((0, 1), (1, 0))
+    same = any(all(is_aligned(under.inputs[i], top.inputs[j]) for i, j in enumerate(order)) for order in orders)
+    return same and all(look(item)[0] >= 0 for item in top.inputs)
+
+
 def _find_length_axes(tensor: tf.Tensor) -> list[int] | None:
     """Return the axes along which numbers are divided by their own length; None where they are not."""
     tensor = strip(tensor)
@@ -277,30 +361,28 @@ def _find_length_axes(tensor: tf.Tensor) -> list[int] | None:
     for x, scale in (tensor.op.inputs, [*tensor.op.inputs][::-1])[: 1 + (root == "Rsqrt")]:
         length = _strip_guard(scale, ("Minimum",)) if root == "Rsqrt" else _strip_guard(scale)
         total = _strip_guard(length.op.inputs[0]) if length.op.type == root else length
-        if total.op.type != "Sum":
+        if length.op.type != root or total.op.type != "Sum":
             continue
-        square = strip(total.op.inputs[0]).op
-        twice = square.type == "Square" or (square.type == "Mul" and square.inputs[0] is square.inputs[1])
         axes = tf.get_static_value(total.op.inputs[1])
-        if twice and axes is not None and is_same(square.inputs[0], x) and _is_aligned(x, scale, total):
+        if axes is not None and _is_square(total.op.inputs[0], x) and _is_aligned(x, scale, total):
             return sorted(int(axis) % (x.shape.rank or 1) for axis in axes.flat)
     return None
 
 
-def _read_product(operation: tf.Operation, bounds: _Bounds) -> _Bounds:
+def _read_product(operation: tf.Operation, bounds: Bounds) -> Bounds:
     """Return the bounds of a power, of a product of many, or of a product with a constant matrix."""
     low, high = bounds
     if operation.type in ("Prod", "Cumprod"):
-        return (0.0, 1.0) if low >= 0 and high <= 1 else _FREE
+        return (0.0, 1.0) if low >= 0 and high <= 1 else FREE
     other = tf.get_static_value(operation.inputs[1])
     if other is None or other.dtype.kind != "f" or other.size == 0:
-        return _FREE
+        return FREE
     if operation.type == "Pow":
         least, most = float(other.min()), float(other.max())
         if not (other % 2).any():  # the sign plays no part
             low, high = 0.0 if low < 0 < high else min(abs(low), abs(high)), max(abs(low), abs(high))
         if low < 0 or least < 0:
-            return _FREE
+            return FREE
         corners = [_raise(x, power) for x in (low, high) for power in (least, most)]
         return min(corners), max(corners)
     turned = operation.get_attr("transpose_b" if operation.type == "MatMul" else "adj_y")

@@ -1,10 +1,14 @@
 """Reading the operations of a graph: what only passes a tensor on, constants, and what is computed alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.private import describe_operation
+
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")  # of functions
 PASSING = ("Identity", "IdentityN", "Cast", "EnsureShape", "StopGradient")
 SHAPING = ("Reshape", "Squeeze", "ExpandDims")
 _LAYERS = (
@@ -62,6 +66,14 @@ def is_same(first: tf.Tensor, second: tf.Tensor, depth: int = 3) -> bool:
     if not pairs or depth == 0 or len(first.op.inputs) != len(second.op.inputs) or _how(first) != _how(second):
         return False
     return all(is_same(*pair, depth - 1) for pair in pairs)
+
+
+def is_aligned(first: tf.Tensor, second: tf.Tensor) -> bool:
+    """Return whether two tensors hold the same numbers in the same places: `is_same` looks past their shapes."""
+    if first is second:
+        return True
+    known = first.shape.rank is not None and first.shape.rank == second.shape.rank
+    return known and first.shape.is_compatible_with(second.shape) and is_same(first, second)
 
 
 def _how(tensor: tf.Tensor) -> dict[str, str]:
@@ -157,3 +169,38 @@ def is_free(tensor: tf.Tensor, depth: int = 16) -> bool:
         "DepthToSpace",
     )
     return passes and is_free(inputs[0], depth - 1)
+
+
+def read_function_nodes(function: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the operations of a function as nodes of a graph, and the name of each tensor there.
+
+    Args:
+        function: a `FunctionDef`, which names tensors "operation:result:0".
+
+    Returns:
+        Name -> node, and name of a tensor in the function -> in a graph, "operation:0"; those of what it is given, too.
+    """
+    names = {argument.name: f"{argument.name}:0" for argument in function.signature.input_arg}
+    for inner in function.node_def:
+        for index, name in enumerate(_results(inner)):
+            names[f"{inner.name}:{name}"] = f"{inner.name}:{index}"
+    nodes: dict[str, Any] = {}
+    for inner in function.node_def:
+        node = type(inner)()
+        node.CopyFrom(inner)
+        for place, item in enumerate(inner.input):
+            node.input[place] = item if item.startswith("^") else names[item]
+        nodes[inner.name] = node
+    return nodes, names
+
+
+def _results(node: Any) -> Iterator[str]:
+    """Yield the results of an operation as a function names them: "y:0", "parts:0", "parts:1"."""
+    for result in describe_operation(node.op).output_arg:
+        count = 1
+        if result.number_attr:
+            count = node.attr[result.number_attr].i
+        elif result.type_list_attr:
+            count = len(node.attr[result.type_list_attr].list.type)
+        for index in range(count):
+            yield f"{result.name}:{index}"
