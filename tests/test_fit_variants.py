@@ -17,6 +17,7 @@ import tensorflow as tf
 
 import tf_interp as ti
 from tf_interp.analysis import Album, Draft, Part
+from tf_interp.findings import Finder
 
 C = keras.callbacks
 RNG = np.random.default_rng(0)
@@ -233,3 +234,54 @@ def test_a_search_that_copies_one_callback_for_each_new_network(tmp_path):
     assert [(record.data["session"], record.step) for record in ti.read(tmp_path)] == [
         (session, step) for session in (1, 2, 3) for step in (0, 3)
     ]
+
+
+class Ruin(C.Callback):
+    """Makes all weights NaN at the fourth step, as a rate that is too high does."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 4:
+            for weight in self.model.trainable_weights:
+                weight.assign(weight * np.nan)
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_weights_that_are_nan_are_told_and_nothing_else_is_told_of_them(tmp_path, caplog, stops):
+    parts = [ti.Features(1, steps=2), ti.NeuronGroups(2, icons=False), Kept()]
+    watch = ti.InterpCallback(tmp_path, PROBE, layers=["conv"], parts=parts, max_overhead=None)
+    fit(build(), [Ruin(), watch, *[C.TerminateOnNaN()] * stops], epochs=4)
+    assert {record.step for record in ti.read(tmp_path) if record.kind != "finding"} == {0, 3}
+    assert (watch.looks, watch.failures) == (2, 0)
+    found = {finding.subject.get("number"): finding for finding in watch.findings if finding.kind == "not-finite"}
+    assert set(found) == {"loss", "weights"}
+    assert not [finding for finding in watch.findings if finding.kind in ("constant-layer", "part-failed")]
+    assert found["weights"].sentence.startswith("Epoch 2: weights of the network hold NaN")
+    (last,) = [record for record in ti.read(tmp_path) if record.kind == "finding" and record.step > 3]
+    assert last.data["model"]["weights"] == ti.open_model(watch.model).digest() or not stops
+    assert sum("hold NaN" in line for line in caplog.messages) == 1
+    assert not any("Traceback" in line for line in caplog.messages)
+
+
+def test_weights_that_are_put_back_after_nan_are_looked_at(tmp_path):
+    watch = ti.InterpCallback(tmp_path, PROBE, layers=["conv"], parts=[Kept()], max_overhead=None)
+    stop = C.EarlyStopping("loss", patience=0, restore_best_weights=True)
+    fit(build(), [Ruin(), watch, stop], epochs=4)
+    assert [record.step for record in ti.read(tmp_path) if record.kind == "kept"] == [0, 3, 7]
+
+
+@pytest.mark.parametrize("door", ["live", "saved"])
+def test_a_finished_network_of_nan_is_told_in_every_record(tmp_path, door):
+    network = build()
+    for weight in network.trainable_weights:
+        weight.assign(weight * np.nan)
+    if door == "saved":
+        network.export(tmp_path, verbose=False)
+    model = ti.open_model(network if door == "live" else tmp_path)
+    assert "hold NaN" in model.warnings[0]
+    finder = Finder()
+    for record in ti.analyze(model, ti.Probe.from_arrays(X[:6]), ["conv"], [ti.Features(1, steps=2)]):
+        assert any("hold NaN" in line for line in record.data["warnings"])
+        finder.see(record)
+    assert [(finding.kind, finding.step) for finding in finder.finish()] == [("not-finite", 0)]
+    network = build()
+    assert not any("NaN" in line for line in ti.open_model(network).warnings)

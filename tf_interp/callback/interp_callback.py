@@ -367,7 +367,7 @@ class InterpCallback(keras.callbacks.Callback):
             return False
         written, self._plan = 0, dict(plan)
         told: dict[str, Any] = {"weights": self._digest(), "progress": share_over(self.params, self._epoch)}
-        for part in self._analysis.parts:
+        for part in [] if self._news.see_weights(self._analysis.model, step, epoch) else self._analysis.parts:
             if self._failures.is_off(part) or not (effort := plan[part.kind]):
                 continue
             about = self._budget.describe(part.kind, session.describe())
@@ -383,7 +383,7 @@ class InterpCallback(keras.callbacks.Callback):
                 self._failures.report(part, error)
                 self._news.note("part-failed", f"{type(part).__name__} failed: {error}", step, epoch, part=part.kind)
         with self._budget.charged():
-            self._news.end_look(step, epoch, session.writer.add, self._failures.report_other)
+            self._news.end_look(step, epoch, session.writer.add, self._failures.report_other, told["weights"])
         if self._param("epochs") is None:  # no progress bar to be torn
             self._news.tell(False)
         self.looks += written > 0

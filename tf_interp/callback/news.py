@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tf_interp.findings import Finder, RunFinding
-from tf_interp.findings.run_finding import tell_moment
+from tf_interp.findings.run_finding import note_nan, tell_moment
+from tf_interp.models import Model
 from tf_interp.records import Record
 
 _LOG = logging.getLogger("tf_interp")
@@ -51,6 +52,16 @@ class News:
         sentence = tell_moment(step, epoch) + words
         self._finder.note(RunFinding(kind, sentence, step, epoch, subject, _BY_US))
 
+    def see_weights(self, model: Model, step: int, epoch: int | None) -> bool:
+        """Note weights that are no numbers any more, once in the log too, and return whether they are so."""
+        if not model.holds_nan:
+            return False
+        finding = note_nan(step, epoch)
+        if finding.key not in [one.key for one in self.findings]:
+            _LOG.warning("InterpCallback: %s No part is run of such a look.", finding.sentence)
+        self._finder.note(finding)
+        return True
+
     def see_loss(self, loss: Any, step: int, epoch: int) -> None:
         """Note a loss that is no number any more."""
         if isinstance(loss, numbers.Real) and not math.isfinite(loss):
@@ -62,6 +73,7 @@ class News:
         epoch: int | None,
         write: Callable[[Record], None],
         failed: Callable[[str, Exception], None],
+        weights: str | None = None,
     ) -> None:
         """Find what is new at this look, write it, and hand it to the user's function.
 
@@ -70,12 +82,16 @@ class News:
             epoch: of the look.
             write: takes the record of all findings so far; called if there is something new.
             failed: what to do with an error: whose it is, and the error. No training dies of a finding.
+            weights: digest of the network's, where a look may have no other record.
         """
         new: list[RunFinding] = []
         try:
             new = self._finder.finish()
             if new:
-                write(self._finder.to_record(step, new, {**self._common, "epoch": epoch}))
+                common = {**self._common, "epoch": epoch}
+                if weights is not None and "model" in common:
+                    common["model"] = {**common["model"], "weights": weights}
+                write(self._finder.to_record(step, new, common))
         except Exception as error:
             failed("findings", error)
         self._lines += [finding.sentence for finding in new if finding.kind not in _LOGGED]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tf_interp.findings.rules import RULES
-from tf_interp.findings.run_finding import FINDING, LAYER, RunFinding
+from tf_interp.findings.run_finding import FINDING, LAYER, RunFinding, note_nan
+from tf_interp.models.value_range.range_guess import NAN_WEIGHTS
 from tf_interp.records import Record, read_runs
 
 _COMMON = ("model", "class_names", "output", "epoch", "session", "restored")  # what each record says of its look
@@ -32,8 +33,13 @@ class Finder:
         self._noted: list[RunFinding] = []
 
     def see(self, record: Record) -> None:
-        """Take a record of the look that is being made; nothing is kept of it after `finish`."""
-        if record.kind in RULES:
+        """Take a record of the look that is being made; nothing is kept of it after `finish`.
+
+        Of a network whose weights are no numbers any more nothing else is told.
+        """
+        if NAN_WEIGHTS in record.data.get("warnings", ()):
+            self.note(note_nan(record.step, record.data.get("epoch")))
+        elif record.kind in RULES:
             self._look.append(record)
 
     def note(self, finding: RunFinding) -> None:

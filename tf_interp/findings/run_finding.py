@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tf_interp.display import cut, tell
+from tf_interp.models.value_range.range_guess import NAN_WEIGHTS
 from tf_interp.records import Record
 
 FINDING = "finding"  # kind of the records
@@ -135,3 +136,14 @@ def name_class(record: Record, index: int) -> str:
     """Return what a class is called in the findings of a record."""
     names = record.data.get("class_names") or ()
     return names[index] if index < len(names) else f"class {index}"
+
+
+def note_nan(step: int, epoch: int | None) -> RunFinding:
+    """Return what is found of a network whose weights are no numbers any more.
+
+    Args:
+        step: of the look.
+        epoch: of the look.
+    """
+    sentence = tell_moment(step, epoch) + NAN_WEIGHTS + "."
+    return RunFinding("not-finite", sentence, step, epoch, {"number": "weights"}, "a fact: it is counted, not judged")

@@ -85,8 +85,8 @@ class Model(ModelOutputs, ValueRange, Batching):
     @property
     def warnings(self) -> list[str]:
         """Those of `notes` that a person must read before trusting a result, such as a value range that looks wrong."""
-        warning = self.range_guess().warning
-        return self._count_names() + ([] if warning is None else [warning]) + self._mixed() + self._own_warnings()
+        ranges = [line for line in [self.range_guess().warning] if line]
+        return self._tell_nan() + self._count_names() + ranges + self._mixed() + self._own_warnings()
 
     def _own_warnings(self) -> list[str]:
         """Return what must be read of a network of this kind only."""

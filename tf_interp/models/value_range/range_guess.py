@@ -15,6 +15,10 @@ _FLAT = 0.03  # a spread of pictures below it is nearly one picture: those in [0
 _LOW_LOGITS = 0.1  # no trained network tells pictures by less
 _HIGH_LOGITS = 100.0  # none is that sure
 _ONE = 1.5  # pictures in [0,1] stay below it
+NAN_WEIGHTS = (
+    "weights of the network hold NaN, as they do when a training has diverged: nothing that it computes with them "
+    "means anything, also where a ReLU turns NaN into zeros"
+)
 _REMEDY = "multiply by 255 in preprocess (preprocess='0..255')"
 
 
@@ -52,6 +56,14 @@ class ValueRange:
     def is_trained(self) -> bool:
         """Whether biases or statistics have left their start, where those of a layer are all one number, or two."""
         return any(vector.size > 4 and np.unique(vector).size > 3 for vector in self.weight_vectors())
+
+    @property
+    def holds_nan(self) -> bool:
+        """Whether biases or statistics are no numbers any more: a training that diverges reaches all weights."""
+        return any(bool((vector != vector).any()) for vector in self.weight_vectors())  # only NaN differs from itself
+
+    def _tell_nan(self) -> list[str]:
+        return [NAN_WEIGHTS] if self.holds_nan else []
 
     def range_guess(self, images: Any = None, *, in_training: bool = False) -> RangeGuess:
         """Return which values the network seems to take, measured with a few pictures as [0,1] and as 0..255.
