@@ -305,7 +305,7 @@ def test_units_of_one_side_only_are_said(browser: BrowserContext, tmp_path: path
     with opened(browser, page, "features", run="two/interp", versus="one/interp") as tab:
         tab.frame.locator(".versus-told").wait_for()
         told = tab.text(".versus-told")
-        assert "1 unit of B is not in A. 2 units of A are not in B:" in told
+        assert "1 unit of B has no picture in A. 2 units of A have no picture in B:" in told
         assert "A channel of another training is another one" in told
         assert tab.frame.locator(".versus-gone").inner_text().split() == ["channel", "1", "channel", "3"]
         cards = [card.inner_text() for card in tab.frame.locator(".unit").all()]
@@ -314,14 +314,14 @@ def test_units_of_one_side_only_are_said(browser: BrowserContext, tmp_path: path
         assert [side.inner_text().split("\n")[-1] for side in sides.all()] == ["did not activate", "B"]
         assert [side.get_attribute("class") for side in sides.all()] == ["dim", ""], "each side for itself"
         assert "While comparing, these drawn pictures" in tab.text(".lead")
-        assert "not in A" in cards[1]
+        assert "no picture in A" in cards[1], "what became of it there is not known"
         assert "A –, B 8.00, difference –" in cards[1]
         tab.frame.get_by_label("Find units").fill("[12]$")
         wait_until(lambda: tab.frame.locator(".unit").count() == 1, "one of the two of B")
         gone = tab.frame.locator(".versus-gone")
         assert gone.inner_text().split() == ["channel", "1"], "of A, too, those that are wanted"
-        assert "1 unit of A is not in B:" in tab.text(".versus-told")
-        assert "not in A" not in tab.text(".versus-told")
+        assert "1 unit of A has no picture in B:" in tab.text(".versus-told")
+        assert "in A" not in tab.text(".versus-told")
         tab.frame.get_by_label("Find units").fill("")
         tab.frame.get_by_label("Which units").select_option("silent")
         wait_until(lambda: gone.count() == 0, "those that did not activate")

@@ -324,6 +324,7 @@ def test_groups_that_changed_most_lead_to_their_rows(browser, url, logs, names):
         changes = tab.frame.get_by_role("region", name="What changed most")
         changes.wait_for()
         wait_until(lambda: "stripes conv: 10 % → 31 %" in changes.inner_text(), "the name that a person gave")
+        assert "<b>sky</b> conv: gone, had 20 % of the activation" in changes.inner_text()
         for name, row in (("<b>sky</b>", "Gone since step 10"), ("stripes", "Grew, 10 % → 31 %")):
             changes.get_by_role("button", name=name).click()
             wait_until(lambda: row in tab.frame.evaluate("document.activeElement.innerText"), "its row")  # noqa: B023

@@ -5,7 +5,7 @@
  * @import { Change } from "./what_changed.js"
  */
 import { html } from "../vendor/preact-htm.js";
-import { CONTRASTS, className, number, percent, plural } from "../format.js";
+import { CONTRASTS, className, namePicture, number, percent, plural } from "../format.js";
 import { namesOf } from "../groups/names/group_name.js";
 import { rowName } from "../groups/group_look.js";
 import { reveal } from "../choosing/reveal.js";
@@ -17,7 +17,10 @@ const FLIPS = 3;
 /** @type {Record<string, (change: Change) => string>} */
 const SAY = {
   features: ({ was, is }) => `its picture reaches ${number(was)} → ${number(is)}`,
-  groups: ({ was, is }) => `${was === null ? "new, " : `${percent(was)} → `}${is === null ? "gone" : percent(is)} of the activation`,
+  groups: ({ was, is }) =>
+    is === null
+      ? `gone, had ${percent(was)} of the activation`
+      : `${was === null ? "new, " : `${percent(was)} → `}${percent(is)} of the activation`,
   concepts: ({ was, is, contrast = "" }) => `effect ${number(was)} → ${number(is)}, ${CONTRASTS[contrast] ?? contrast}`,
 };
 const TITLES = /** @type {Record<string, string>} */ ({ features: "Features", groups: "Groups", concepts: "Concepts" });
@@ -94,9 +97,9 @@ export function ChangedList({ ctx, every }) {
             }
             ${flips
               .slice(0, FLIPS)
-              .map(({ id, was, is }) => {
-                const names = seen?.after.class_names;
-                return `${/^[0-9a-f]{12,}$/.test(id) ? "a picture" : id} (${className(names, was)} → ${className(names, is)})`;
+              .map(({ after, was, is }) => {
+                const { class_names: names, probe } = seen?.after ?? {};
+                return `${namePicture({ probe: { ids: probe?.ids } }, after)} (${className(names, was)} → ${className(names, is)})`;
               })
               .join(", ")}
             ${flips.length > FLIPS && " …"}

@@ -55,7 +55,7 @@ export function UnitSides({ pair, sheets, places, size }) {
                     ${unit.caution && html`<span class="unit-caution">${unit.caution}</span>`}
                   `
                 : html`
-                    <span class="versus-lacks">not in ${"AB"[side]}</span>
+                    <span class="versus-lacks">no picture in ${"AB"[side]}</span>
                   `
             }
           </span>
@@ -88,8 +88,8 @@ export function UnitsTold({ ctx, record, other, pairs, sheets, places }) {
       ${[
         "Left A, right B: drawn pictures on both sides, also where a probe picture excites the unit more; numbers are what they reach.",
         ctx.compared?.own ? "" : OTHER_CHANNELS,
-        fresh.length > 0 && `${plural(fresh.length, "unit")} of B ${fresh.length === 1 ? "is" : "are"} not in A.`,
-        gone.length > 0 && `${plural(gone.length, "unit")} of A ${gone.length === 1 ? "is" : "are"} not in B:`,
+        fresh.length > 0 && `${plural(fresh.length, "unit")} of B ${fresh.length === 1 ? "has" : "have"} no picture in A.`,
+        gone.length > 0 && `${plural(gone.length, "unit")} of A ${gone.length === 1 ? "has" : "have"} no picture in B:`,
       ]
         .filter(Boolean)
         .join(" ")}

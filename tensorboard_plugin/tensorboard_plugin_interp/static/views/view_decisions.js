@@ -259,7 +259,7 @@ export function DecisionDetail({ ctx, name, record }) {
     </div>
     <${Facts}
       facts=${[
-        ["target", target],
+        ["target", target, undefined, there && before ? nameTarget(there, before) : undefined],
         [quantityOf(record), number(picture.logit), undefined, before && number(before.logit)],
         ["total attribution", signed(picture.total), TOTAL, before && signed(before.total)],
         probe?.labels && ["truth", className(names, probe.labels[picture.probe])],

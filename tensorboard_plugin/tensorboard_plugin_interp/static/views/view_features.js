@@ -213,7 +213,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
         <p class="note">${pair ? "B: read" : "Read"} the examples below first: ${unit.caution}.</p>
       `
     }
-    <${Facts} facts=${NUMBERS.map(([name, say]) => [name, say(unit), undefined, before ? say(before) : pair && "not there"])} />
+    <${Facts} facts=${NUMBERS.map(([name, say]) => [name, say(unit), undefined, before ? say(before) : pair && "–"])} />
     ${pair && html`<${BelowB} ctx=${ctx} record=${record} />`}
     ${
       unit.histogram &&

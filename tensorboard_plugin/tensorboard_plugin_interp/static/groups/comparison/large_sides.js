@@ -87,6 +87,7 @@ function Both({ ctx, there, here, index }) {
   if (!rows)
     return html`
       <p class="versus-told">A has no map of this picture.</p>
+      <${BelowB} ctx=${ctx} record=${here} />
     `;
   const colors = pairColors(found.rows, there.data.groups ?? [], here.data.groups ?? []);
   const id = namePicture(here.data, index);
