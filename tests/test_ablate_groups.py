@@ -1,5 +1,6 @@
 """`ablate_groups` on networks whose answer can be written down, and what its Shapley values must add up to."""
 
+import dataclasses
 import itertools
 
 import keras
@@ -199,3 +200,44 @@ def test_two_shortcuts_are_two_groups_each_with_its_digit(two_shortcuts):
         assert 0.5 * gain < -found.change[ours[row], row].mean() < 1.5 * gain
         assert (found.subsets[full ^ own].argmax(-1) == digit).mean() < 0.1
         assert (found.subsets[full ^ other].argmax(-1) == found.subsets[full].argmax(-1)).all()
+
+
+def test_a_group_that_is_off_is_what_it_usually_is():
+    model, images = make(), make_images(7)
+    images[:2, ..., 0] = 1  # a thing that two of seven pictures have
+    groups = make_groups(model, images)
+    found = ti.ablate_groups(model, images, groups, NAMES, baseline="median")
+    usual = np.median(images, 0)
+    for row in range(3):
+        left = images.copy()
+        left[..., row] = usual[..., row]
+        change = (left - images).mean((1, 2)) @ LAST
+        assert np.allclose(found.change[row], change.T, atol=1e-5)
+    assert np.allclose(found.shapley.sum(0), (found.scores[-1] - found.scores[0]), atol=1e-5)
+    assert np.allclose(found.subsets[0], np.broadcast_to(usual.mean((0, 1)) @ LAST, (7, 3)), atol=1e-5)
+    assert np.allclose(found.subsets[-1], images.mean((1, 2)) @ LAST, atol=1e-5)
+    size = np.linalg.norm((images - usual).mean((1, 2)).T[:, None] * np.ones((3, 8, 1)), axis=-1)
+    taken = found.random_change / LAST.diagonal()[:, None, None]
+    assert np.allclose(np.linalg.norm(taken, axis=(1, 3)), size, atol=1e-4), "of that size"
+    assert any("median of the 7 pictures" in note for note in found.notes)
+
+
+def test_on_other_pictures_the_usual_is_that_of_those_that_the_groups_were_found_on():
+    model, images, others = make(), make_images(7), make_images(3, seed=1)
+    found = ti.ablate_groups(model, others, make_groups(model, images), NAMES, baseline="median")
+    expected = (np.median(images, 0) - others).mean((1, 2)) * LAST.diagonal()
+    assert np.allclose(found.change[range(3), range(3)], expected.T, atol=1e-4)
+    some = ti.ablate_groups(model, others, make_groups(model, images)[[2, 0]], NAMES, baseline="median")
+    assert np.allclose(some.change, found.change[[2, 0]], atol=1e-4)
+
+
+def test_what_is_no_baseline_is_refused():
+    model, images = make(), make_images()
+    for ablate in (lambda: ti.ablate_groups(model, images, make_groups(model, images), NAMES, baseline="mean"),
+                   lambda: ti.NeuronGroups(3, baseline="mean")):  # fmt: skip
+        with pytest.raises(ValueError, match=r"baseline must be one of \['zero', 'median'\], got 'mean'"):
+            ablate()
+    groups = make_groups(model, images)
+    large = dataclasses.replace(groups, weights=np.ones((6, 2, 2, 3), np.float32), ids=())
+    with pytest.raises(ValueError, match=r"is of \(2, 2\) positions, these images have \(4, 4\)"):
+        ti.ablate_groups(model, images, large, NAMES, baseline="median")

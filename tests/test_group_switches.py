@@ -57,6 +57,21 @@ def test_proofs_are_the_mean_change_without_a_group(setting, record):
             assert proof["random"] == pytest.approx(np.abs(found.random_change[row, number].mean(-1)).mean(), rel=2e-3)
 
 
+def test_records_say_what_is_left_of_a_group_that_is_off(setting, record):
+    _, model, probe = setting
+    assert record.data["switches"]["baseline"] == "zero"
+    (usual,) = analyze(model, probe, ["conv"], [NeuronGroups(3, icons=False, switches=5, baseline="median")])
+    groups = ti.find_groups(model, probe, "conv", 3)
+    found = ti.ablate_groups(model, probe.images[:5], groups, [0, 1, 2, 3], draws=4, baseline="median")
+    assert usual.data["switches"]["baseline"] == "median"
+    for row, one in enumerate(usual.data["switches"]["pictures"]):
+        expected = found.subsets[:, row][:, one["classes"]]
+        assert np.asarray(one["outputs"]) == pytest.approx(expected, rel=2e-3, abs=1e-4)
+    for row, group in enumerate(usual.data["groups"]):
+        assert group["proofs"]["a"]["change"] == pytest.approx(found.change[row, 0].mean(), rel=2e-3)
+    assert set(found.notes) <= set(usual.data["notes"])
+
+
 def test_without_switches_nothing_is_run(setting, monkeypatch):
     _, model, probe = setting
     monkeypatch.setattr("tf_interp.analysis.parts.group_record.group_switches.ablate_groups", None)

@@ -74,7 +74,8 @@
  * @property {number[][]} outputs of each combination of groups, bit k for group k
  * @property {number[]|null} decisions
  * @typedef {Common & {groups?: Group[], error?: Unsure, left_out?: number, method?: string|null,
- *   residual_effects?: Record<string, number>, icons?: Sheet|null, maps?: Sheet|null, switches?: {pictures: SwitchedPicture[]}|null, classes?: string[],
+ *   residual_effects?: Record<string, number>, icons?: Sheet|null, maps?: Sheet|null,
+ *   switches?: {pictures: SwitchedPicture[], baseline?: string}|null, classes?: string[],
  *   crops?: Sheet|null, events?: GroupEvent[], next_identity?: number}} GroupsData
  *
  * @typedef {object} Decision what pushed one prediction

@@ -17,6 +17,7 @@ from tf_interp.attribution import attribute
 from tf_interp.directions import Directions
 from tf_interp.features import Objective
 from tf_interp.groups import GroupHistory, Groups, find_groups
+from tf_interp.groups.effects.placed_groups import check_baseline
 from tf_interp.groups.methods.choice import Automatic, choose
 from tf_interp.groups.methods.windows import check_window
 from tf_interp.models import Target
@@ -42,11 +43,12 @@ class NeuronGroups(Part):
         switches: the probe pictures of which all combinations of groups are switched off, for up to 8 groups: how many,
             from the first on, or a list of their places; 0 for none.
         param: "photographs" or "probe": what the icons are drawn like, as in `Features`.
+        baseline: what is left of a group that is switched off, "zero" or "median", as in `ablate_groups`.
         window: how near neurons must fire to fire together, as in `find_groups`.
 
     Raises:
         ValueError: if a `k` or `steps` is below 1, a `k` is named twice, or there is no such method,
-            or `window` is no odd number.
+            `window` is no odd number, or there is no such baseline.
 
     Example:
         >>> NeuronGroups(4, icons=False).k
@@ -72,6 +74,7 @@ class NeuronGroups(Part):
         switches: int | Sequence[int] = 8,
         param: str = "photographs",
         window: int = 1,
+        baseline: str = "zero",
     ) -> None:
         counts: Sequence[Any] = k if isinstance(k, Sequence) else (k,)
         if not counts or not all(isinstance(one, numbers.Integral) and int(one) > 0 for one in counts):
@@ -90,7 +93,8 @@ class NeuronGroups(Part):
         self.k, self.targets, self.icons, self.seed = self.counts[0], targets, icons, seed
         self.method, self.switches = choose(method), tuple(dict.fromkeys(map(int, rows)))
         check_window(window)
-        self.window = window
+        check_baseline(baseline)
+        self.window, self.baseline = window, baseline
         self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed, param)
 
     def check(self, view: View) -> None:
@@ -152,7 +156,7 @@ class NeuronGroups(Part):
         targets = self._targets(view)
         effects, residual = self._effects(view, groups, targets)
         shown = [row for row in self.switches if row < len(view.probe)]
-        switched = measure_switches(view, groups, targets, shown)
+        switched = measure_switches(view, groups, targets, shown, self.baseline)
         album, told = Album(), [memory["told"]] if "told" in memory else list[str]()
         history = copy.deepcopy(memory.get("history")) or GroupHistory()
         tracked, events = tell_history(view, history, groups)
@@ -193,7 +197,7 @@ class NeuronGroups(Part):
             "icons": icons,
             "maps": album.add(maps, columns=k),
             "map_scale": scale,
-            "switches": tell_switches(view, switched, shown),
+            "switches": tell_switches(view, switched, shown, self.baseline),
             "events": events,
             "next_identity": history.next_identity,
             **common,

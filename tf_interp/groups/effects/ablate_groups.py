@@ -167,6 +167,7 @@ def ablate_groups(
     draws: int = 8,
     seed: int = 0,
     batch_size: int = 64,
+    baseline: str = "zero",
 ) -> GroupAblation:
     """Switch groups off, one by one and in all combinations, and see what becomes of the decision.
 
@@ -181,13 +182,18 @@ def ablate_groups(
         draws: random directions for each group, at least 1.
         seed: of these.
         batch_size: images per forward pass.
+        baseline: what is left of a group that is switched off. "zero" is nothing: the group is taken out wherever it
+            fires. "median" is what it is at each position in the median of the pictures that the groups were found
+            on: of a group that fires in few of them, on a planted tag say, that takes the tag away and leaves alone
+            what other pictures have of it. Of a group that fires in most of them it takes away what is more than usual
+            and adds what is less, so that the change may have either sign.
 
     Returns:
         Changes, and for up to 8 groups all subsets and Shapley values.
 
     Raises:
         TypeError: if these are no groups.
-        ValueError: if they do not fit the layer, or targets are of several outputs.
+        ValueError: if they do not fit the layer, targets are of several outputs, or there is no such baseline.
 
     Example:
         >>> groups = ti.find_groups(model, photos[:4], "conv3", 2)
@@ -195,12 +201,13 @@ def ablate_groups(
         ['group', 'target', 'change', 'random_change', 'shapley']
 
     Source:
-        Shapley, A value for n-person games, 1953.
+        Shapley, A value for n-person games, 1953. Baselines from the data, in place of zero, which the network never
+        sees: Wang et al., Interpretability in the Wild, 2023.
     """
     if draws < 1:
         raise ValueError(f"a change means nothing without one or more random directions, got draws={draws}")
     check_targets(targets)
-    placed = place_groups(model, images, groups, "ablate_groups", batch_size)
+    placed = place_groups(model, images, groups, "ablate_groups", batch_size, baseline)
     notes = list(placed.notes)
     chosen = choose_targets(placed, targets)
     output, count = chosen[0].output, len(groups)

@@ -16,6 +16,8 @@ from tf_interp.models.batches import check_model, in_batches, take_inputs
 from tf_interp.models.model import Weights
 from tf_interp.probe import Probe, pick_rows
 
+BASELINES = ("zero", "median")  # what is left of a group that is switched off
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PlacedGroups:
@@ -28,7 +30,7 @@ class PlacedGroups:
         path: of the layer.
         whole: float32 [N,...], the layer's activations.
         positions: the same as [N,h,w,C].
-        weights: float32 [N,h,w,K], where each group fires.
+        weights: float32 [N,h,w,K], where each group fires, less what is left of it when it is switched off.
         batch_size: pictures per forward pass.
         notes: sentences on what a person should know.
         network: weights in place of the network's own, as `Model.run` takes them; None is its own.
@@ -102,6 +104,7 @@ def place_groups(
     groups: Groups,
     caller: str,
     batch_size: int,
+    baseline: str = "zero",
 ) -> PlacedGroups:
     """Return groups in the layer of a network, or say that they do not belong there.
 
@@ -111,11 +114,14 @@ def place_groups(
         groups: from `find_groups`.
         caller: name of the public function.
         batch_size: images per forward pass.
+        baseline: what is left of a group that is switched off, one of `BASELINES`: nothing, or at each position its
+            median over the pictures that the groups were found on.
 
     Raises:
         TypeError: if these are no groups.
-        ValueError: if they do not fit the layer.
+        ValueError: if they do not fit the layer, or there is no such baseline.
     """
+    check_baseline(baseline)
     check_model(model, caller)
     if not isinstance(groups, Groups):
         raise TypeError(f"{caller} takes the result of find_groups, got {type(groups).__name__}")
@@ -130,7 +136,29 @@ def place_groups(
     if weights is None:
         weights = groups.weigh(positions)
         notes.append("the groups were found on other images: their weights on these are those that come closest")
+    if baseline == "median":
+        if groups.weights.shape[1:3] != weights.shape[1:3]:
+            there, here = groups.weights.shape[1:3], weights.shape[1:3]
+            raise ValueError(f"baseline 'median' is of {there} positions, these images have {here}: take 'zero'")
+        weights = weights - np.median(groups.weights, axis=0).astype(np.float32)
+        notes.append(
+            f"switched off, a group is at each position what it is in the median of the {len(groups.weights)} pictures "
+            "that the groups were found on"
+        )
     return PlacedGroups(model, groups, array, path, whole, positions, weights, batch_size, tuple(notes))
+
+
+def check_baseline(baseline: Any) -> None:
+    """Raise a ValueError unless it is known what is left of a group that is switched off.
+
+    Args:
+        baseline: what the caller was given.
+
+    Raises:
+        ValueError: if it is none of `BASELINES`.
+    """
+    if baseline not in BASELINES:
+        raise ValueError(f"baseline must be one of {list(BASELINES)}, got {baseline!r}")
 
 
 def check_targets(targets: Any) -> None:

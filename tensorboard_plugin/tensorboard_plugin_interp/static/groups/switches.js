@@ -18,6 +18,9 @@ import { readOff, shapleyOf, subsetOf, writeOff } from "./switch_numbers.js";
 const OFF =
   "A group that is off is taken out of the layer, wherever it fires, and the network is run on from there. What no " +
   "group explains stays.";
+const USUAL =
+  "A group that is off is at each position what it is in the median of the probe’s pictures, and the network is run on " +
+  "from there: what only some pictures have of it is gone. What no group explains stays.";
 const SHARE =
   "The group’s Shapley value: how much it changes this score on average, over all orders in which groups can be " +
   "switched on. Together they are the score with all groups less that with none.";
@@ -55,7 +58,7 @@ export function Switches({ ctx, record, order, only }) {
         : `Now taken for ${name(decided[subset])} instead of ${name(decided[everything])}.`;
   return html`
     <div class="card switches" role="group" aria-label="Switches">
-      <h3><${Term} tip=${OFF}>Switch groups off<//></h3>
+      <h3><${Term} tip=${switches?.baseline === "median" ? USUAL : OFF}>Switch groups off<//></h3>
       <${PictureStrip}
         ctx=${ctx}
         record=${{ ...record, data: { ...record.data, pictures } }}

@@ -18,8 +18,9 @@ _DRAWS = 4  # random directions beside each group
 
 
 def measure_switches(
-    view: View, groups: Groups, targets: Sequence[Target], rows: Sequence[int]
-) -> GroupAblation | None:
+    view: View, groups: Groups, targets: Sequence[Target], rows: Sequence[int],
+    baseline: str,
+) -> GroupAblation | None:  # fmt: skip
     """Return what switching groups off does to some pictures; None where there is nothing to ask about.
 
     Args:
@@ -27,25 +28,27 @@ def measure_switches(
         groups: of a layer.
         targets: what they are proved on.
         rows: of the probe, which pictures.
+        baseline: as in `ablate_groups`.
     """
     own = [target for target in targets if target.output == view.head.path]  # those of others have other subsets
     if not len(rows) or not own or view.head.count is None:
         return None
     images = pick_rows(view.probe.images, np.asarray(rows))
-    return ablate_groups(view.model, images, groups, own, draws=_DRAWS)
+    return ablate_groups(view.model, images, groups, own, draws=_DRAWS, baseline=baseline)
 
 
-def tell_switches(view: View, found: GroupAblation | None, rows: Sequence[int]) -> dict[str, Any] | None:
+def tell_switches(view: View, found: GroupAblation | None, rows: Sequence[int], baseline: str) -> dict[str, Any] | None:
     """Return the outputs for all subsets of groups, as records have them; None for more than 8 groups.
 
     Args:
         view: what the part sees.
         found: from `measure_switches`.
         rows: as there.
+        baseline: as there.
 
     Returns:
-        `{"pictures": [{"probe", "classes": M class indices, "outputs": [2^K][M], "decisions": [2^K] or None}]}`; group
-        k is there where bit k of the place in the list is set.
+        `{"baseline": str, "pictures": [{"probe", "classes": M class indices, "outputs": [2^K][M], "decisions": [2^K] or
+        None}]}`; group k is there where bit k of the place in the list is set.
     """
     if found is None or found.subsets is None:
         return None
@@ -58,6 +61,7 @@ def tell_switches(view: View, found: GroupAblation | None, rows: Sequence[int]) 
         decided = np.asarray([head.decide(outputs) for outputs in found.subsets])
         decisions = decided if decided.ndim == 2 else None  # several classes of a picture are no one decision
     return {
+        "baseline": baseline,
         "pictures": [
             {
                 "probe": int(picture),
@@ -66,7 +70,7 @@ def tell_switches(view: View, found: GroupAblation | None, rows: Sequence[int]) 
                 "decisions": None if decisions is None else decisions[:, row].tolist(),
             }
             for row, picture in enumerate(places)
-        ]
+        ],
     }
 
 
