@@ -379,7 +379,7 @@ def test_errors_say_what_to_do():
         ({"concepts": {"red": noise(30, 1, 5)}}, "the model takes"),
         ({"concepts": {"red": red[:3]}}, "3 of 3 remain"),
         ({"random": red}, "0 of 30 remain"),
-        ({"layers": None}, "a layer name or a list of names"),
+        ({"layers": None}, "a list of layer names"),
         ({"seed": -1}, "seed must be an integer of at least 0"),
         ({"seed": None}, "seed must be an integer"),
         ({"family": "3"}, "family must be an integer"),

@@ -10,6 +10,7 @@ from tf_interp.directions import to_positions
 from tf_interp.models import Model
 from tf_interp.models.batches import call_compiled, check_model, in_batches, learn
 from tf_interp.models.batching.padding import find_kept
+from tf_interp.models.layer_names import take_names
 from tf_interp.models.layout import to_float
 from tf_interp.probe import Probe, take_dict
 
@@ -51,7 +52,7 @@ def read_activations(
         (2, 4)
     """
     check_model(model, "read_activations")
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in layers}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in take_names(layers)}
     for got in stream_activations(model, images, layers, pooling=pooling, batch_size=batch_size):
         for name, value in got.items():
             parts[name].append(value)
@@ -103,7 +104,7 @@ def stream_activations(
     Yields:
         Name -> float32 array [batch,...].
     """
-    images = model.name_inputs(images)
+    layers, images = take_names(layers), model.name_inputs(images)
     taken: Any = images
     if isinstance(images, Probe):
         taken = images.images

@@ -14,6 +14,7 @@ from tf_interp.analysis.workspace import Workspace, keep_records, recall_records
 from tf_interp.display import name_some, quote, tell
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, learn
+from tf_interp.models.layer_names import take_names
 from tf_interp.probe import Probe
 from tf_interp.records import Record
 
@@ -37,8 +38,7 @@ class Analysis:
         self, model: Model, probe: Probe, layers: Sequence[str], parts: Sequence[Part], *, repeated: bool = False
     ) -> None:
         check_model(model, "an analysis")
-        if isinstance(layers, str):
-            raise TypeError(f"layers must be a list of layer names, got the string {layers!r}: write [{layers!r}]")
+        layers = take_names(layers)
         if not isinstance(probe, Probe):
             raise TypeError(
                 f"probe must be a Probe, got {type(probe).__name__}: use Probe.from_arrays, from_folder or from_dataset"

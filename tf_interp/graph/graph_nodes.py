@@ -10,6 +10,7 @@ from tf_interp.attribution.grid import make_grid
 from tf_interp.capture import read_positions
 from tf_interp.groups import Groups, find_groups
 from tf_interp.models import Model
+from tf_interp.models.layer_names import take_names
 
 INPUT, REST, OUTPUT = "input", "rest", "output"
 FEATURES = 32  # of a vector, most nodes: of more, several are one
@@ -100,9 +101,7 @@ def check_layers(model: Model, layers: Sequence[str], groups: Mapping[str, Group
     Raises:
         ValueError: if a layer does not exist, stands twice, is an output, or groups belong to another.
     """
-    if isinstance(layers, str):
-        raise TypeError(f"layers must be a list of layer names, got the string {layers!r}: write [{layers!r}]")
-    paths = [model.resolve(name, channels=True) for name in layers]
+    paths = [model.resolve(name, channels=True) for name in take_names(layers)]
     if not paths or len(set(paths)) < len(paths):
         raise ValueError(f"a graph needs one or more different layers, got {paths}")
     for path in paths:

@@ -17,6 +17,7 @@ from tf_interp.interfaces.interface_plot import compose_grid, plot_sheets
 from tf_interp.interfaces.places import arrange
 from tf_interp.models import Model
 from tf_interp.models.batches import count_rows, take_inputs
+from tf_interp.models.layer_names import take_names
 from tf_interp.models.layout import DRAWN
 from tf_interp.probe import Probe
 
@@ -232,13 +233,11 @@ def activation_grid(
     check_icons(icons, options)
     if icons is None:
         raise ValueError('a grid is made of pictures: icons must be "crops" or "draw", got None')
-    if isinstance(layers, str):
-        raise TypeError(f"layers must be a list of layer names, got the string {layers!r}: write [{layers!r}]")
     for name, number in {"cells": cells, "steps": steps, "batch_size": batch_size}.items():
         if number is not None and number < 1:
             raise ValueError(f"{name} must be 1 or more, got {number}")
     given = take_inputs(model, images, "activation_grid")
-    paths = [model.resolve(name, channels=True) for name in layers]
+    paths = [model.resolve(name, channels=True) for name in take_names(layers)]
     if not paths:
         raise ValueError("a grid needs at least one layer, got none")
     pool = given if probe is None else take_inputs(model, probe, "activation_grid")

@@ -1,8 +1,11 @@
 """How layers are listed, and how one is found by its name."""
 
+import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import keras
 
 COUNTS = (2, 3)  # numbers of pictures for which sides are looked up that are open for any number
 
@@ -60,6 +63,37 @@ def tell_open_sides(layers: Mapping[str, Sequence[int | None]], taken: Iterable[
         return []
     named = f"{some[:4]}{' and others' if some[4:] else ''}"
     return [f"sides of {named} are not known before it runs (None): they depend on what is seen, or on the batch"]
+
+
+def check_name(name: Any) -> str:
+    """Return what a layer is named by, or say that it is no name, and which one was meant where that is sure.
+
+    Raises:
+        TypeError: if it is no string.
+    """
+    if isinstance(name, str):
+        return name
+    meant = name.name if isinstance(name, keras.Layer) else str(name) if isinstance(name, pathlib.PurePath) else None
+    hint = "" if meant is None else f": write {meant!r}"
+    raise TypeError(f"a layer is named by a string, got {name!r} of type {type(name).__name__}{hint}")
+
+
+def take_names(names: Any, what: str = "layers") -> list[str]:
+    """Return the names of several layers, or say that they are no list of names.
+
+    Args:
+        names: a list, or whatever else gives names one after the other.
+        what: how the argument is called.
+
+    Raises:
+        TypeError: if they are one name, or something is no name.
+    """
+    if isinstance(names, str):
+        raise TypeError(f"{what} must be a list of layer names, got the string {names!r}: write [{names!r}]")
+    if isinstance(names, bytes) or not isinstance(names, Iterable):
+        hint = f": write [{names.name!r}]" if isinstance(names, keras.Layer) else ""
+        raise TypeError(f"{what} must be a list of layer names, got {names!r} of type {type(names).__name__}{hint}")
+    return [check_name(name) for name in names]
 
 
 def find_layer(name: str, paths: Sequence[str], inspect: Callable[[], Sequence[LayerRow]]) -> str | None:

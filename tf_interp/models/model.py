@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_interp.models.batching.batch_mixing import Batching
 from tf_interp.models.batching.pieces import run_in_pieces
 from tf_interp.models.inputs import Preprocess, fit_inputs, from_unit_range, name_list, take_images
-from tf_interp.models.layer_names import LayerRow, find_layer, tell_open_sides
+from tf_interp.models.layer_names import LayerRow, check_name, find_layer, take_names, tell_open_sides
 from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.outputs.model_outputs import ModelOutputs
 from tf_interp.models.private import is_plain, override_gradients
@@ -269,10 +269,9 @@ class Model(ModelOutputs, ValueRange, Batching):
             >>> open_model(network).run(tf.zeros((2, 8, 8, 3)), ["conv"])["conv"].shape
             TensorShape([2, 6, 6, 4])
         """
-        if isinstance(fetch, str):
-            raise TypeError(f"fetch must be a list of layer names, got the string {fetch!r}: write [{fetch!r}]")
+        names = take_names(fetch, "fetch")
         with self._settle():
-            return self._run(images, fetch, given, weights)
+            return self._run(images, names, given, weights)
 
     def _run(
         self, images: Any, fetch: Sequence[str], given: Mapping[str, Any] | None, weights: Weights | None
@@ -363,10 +362,8 @@ class Model(ModelOutputs, ValueRange, Batching):
         return path
 
     def _find_path(self, name: str) -> str:
-        if not isinstance(name, str):
-            raise TypeError(f"a layer is named by a string, got {name!r} of type {type(name).__name__}")
         layers = list(self.layers)
-        path = find_layer(name, layers, self.inspect) or self._near(name)
+        path = find_layer(check_name(name), layers, self.inspect) or self._near(name)
         if path is not None:
             return path
         raise ValueError(f"{self.name!r} has no layer {name!r}; {did_you_mean(name, layers, 'it has')}")

@@ -18,6 +18,7 @@ from tf_interp.graph.attribution_graph import rank_scores
 from tf_interp.graph.graph_nodes import INPUT, check_layers
 from tf_interp.groups import GroupHistory, Groups
 from tf_interp.models import Head
+from tf_interp.models.layer_names import take_names
 from tf_interp.probe import pick_rows
 
 _LARGE = 224  # pixels of the longer side of the pictures that are decided about
@@ -72,8 +73,7 @@ class Decisions(Part):
             raise ValueError(f"Decisions explains 1 to 32 pictures, got {pictures}")
         if min(cells, classes, 1 if k is None else k) < 1:
             raise ValueError(f"cells, classes and k must be at least 1, got {cells}, {classes} and {k}")
-        if isinstance(layers, str):
-            raise TypeError(f"layers must be a list of layer names, got the string {layers!r}: write [{layers!r}]")
+        layers = None if layers is None else take_names(layers)
         if layers is not None and len(layers) > _MOST_LAYERS:
             raise ValueError(f"Decisions joins at most {_MOST_LAYERS} layers, got {len(layers)}: nobody can read more")
         self.target, self.pictures, self.k, self.layers = target, pictures, k, layers

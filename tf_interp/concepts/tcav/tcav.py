@@ -24,6 +24,7 @@ from tf_interp.concepts.tcav.sensitivity import Sensitivity, goes_otherwise, sen
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, count_rows, learn
 from tf_interp.models.batching.padding import tell_means
+from tf_interp.models.layer_names import take_names
 from tf_interp.probe import pick_rows
 
 HELD = 2**26  # bytes of activations and gradients that a result holds at most, for `add_concepts`: 64 MB
@@ -112,12 +113,10 @@ def tcav(
         ('striped', 30)
     """
     check_model(model, "tcav")
-    if not isinstance(layers, str | list | tuple):
-        raise TypeError(f"layers must be a layer name or a list of names, got {layers!r}")
+    names = [layers] if isinstance(layers, str) else take_names(layers)
     if model.input_shape is None and isinstance(concepts, Mapping) and concepts:
         name, first = next(iter(concepts.items()))
         learn(model, as_concept(first, f"concept {name!r}").images)
-    names = [layers] if isinstance(layers, str) else layers
     paths = list(dict.fromkeys(model.resolve(name, channels=pooling != "flat") for name in names))
     request = Request(
         concepts, random, targets, paths, paired, groups, relative, hierarchy,
