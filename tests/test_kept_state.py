@@ -234,3 +234,56 @@ def test_an_exported_network_starts_each_run_from_what_was_saved(tmp_path, chanc
     assert any("it changes variables while it runs" in note for note in model.notes)
     _assert_same(before, network.get_layer("counting").state())
     np.testing.assert_allclose(first, network(images), rtol=1e-5, atol=1e-5)
+
+
+RECURRENT = {
+    "lstm": lambda: L.LSTM(3, stateful=True, name="memory"),
+    "two ways": lambda: L.Bidirectional(L.GRU(3, stateful=True, name="memory"), name="both"),
+    "cells": lambda: L.RNN([L.LSTMCell(3), L.GRUCell(3)], stateful=True, name="memory"),
+}
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_each_run_begins_with_the_state_that_a_stateful_layer_holds_and_puts_it_back(kind):
+    keras.utils.set_random_seed(1)
+    x = keras.Input(batch_shape=(4, 6, 5))
+    network = keras.Model(x, L.Dense(2)(RECURRENT[kind]()(x)))
+    series = np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)
+    fresh = np.asarray(network(series))
+    model = ti.open_model(network)
+    for _ in range(2):
+        ran = [model.run(series, ["output"])["output"].numpy() for _ in range(2)]
+        np.testing.assert_array_equal(*ran)
+        np.testing.assert_allclose(network(series), ran[0], rtol=1e-5, atol=1e-6)  # and it moves the state on
+    assert np.abs(ran[0] - fresh).max() > 1e-3
+    (told,) = [note for note in model.notes if "stateful" in note]
+    assert "memory" in told
+    assert "begins with the state that the network holds then" in told
+    for layer in network._flatten_layers():
+        if isinstance(layer, L.RNN):
+            for state in keras.tree.flatten(layer.states):
+                state.assign(np.zeros(state.shape))
+    np.testing.assert_allclose(model.run(series, ["output"])["output"], fresh, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_that_forgets_is_not_told_to_keep_a_state():
+    x = keras.Input((6, 5))
+    assert not [note for note in ti.open_model(keras.Model(x, L.LSTM(3)(x))).notes if "stateful" in note]
+
+
+def test_a_weight_that_a_call_writes_in_inference_is_told():
+    class Counts(L.Layer):
+        def build(self, shape):
+            self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seen")
+
+        def call(self, x):
+            self.seen.assign_add(1.0)
+            return x * self.seen
+
+    network = keras.Sequential([keras.Input((3,)), Counts(name="counts")])
+    network(np.ones((1, 3)))
+    model = ti.open_model(network)
+    for _ in range(2):
+        np.testing.assert_array_equal(model.run(np.ones((1, 3)), ["output"])["output"], [[2.0] * 3])
+    (told,) = [note for note in model.notes if "in inference too" in note]
+    assert "counts/seen" in told

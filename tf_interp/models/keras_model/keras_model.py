@@ -245,7 +245,7 @@ class KerasModel(Model):
         every = [self.model, *(layer for _, layer in walk(self.model, ""))]
         learn = (lambda: None) if seen is None else seen.learn_written  # what it writes was not changed by somebody
         try:
-            with kept_attributes(every, learn), kept, tapped(layers, around), keras.StatelessScope():
+            with kept_attributes(every, learn), kept, tapped(layers, around), self._kept.stateless(every):
                 return self.model(packed, training=False)
         except AllFetched:
             return None

@@ -6,7 +6,7 @@ function that is compiled from Python sets attributes to tensors that nobody can
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -24,6 +24,7 @@ _READING = {  # operations that leave what they are given as it was
 _ONLY_READ = "_read_only_resource_inputs"  # what TensorFlow notes of each loop, branch and call of a function
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _ABSENT = object()
+_SEED = "seed_generator_state"  # that layers which draw at random move on; that is told as such
 
 
 class KeptState:
@@ -33,14 +34,21 @@ class KeptState:
         self._variables: dict[int, tuple[Any, tf.DType]] = {}  # id of a handle -> handle and what it holds
         self._names: dict[str, None] = {}
         self._others: dict[str, None] = {}
+        self._weights: dict[str, None] = {}  # that Keras knows, and holds back itself
+        self._recurrent: dict[str, None] = {}
 
     @property
     def notes(self) -> list[str]:
         """What a person should know of it, in plain sentences."""
         notes = []
-        if self._names:
+        if self._recurrent:
             notes.append(
-                f"calling the network changes {list_some(self._names)}, in inference too: that is put back after each "
+                f"stateful recurrent layers ({list_some(self._recurrent)}): each run here begins with the state that "
+                "the network holds then, each batch of it too, and puts it back"
+            )
+        if names := {**self._names, **self._weights}:
+            notes.append(
+                f"calling the network changes {list_some(names)}, in inference too: that is put back after each "
                 "run here, so every run starts from what the network holds"
             )
         if self._others:
@@ -77,6 +85,24 @@ class KeptState:
     def forget(self) -> None:
         """Forget what was found: the network has been changed."""
         self.__init__()  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def stateless(self, layers: Sequence[Any]) -> Iterator[None]:
+        """While open, what Keras knows of is not written; what would have been is noted.
+
+        Args:
+            layers: the network, and all layers in it.
+        """
+        with keras.StatelessScope() as scope:
+            yield
+            recurrent = [one for one in layers if isinstance(one, keras.layers.RNN) and one.stateful]
+            for layer in recurrent:
+                states = keras.tree.flatten(layer.states)
+                if any(scope.get_current_value(state) is not None for state in states):
+                    self._recurrent[layer.name] = None
+            for variable in layers[0].variables:
+                if variable.name != _SEED and scope.get_current_value(variable) is not None:
+                    self._weights[variable.path] = None
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
