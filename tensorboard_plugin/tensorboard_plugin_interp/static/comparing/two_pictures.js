@@ -23,7 +23,7 @@ const LOOKS = [
 ];
 
 /** @param {Ctx} ctx @returns {string} one of `LOOKS` */
-const lookOf = ({ choice }) => (LOOKS.some(([look]) => look === choice.look) ? choice.look : "");
+export const lookOf = ({ choice }) => (LOOKS.some(([look]) => look === choice.look) ? choice.look : "");
 
 /** @param {{ctx: Ctx, name: string, sides: Shown[], beside?: any}} props `beside`: the two side by side, else drawn here */
 export function TwoPictures({ ctx, name, sides, beside }) {

@@ -14,7 +14,7 @@ import { number, plural, signed } from "../format.js";
 import { useSheet } from "../model.js";
 import { tellPlace } from "../saving/save_menu.js";
 import { OTHER_CHANNELS, likeOf, tellSame, useOther } from "./compared.js";
-import { TwoPictures } from "./two_pictures.js";
+import { TwoPictures, lookOf } from "./two_pictures.js";
 import { isDrawn, pairUnits } from "./what_changed.js";
 
 /**
@@ -123,6 +123,6 @@ export function UnitLarge({ ctx, pair, sheets, places }) {
   }));
   return html`
     <${TwoPictures} ctx=${ctx} name=${pair.name} sides=${sides} beside=${beside} />
-    ${ctx.choice.look && html`<p class="versus-change">${sayChange(pair)}</p>`}
+    ${lookOf(ctx) && html`<p class="versus-change">${sayChange(pair)}</p>`}
   `;
 }
