@@ -98,8 +98,8 @@ MAKE = {
     "Writer": lambda w: ti.Writer(w.folder),
 }
 SETTINGS = {  # what a person writes down and no function returns
-    "Adam", "Attributions", "CollapseAlpha", "ConceptTests", "Cppn", "Decisions", "Features", "Fourier", "Lookup",
-    "Maco", "NeuronGroups", "Part", "PicturePrior", "Pixel", "Pyramid", "SGD", "SemanticDictionary", "Shared",
+    "Adam", "Attributions", "CloseTo", "CollapseAlpha", "ConceptTests", "Cppn", "Decisions", "Features", "Fourier",
+    "Lookup", "Maco", "NeuronGroups", "Part", "PicturePrior", "Pixel", "Pyramid", "SGD", "SemanticDictionary", "Shared",
 }  # fmt: skip
 IN_NOTEBOOKS = ("Attribution", "ConceptTest", "Groups", "Interaction", "Rendering", "Spritemap")
 

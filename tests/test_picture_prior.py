@@ -176,7 +176,7 @@ def test_mistakes_are_told():
 
 
 def watch(images, **options):
-    network = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(4, 3, name="conv"),
+    network = keras.Sequential([keras.Input(images.shape[1:]), keras.layers.Conv2D(4, 3, name="conv"),
                                 keras.layers.Flatten(), keras.layers.Dense(2, name="d")])  # fmt: skip
     parts = [
         ti.Features(2, steps=8, **options),
@@ -192,6 +192,9 @@ def test_parts_draw_like_the_probe_and_say_so():
     assert [record.data["settings"]["param"] for record in like_probe] == ["probe"] * 3
     assert [record.data["settings"]["param"] for record in like_photographs] == ["photographs"] * 3
     lowest, highest = 255 * pictures.min() - 1, 255 * pictures.max() + 1
+    assert [record.data["settings"]["param"] for record in watch(pictures)] == ["probe"] * 3, "grey: learned unasked"
+    colored = watch(np.repeat(pictures, 3, -1))
+    assert [record.data["settings"]["param"] for record in colored] == ["photographs"] * 3
     for record, inside in ((like_probe[0], True), (like_photographs[0], False)):
         sheet = record.images[record.data["pictures"]["image"]]
         drawn = sheet[: 12 * (sheet.shape[0] // 12), :24]  # two pictures side by side
@@ -201,6 +204,9 @@ def test_parts_draw_like_the_probe_and_say_so():
 def test_a_probe_of_one_color_teaches_nothing_and_that_is_said():
     records = watch(np.full((4, 12, 12, 1), 0.5, np.float32), param="probe")
     assert records[0].data["settings"]["param"] == "photographs"
+    unasked = watch(np.full((4, 12, 12, 1), 0.5, np.float32))[0]
+    assert unasked.data["settings"]["param"] == "photographs"
+    assert not any("one color" in note for note in unasked.data["notes"]), "nothing was promised"
     assert any("one color" in note for note in records[0].data["notes"])
     with pytest.raises(ValueError, match="photographs"):
         ti.Features(param="paintings")

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tf_interp.evolution import save_evolution as save_evolution
     from tf_interp.features import SGD as SGD
     from tf_interp.features import Adam as Adam
+    from tf_interp.features import CloseTo as CloseTo
     from tf_interp.features import CollapseAlpha as CollapseAlpha
     from tf_interp.features import Cppn as Cppn
     from tf_interp.features import Fourier as Fourier
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from tf_interp.features import Shared as Shared
     from tf_interp.features import Spritemap as Spritemap
     from tf_interp.features import State as State
+    from tf_interp.features import accentuate as accentuate
     from tf_interp.features import activation_difference as activation_difference
     from tf_interp.features import alignment as alignment
     from tf_interp.features import as_objective as as_objective
@@ -170,13 +172,14 @@ _HOMES = {
     "tf_interp.discovery": ("FoundConcepts", "find_concepts"),
     "tf_interp.evolution": ("save_evolution",),
     "tf_interp.features": (
-        "Adam", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective", "PicturePrior",
-        "Pixel", "Pyramid", "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State", "activation_difference",
-        "alignment", "as_objective", "blur_alpha", "blur_input", "boundary_complexity", "caricature", "channel",
-        "channel_interpolate", "class_logit", "decay", "deepdream", "direction", "direction_neuron", "diversity",
-        "dot_compare", "dream", "facets", "from_directions", "input_diff", "interaction", "interaction_grid",
-        "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after", "positive_negative", "render",
-        "render_many", "saturation", "spritemap", "tensor_direction", "total_variation", "transfer_style",
+        "Adam", "CloseTo", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective",
+        "PicturePrior", "Pixel", "Pyramid", "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State",
+        "accentuate", "activation_difference", "alignment", "as_objective", "blur_alpha", "blur_input",
+        "boundary_complexity", "caricature", "channel", "channel_interpolate", "class_logit", "decay", "deepdream",
+        "direction", "direction_neuron", "diversity", "dot_compare", "dream", "facets", "from_directions", "input_diff",
+        "interaction", "interaction_grid", "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after",
+        "positive_negative", "render", "render_many", "saturation", "spritemap", "tensor_direction", "total_variation",
+        "transfer_style",
     ),
     "tf_interp.findings": ("RunFinding", "read_findings"),
     "tf_interp.graph": ("AttributionGraph", "attribution_graph"),

@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tf_interp.analysis import Attributions, ConceptTests, Decisions, Features, NeuronGroups
 from tf_interp.callback import InterpCallback
 from tf_interp.concepts.result.explain import CLEAR_OF_CHANCE
-from tf_interp.features import l1, saturation
 from tf_interp.findings import RunFinding
 from tf_interp.probe import Probe
 from tf_interp.records import Record, read
@@ -240,20 +239,18 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
     probe = make_probe(x_val, y_val)
     clean = x_val[y_val != TARGET]
     others, pool = clean[:60], clean[60:]
-    penalty = 0.01 * l1() + 8 * saturation()  # black ground like the digits', and no picture stuck at black and white
     watch = InterpCallback(
         folder,
         probe,
         layers=list(LAYERS),
         parts=[
-            Features(6, steps=96, warm_steps=24, at="neuron", penalty=penalty, seed=seed),
+            Features(6, steps=96, warm_steps=24, at="neuron", seed=seed),
             NeuronGroups(
                 8,
                 targets=[TARGET, 8],
                 steps=96,
                 warm_steps=24,
                 at="neuron",
-                penalty=penalty,
                 seed=seed,
                 switches=[0, 2, 5, 10, 12, 15, 16, 17],  # three digits without and with the tag, and two more with it
             ),

@@ -11,7 +11,7 @@ from tf_interp.directions import Directions
 from tf_interp.features import Objective, Rendering, direction, direction_neuron, render
 from tf_interp.models import Model
 
-PARAMS = ("photographs", "probe")
+PARAMS = ("auto", "probe", "photographs")
 _OBJECTIVES: dict[str, Any] = {"channel": direction, "neuron": direction_neuron}
 _PIECE = 4  # pictures that are kept together: as fast per picture as more on a CPU, and little is lost with a piece
 _AXES = {"images": 0, "activations": 0, "losses": 1, "status": 0}  # of `Drawn`: which axis is the pictures
@@ -39,7 +39,7 @@ class Drawing:
         size: side of the pictures in pixels; None takes the network's own.
         seed: of the initial pictures and the transforms.
         param: "probe" draws with the frequencies, colors, values and background of the probe's pictures, "photographs"
-            with those of photographs.
+            with those of photographs; "auto" takes the first for grey pictures and the second for all others.
         options: further ones of `render`, such as what other inputs get; see `View.prepare`.
         effort: share of its steps that a later picture gets, above 0 and at most 1; see `View.prepare`.
 
@@ -54,7 +54,7 @@ class Drawing:
     penalty: Objective | None = None
     size: int | None = None
     seed: int = 0
-    param: str = "photographs"
+    param: str = "auto"
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     effort: float = 1.0
 

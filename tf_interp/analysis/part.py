@@ -16,6 +16,7 @@ from tf_interp.analysis.workspace import Workspace
 from tf_interp.capture import read_activations
 from tf_interp.directions import Directions
 from tf_interp.display import tell
+from tf_interp.features import PicturePrior
 from tf_interp.features.input_form import find_form
 from tf_interp.features.renderer.settings import learn_prior
 from tf_interp.images import make_sheet
@@ -180,14 +181,26 @@ class View:
                 high = np.where(high > low, high, low + 1)
             options["limits"] = (low, high)
             notes.append("features are drawn between the lowest and the highest number that the probe has")
-        if drawing.param == "probe":
-            form, _ = find_form(self.model, options.get("input"), None, options.get("limits"))
-            try:
-                options["param"] = learn_prior(self.probe, form)
-            except ValueError as error:
-                drawing = dataclasses.replace(drawing, param="photographs")
-                notes.append(f"features are drawn as photographs are, not as the probe's pictures: {error}")
+        prior, told = self._choose_prior(drawing.param, options)
+        options |= {} if prior is None else {"param": prior}
+        drawing = dataclasses.replace(drawing, param="photographs" if prior is None else "probe")
+        notes += told
         return dataclasses.replace(drawing, options=options, effort=self.effort), notes
+
+    def _choose_prior(self, asked: str, options: Mapping[str, Any]) -> tuple[PicturePrior | None, list[str]]:
+        """Return what is learned from the probe to draw with, None to draw as photographs are, and sentences.
+
+        Unasked it is learned for grey pictures only. There it came closer to real pictures and found ways up that were
+        not found otherwise; on photographs neither (`tests/benchmarks/picture_priors.py`).
+        """
+        form, _ = find_form(self.model, options.get("input"), None, options.get("limits"))
+        if asked == "photographs" or (asked == "auto" and (form.series or form.shape[2] != 1)):
+            return None, []
+        try:
+            return learn_prior(self.probe, form), []
+        except ValueError as error:
+            said = f"features are drawn as photographs are, not as the probe's pictures: {error}"
+            return None, [said] if asked == "probe" else []
 
     @functools.cached_property
     def _kind(self) -> str:

@@ -1,5 +1,6 @@
 """Feature visualization: Lucid's cut into objectives, parameterizations and transforms, joined by `render`."""
 
+from tf_interp.features.close_to import CloseTo as CloseTo
 from tf_interp.features.many.render_many import render_many as render_many
 from tf_interp.features.many.spritemap import Spritemap as Spritemap
 from tf_interp.features.many.spritemap import spritemap as spritemap
@@ -39,6 +40,7 @@ from tf_interp.features.param import Pixel as Pixel
 from tf_interp.features.param import Pyramid as Pyramid
 from tf_interp.features.param import Shared as Shared
 from tf_interp.features.picture_prior import PicturePrior as PicturePrior
+from tf_interp.features.recipes.accentuation import accentuate as accentuate
 from tf_interp.features.recipes.from_pictures import caricature as caricature
 from tf_interp.features.recipes.from_pictures import dream as dream
 from tf_interp.features.recipes.interactions import Interaction as Interaction

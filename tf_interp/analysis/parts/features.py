@@ -30,7 +30,7 @@ class Features(Part):
         examples: how many probe pictures to name beside each unit.
         seed: of the initial pictures and the transforms.
         param: "probe" draws with the frequencies, colors, values and background of the probe's pictures, "photographs"
-            with those of photographs.
+            with those of photographs; "auto" takes the first for grey pictures and the second for all others.
 
     Raises:
         ValueError: if a number is below 1.
@@ -55,7 +55,7 @@ class Features(Part):
         size: int | None = None,
         examples: int = 4,
         seed: int = 0,
-        param: str = "photographs",
+        param: str = "auto",
     ) -> None:
         self.units = int(units) if isinstance(units, int | np.integer) else [int(unit) for unit in units]
         if not self.units or (isinstance(self.units, int) and self.units < 1):

@@ -42,7 +42,7 @@ class NeuronGroups(Part):
         method: as in `find_groups`: a name, or (name, settings). What "auto" chose at the first step stays.
         switches: the probe pictures of which all combinations of groups are switched off, for up to 8 groups: how many,
             from the first on, or a list of their places; 0 for none.
-        param: "photographs" or "probe": what the icons are drawn like, as in `Features`.
+        param: "auto", "probe" or "photographs": what the icons are drawn like, as in `Features`.
         baseline: what is left of a group that is switched off, "zero" or "median", as in `ablate_groups`.
         window: how near neurons must fire to fire together, as in `find_groups`.
 
@@ -72,7 +72,7 @@ class NeuronGroups(Part):
         seed: int = 0,
         method: str | tuple[str, Mapping[str, Any]] = "auto",
         switches: int | Sequence[int] = 8,
-        param: str = "photographs",
+        param: str = "auto",
         window: int = 1,
         baseline: str = "zero",
     ) -> None:

@@ -59,7 +59,7 @@ class SemanticDictionary(Part):
         at: "channel" or "neuron", as in `Features`.
         penalty: objective to subtract, as in `Features`.
         seed: of the groups and of what is drawn.
-        param: "photographs" or "probe": what drawn pictures are like, as in `Features`.
+        param: "auto", "probe" or "photographs": what drawn pictures are like, as in `Features`.
 
     Raises:
         ValueError: if a number is below 1, there are more than 64 pictures, or `icons` or `grid` is unknown.
@@ -89,7 +89,7 @@ class SemanticDictionary(Part):
         at: str = "channel",
         penalty: Objective | None = None,
         seed: int = 0,
-        param: str = "photographs",
+        param: str = "auto",
     ) -> None:
         if not 1 <= pictures <= SHOWN:
             raise ValueError(f"SemanticDictionary shows 1 to {SHOWN} pictures, got {pictures}")
