@@ -1,5 +1,6 @@
 """The back end over HTTP, on real event files, with both of TensorBoard's loaders."""
 
+import gzip
 import io
 import json
 import pathlib
@@ -17,14 +18,14 @@ import pytest
 from PIL import Image
 from plugin_server import PNG, ROOT, Server, blobs, header
 
-from tensorboard_plugin_interp import metadata, plugin
+from tensorboard_plugin_interp import front_end, metadata, plugin
 from tf_interp.records.event_file import read_events
 
 pytestmark = pytest.mark.filterwarnings(  # of TensorBoard, when it starts its data server
     "ignore:Implicitly cleaning up:ResourceWarning", "ignore:subprocess .* is still running:ResourceWarning"
 )
 
-STATIC = pathlib.Path(plugin.__file__).parent / "static"
+STATIC = front_end.FOLDER
 OURS = [path for path in sorted(STATIC.rglob("*.*")) if path.parent.name != "vendor"]
 
 
@@ -363,7 +364,7 @@ def test_tensorboard_lists_the_tab_as_active_when_there_is_data(run: pathlib.Pat
     server.runs(8)
     entry = server.client.get("/data/plugins_listing").json[metadata.PLUGIN_NAME]
     assert (entry["enabled"], entry["tab_name"]) == (True, "Interpretability")
-    assert entry["loading_mechanism"]["module_path"] == f"{ROOT}/static/index.js"
+    assert re.fullmatch(f"{ROOT}/static/tab.js\\?v=[0-9a-f]{{16}}", entry["loading_mechanism"]["module_path"])
 
 
 def test_asking_whether_the_tab_is_active_reads_nothing() -> None:
@@ -380,6 +381,28 @@ def test_serves_every_file_of_the_front_end_with_its_type(tmp_path: pathlib.Path
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             types_seen.add((path.suffix, answer.headers["Content-Type"].split(";")[0]))
     assert types_seen == {(".js", "text/javascript"), (".css", "text/css"), (".txt", "text/plain")}
+
+
+def test_the_front_end_is_one_script_that_a_browser_keeps(tmp_path: pathlib.Path) -> None:
+    server = Server(tmp_path, fast=False)
+    start = server.plugin.frontend_metadata().es_module_path
+    answer = server.client.get(f"{ROOT}{start}", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000"
+    assert answer.headers["Content-Encoding"] == "gzip"
+    script = gzip.decompress(answer.data).decode()
+    assert server.client.get(f"{ROOT}{start}").data.decode() == script, "for a client that knows no gzip"
+    assert "\nexport const { render } = $module" in script
+    assert not re.search(r"^import\b", script, re.MULTILINE), "it would ask for more"
+    for path in OURS:
+        name = path.relative_to(STATIC).as_posix()
+        if path.suffix == ".js" and name not in ("report.js", "records.js"):  # where a report starts; types
+            assert f"=> {{ // {name}\n" in script, name
+        if path.suffix == ".css":
+            assert json.dumps(path.read_text())[1:-1] in script, name
+    for other in ("", "?v=0", "?v="):  # an address that a browser keeps must name what is served
+        other_answer = server.client.get(f"{ROOT}/static/tab.js{other}")
+        assert other_answer.headers["Cache-Control"] == "no-cache, must-revalidate"
+        assert other_answer.data.decode() == script
 
 
 @pytest.mark.parametrize(

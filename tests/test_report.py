@@ -13,11 +13,11 @@ import fake_run
 import numpy as np
 import pytest
 
+from tensorboard_plugin_interp.metadata import link_modules
 from tf_interp import cli
 from tf_interp.records import Record, read_runs
 from tf_interp.report import write_report
 from tf_interp.report.embedding import DIGITS, choose_steps, write_bytes
-from tf_interp.report.linker import link_modules
 from tf_interp.report.markdown import escape_markdown
 
 STEPS = fake_run.STEPS[:4]

@@ -7,7 +7,6 @@ from a request or from data. All but one only read; that one keeps names that pe
 import concurrent.futures
 import functools
 import json
-import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,14 +19,9 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from tensorboard_plugin_interp import metadata, names_route
+from tensorboard_plugin_interp.front_end import FrontEnd
 from tensorboard_plugin_interp.problem import Problem
 
-STATIC = pathlib.Path(__file__).parent / "static"
-MIME_TYPES = {
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".txt": "text/plain",
-}
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 PICTURE_SECONDS = 86_400  # pictures are never rewritten under one address: it holds the time of writing
 PICTURE_HEADERS = [("Content-Security-Policy", "default-src 'none'; sandbox")]
@@ -50,7 +44,7 @@ class InterpPlugin(base_plugin.TBPlugin):
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
         self._logdir = getattr(context, "logdir", None) or ""
-        self._static = _read_static()
+        self._front_end = FrontEnd()
 
     def is_active(self) -> bool:
         """Return False: TensorBoard already calls a plugin active when data bears its name, without asking it."""
@@ -58,12 +52,12 @@ class InterpPlugin(base_plugin.TBPlugin):
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """Return where the front end starts and what the tab is called."""
-        return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name=metadata.TAB_NAME)
+        return base_plugin.FrontendMetadata(es_module_path=self._front_end.start, tab_name=metadata.TAB_NAME)
 
     def get_plugin_apps(self) -> dict[str, Callable]:
         """Return the routes: five of data, and one for each file of the front end."""
         routes = {"/runs": self._runs, "/record": self._record, "/series": self._series, "/image": self._image}
-        routes |= {route: functools.partial(_send, *file) for route, file in self._static.items()}
+        routes |= {f"/static/{name}": functools.partial(self._front_end.send, name) for name in self._front_end.names}
         writing = {"/names": _guard(self._names, ("GET", "HEAD", "POST"))}
         return {route: _guard(answer) for route, answer in routes.items()} | writing
 
@@ -90,7 +84,9 @@ class InterpPlugin(base_plugin.TBPlugin):
     def _record(self, request: wrappers.Request) -> wrappers.Response:
         run, tag = _text(request, "run"), _text(request, "tag")
         datum = self._datum(request, run, tag, _integer(request, "step"))
-        return _json(request, self._header(request, datum) | {"images": _addresses(run, tag, datum)})
+        return _json(
+            request, _write(self._header(request, datum) | {"images": _addresses(run, tag, datum)}, datum.step)
+        )
 
     def _series(self, request: wrappers.Request) -> wrappers.Response:
         """All steps of one series, or those above `?after=`: what is known need not be read again while a run grows."""
@@ -99,18 +95,19 @@ class InterpPlugin(base_plugin.TBPlugin):
         every = self._one(request, run, tag)
         found = [datum for datum in every if after is None or datum.step > after]
 
-        def read(datum: provider.BlobSequenceDatum) -> dict[str, Any] | None:
+        def read(datum: provider.BlobSequenceDatum) -> str | None:
             try:
                 data = self._header(request, datum)["data"]
+                entry = {"step": datum.step, "data": data, "images": _addresses(run, tag, datum)}
+                return _write(entry, datum.step)
             except Problem:  # one bad step must not hide the others
                 return None
-            return {"step": datum.step, "data": data, "images": _addresses(run, tag, datum)}
 
         # The data server takes 40 ms to begin with each blob, however small, but serves many at once.
         with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
             steps = [entry for entry in readers.map(read, found) if entry is not None]
-        written = [[datum.step, datum.wall_time] for datum in every]
-        return _json(request, {"steps": steps, "unreadable": len(found) - len(steps), "written": written})
+        rest = {"unreadable": len(found) - len(steps), "written": [[datum.step, datum.wall_time] for datum in every]}
+        return _json(request, f'{{"steps": [{", ".join(steps)}], {json.dumps(rest)[1:]}')
 
     def _image(self, request: wrappers.Request) -> wrappers.Response:
         step, index = _integer(request, "step"), _integer(request, "index")
@@ -187,7 +184,6 @@ class InterpPlugin(base_plugin.TBPlugin):
             raise Problem(422, f"the record of step {datum.step} is empty")
         try:
             header, _ = metadata.unpack([self._blob(request, datum.values[0])])
-            json.dumps(header, allow_nan=False)  # a browser would fail on NaN
         except ValueError as error:
             raise Problem(422, f"the record of step {datum.step} cannot be read: {error}") from error
         if not isinstance(header.get("data"), dict):
@@ -216,8 +212,17 @@ def _origin(request: wrappers.Request) -> tuple[Any, str]:
     return plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
 
 
-def _json(request: wrappers.Request, answer: dict[str, Any]) -> wrappers.Response:
-    return http_util.Respond(request, json.dumps(answer, allow_nan=False), "application/json")
+def _json(request: wrappers.Request, answer: dict[str, Any] | str) -> wrappers.Response:
+    text = answer if isinstance(answer, str) else json.dumps(answer, allow_nan=False)
+    return http_util.Respond(request, text, "application/json")
+
+
+def _write(answer: dict[str, Any], step: int) -> str:
+    """Return JSON, written once: headers have hundreds of kilobytes. A browser would fail on NaN, so it is a 422."""
+    try:
+        return json.dumps(answer, allow_nan=False)
+    except ValueError as error:
+        raise Problem(422, f"the record of step {step} cannot be read: {error}") from error
 
 
 def _addresses(run: str, tag: str, datum: provider.BlobSequenceDatum) -> list[str]:
@@ -241,15 +246,3 @@ def _integer(request: wrappers.Request, name: str) -> int:
     if not re.fullmatch("-?[0-9]{1,18}", text):
         raise Problem(400, f"the parameter {name!r} must be an integer")
     return int(text)
-
-
-def _read_static() -> dict[str, tuple[bytes, str]]:
-    """Return route -> (content, MIME type) of each file of the front end: requests look up this table, never a path."""
-    files = [path for path in sorted(STATIC.rglob("*")) if path.suffix in MIME_TYPES]
-    return {
-        f"/static/{path.relative_to(STATIC).as_posix()}": (path.read_bytes(), MIME_TYPES[path.suffix]) for path in files
-    }
-
-
-def _send(content: bytes, mime_type: str, request: wrappers.Request) -> wrappers.Response:
-    return http_util.Respond(request, content, mime_type)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from tensorboard_plugin_interp import metadata
 from tf_interp.display import write_rows
-from tf_interp.report.linker import link_modules
 from tf_interp.report.outline import Block
 
 STATIC = pathlib.Path(str(resources.files("tensorboard_plugin_interp"))) / "static"
@@ -37,7 +37,7 @@ def make_frame(blocks: Sequence[Block], title: str) -> tuple[str, str]:
     Returns:
         Two pieces of HTML; the records belong between them, as `write_data` writes them.
     """
-    style, script = _read_style(), link_modules(STATIC, _ENTRY)
+    style, script = _read_style(), metadata.link_modules(STATIC, _ENTRY)
     if found := _ENDS.search(script):
         raise ValueError(f"the front end has {found[0]!r} in a script, which would end it")
     policy = (

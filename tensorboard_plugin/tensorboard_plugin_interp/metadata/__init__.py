@@ -3,6 +3,7 @@
 Standard library only: TensorBoard imports this when it starts, and the tab needs neither TensorFlow nor the library.
 """
 
+from tensorboard_plugin_interp.metadata.linker import link_modules as link_modules
 from tensorboard_plugin_interp.metadata.names_file import LONGEST_NAME as LONGEST_NAME
 from tensorboard_plugin_interp.metadata.names_file import NAMES_FILE as NAMES_FILE
 from tensorboard_plugin_interp.metadata.names_file import SAME_GROUP as SAME_GROUP

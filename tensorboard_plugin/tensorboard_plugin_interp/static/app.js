@@ -296,15 +296,14 @@ function StepBar({ ctx, steps, shown, every, follow }) {
   const at = stepAt(lead.steps, ctx.step);
   const { record, stale } = useRecord(ctx.store, ctx.run, lead.tag, at);
   const { record: last } = useRecord(ctx.store, ctx.run, lead.tag, lead.steps[lead.steps.length - 1]);
+  const before = useRef(ctx.step);
   useEffect(() => {
-    if (stale) return; // first what is wanted now, then its neighbors
     const place = steps.indexOf(ctx.step);
-    for (const neighbor of [steps[place + 1], steps[place - 1]]) {
-      if (neighbor === undefined) continue;
-      for (const series of shown)
-        if (series.steps.includes(neighbor)) ctx.store.prefetch(ctx.run, series.tag, neighbor);
-    }
-  }, [ctx.step, ctx.run, stale, shown.map((series) => series.tag).join()]);
+    const by = ctx.step < before.current ? -1 : 1; // who goes back goes on going back
+    before.current = ctx.step;
+    const next = [place + by, place + 2 * by, place - by].flatMap((at) => steps[at] ?? []);
+    ctx.store.plan(ctx.run, shown, ctx.step, next);
+  }, [ctx.step, ctx.run, shown.map((series) => series.tag).join()]);
   const ordinal = last?.data.ordinal;
   const written = typeof ordinal === "number" ? ordinal + 1 : null;
   const here = record?.step === ctx.step ? record.data : null;

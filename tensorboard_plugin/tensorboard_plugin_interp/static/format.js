@@ -5,9 +5,18 @@ const MINUS = "\u2212";
 /** @param {string} text of a number @returns {string} with a minus in place of a hyphen, and none before nothing but zeros */
 const minus = (text) => (/[1-9]/.test(text) ? text : text.replace("-", "")).replaceAll("-", MINUS);
 
+/** @type {Map<number, Intl.NumberFormat>} each made once: that takes longer than to write a hundred numbers */
+const formats = new Map();
+
 /** @param {number} value @param {number} digits @returns {string} with so many decimals */
-export const decimals = (value, digits) =>
-  minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+export function decimals(value, digits) {
+  let format = formats.get(digits);
+  if (!format) {
+    format = new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    formats.set(digits, format);
+  }
+  return minus(format.format(value));
+}
 
 /** @param {number} value @returns {string} as SVG and CSS read it */
 export const coordinate = (value) => value.toFixed(1);
@@ -46,7 +55,8 @@ export function pValue(value) {
 
 /** @param {number|null|undefined} value @returns {string} */
 export function whole(value) {
-  return value === null || value === undefined ? "–" : minus(value.toLocaleString("en-US"));
+  if (value === null || value === undefined) return "–";
+  return Number.isInteger(value) ? decimals(value, 0) : minus(value.toLocaleString("en-US"));
 }
 
 /** @param {number|null|undefined} seconds @returns {string} */

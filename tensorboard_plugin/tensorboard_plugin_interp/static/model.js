@@ -45,11 +45,14 @@
  * @property {Compared|null} compared with which run and step what is shown is compared
  * @property {() => string} link an address that leads to what is shown; "" if there is none
  */
-import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { splitRun } from "./format.js";
+import { WaitingLine } from "./waiting_line.js";
 
 const KEPT = 400; // answers
 const KEPT_PICTURES = 160;
+const [CURVES, NEXT] = [1, 2]; // ranks in the line: all steps of a series for its curve; what may be wanted next
+const line = new WaitingLine(); // one for the browser, whose connections all share
 
 // Characters that turn the text after them around, as the server's JSON writes them: no name may rewrite a sentence.
 const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
@@ -111,9 +114,23 @@ class Cache {
     this.entries = new Map();
   }
 
-  /** @param {string} key @returns {any} what is already there, or undefined */
+  /** @param {string} key @returns {any} what is already there, or undefined; counts as used */
   peek(key) {
-    return this.entries.get(key)?.value;
+    const entry = this.entries.get(key);
+    if (entry) this.keep(key, entry);
+    return entry?.value;
+  }
+
+  /** @param {string} key @returns {boolean} whether it is there, or on its way */
+  has(key) {
+    return this.entries.has(key);
+  }
+
+  /** @param {string} key @param {{promise: Promise<any>, value?: any}} entry */
+  keep(key, entry) {
+    this.entries.delete(key);
+    this.entries.set(key, entry); // last in the map = used last
+    for (const oldest of this.entries.keys()) if (this.entries.size > this.limit) this.entries.delete(oldest);
   }
 
   /** @param {string} key @param {() => Promise<any>} ask @returns {Promise<any>} */
@@ -128,23 +145,25 @@ class Cache {
         () => this.entries.delete(key),
       );
     }
-    this.entries.delete(key);
-    this.entries.set(key, entry); // last in the map = used last
-    for (const oldest of this.entries.keys()) if (this.entries.size > this.limit) this.entries.delete(oldest);
+    this.keep(key, entry);
     return entry.promise;
   }
 }
 
 const pictures = new Cache(KEPT_PICTURES);
 
+/** @param {string} url @param {boolean} seen @returns {Promise<HTMLImageElement>} a picture */
+async function decode(url, seen) {
+  const image = new Image();
+  image.fetchPriority = seen ? "high" : "low"; // a browser knows of no place for it yet, and would let it wait
+  image.src = url;
+  await image.decode();
+  return image;
+}
+
 /** @param {string} url @returns {Promise<HTMLImageElement>} a picture that can be drawn at once */
 export function loadPicture(url) {
-  return pictures.get(url, async () => {
-    const image = new Image();
-    image.src = url;
-    await image.decode();
-    return image;
-  });
+  return pictures.get(url, () => line.first(decode(url, true)));
 }
 
 /** The answers of one source. */
@@ -171,7 +190,7 @@ export class Store {
 
   /** @param {string} run @param {string} tag @param {number} step @returns {Promise<TabRecord>} */
   record(run, tag, step) {
-    return this.cache.get(this.key(run, tag, step), () => this.source.record(run, tag, step));
+    return this.cache.get(this.key(run, tag, step), () => line.first(this.source.record(run, tag, step)));
   }
 
   /**
@@ -182,7 +201,7 @@ export class Store {
    */
   series(run, tag, steps) {
     return this.cache.get(this.seriesKey(run, tag, steps), async () => {
-      const answer = await this.readOn(run, tag, this.newest.get(this.key(run, tag, "")));
+      const answer = await line.later(CURVES, () => this.readOn(run, tag, this.newest.get(this.key(run, tag, ""))));
       this.newest.set(this.key(run, tag, ""), answer);
       return answer;
     });
@@ -210,16 +229,30 @@ export class Store {
   }
 
   /**
-   * Fetch a record and its pictures before they are asked for.
+   * Get ready for other steps: what is there at this one, records and of these the pictures that are drawn, is asked for at
+   * those, too, the first step first, once nothing that is seen is under way. What was planned before is dropped.
    * @param {string} run
-   * @param {string} tag
+   * @param {ShownSeries[]} shown
    * @param {number} step
+   * @param {number[]} next
    */
-  prefetch(run, tag, step) {
-    this.record(run, tag, step).then(
-      (record) => record.images.forEach((url) => loadPicture(url).catch(() => {})),
-      () => {},
-    );
+  plan(run, shown, step, next) {
+    line.drop(NEXT);
+    for (const other of next)
+      for (const { tag, steps } of shown) {
+        const [here, there] = [stepAt(steps, step), stepAt(steps, other)];
+        if (here === null || there === null || here === there) continue;
+        line.later(NEXT, () => this.prepare(run, tag, here, there)).catch(() => {}); // asked again where it is wanted
+      }
+  }
+
+  /** @param {string} run @param {string} tag @param {number} here @param {number} there @returns {Promise<unknown>} */
+  async prepare(run, tag, here, there) {
+    if (!this.cache.has(this.key(run, tag, here))) return null; // no view shows it
+    const record = await this.cache.get(this.key(run, tag, there), () => this.source.record(run, tag, there));
+    const shown = (await this.record(run, tag, here)).images.map((url) => pictures.has(url));
+    const wanted = record.images.filter((/** @type {string} */ _, /** @type {number} */ place) => shown[place]);
+    return Promise.all(wanted.map((/** @type {string} */ url) => pictures.get(url, () => decode(url, false))));
   }
 
   /** Drop what was said about a run, because its files have been replaced. @param {string} run */
@@ -278,20 +311,28 @@ export function chooseRun(runs, wanted, shown) {
  * @returns {{value: T|undefined, error: string, stale: boolean}}
  */
 function useAnswer(key, group, ready, ask) {
-  const [state, setState] = useState({ key: "", group: "", value: /** @type {T|undefined} */ (undefined), error: "" });
+  const shown = useRef({ key: "", group: "", value: /** @type {T|undefined} */ (undefined), error: "" });
+  const [, redraw] = useState(0);
   const wanted = useRef(key);
   wanted.current = key;
-  useEffect(() => {
-    if (!key || state.key === key) return;
+  // What is known is drawn with all else, once; to draw it again after an effect would double the work of each step.
+  if (key && shown.current.key !== key && ready !== undefined) shown.current = { key, group, value: ready, error: "" };
+  useLayoutEffect(() => { // not a frame later: a record that comes asks for its pictures before the line goes on
+    if (!key || shown.current.key === key) return;
+    const tell = (/** @type {T|undefined} */ value, /** @type {string} */ error) => {
+      if (wanted.current !== key) return;
+      shown.current = { key, group, value, error };
+      redraw((count) => count + 1);
+    };
     ask().then(
-      (value) => wanted.current === key && setState({ key, group, value, error: "" }),
-      (error) => wanted.current === key && setState({ key, group, value: undefined, error: error.message }),
+      (value) => tell(value, ""),
+      (error) => tell(undefined, error.message),
     );
   }, [key]);
   if (!key) return { value: undefined, error: "", stale: false };
-  if (state.key === key) return { value: state.value, error: state.error, stale: false };
-  if (ready !== undefined) return { value: ready, error: "", stale: false };
-  return { value: state.group === group ? state.value : undefined, error: "", stale: true };
+  const { key: known, group: like, value, error } = shown.current;
+  if (known === key) return { value, error, stale: false };
+  return { value: like === group ? value : undefined, error: "", stale: true };
 }
 
 /**

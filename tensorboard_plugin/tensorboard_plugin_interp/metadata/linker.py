@@ -1,4 +1,4 @@
-"""`link_modules`: the modules of the front end as one script, since a page from a disk may not import files.
+"""`link_modules`: the modules of the front end as one script: a page from a disk may import no files.
 
 Each module becomes a function that is called once, in an order in which what it imports is there already, and returns
 what it exports. Only the forms that our modules use are known; anything else is refused, and no page is made of it.
@@ -19,15 +19,16 @@ _UNKNOWN = re.compile(
 _NAME = "$module"  # of what a module returns, with its number
 
 
-def link_modules(folder: pathlib.Path, entry: str) -> str:
+def link_modules(folder: pathlib.Path, entry: str, exports: bool = False) -> str:
     r"""Return one script that does what importing a module would do.
 
     Args:
         folder: where the modules are; none outside of it is read.
         entry: path of the module below the folder.
+        exports: whether the script exports what that module does, for a page that imports it.
 
     Returns:
-        JavaScript, for an element `<script type="module">`.
+        JavaScript, a module.
 
     Raises:
         ValueError: if a module is missing, imports in a circle or what is not exported, or uses a form that is not
@@ -48,7 +49,7 @@ def link_modules(folder: pathlib.Path, entry: str) -> str:
         })();
     """
     linked: dict[str, str] = {}
-    exports: dict[str, set[str]] = {}
+    known: dict[str, set[str]] = {}
 
     def add(path: str, above: tuple[str, ...]) -> None:
         if path in above:
@@ -67,8 +68,8 @@ def link_modules(folder: pathlib.Path, entry: str) -> str:
         def bind(found: re.Match) -> str:
             other = _resolve(path, found[2])
             pairs = _read_items(path, found[1])
-            if missing := [name for name, _ in pairs if name not in exports[other]]:
-                raise ValueError(f"{path} imports {missing} from {other}, which exports {sorted(exports[other])}")
+            if missing := [name for name, _ in pairs if name not in known[other]]:
+                raise ValueError(f"{path} imports {missing} from {other}, which exports {sorted(known[other])}")
             names = ", ".join(name if name == own else f"{name}: {own}" for name, own in pairs)
             return f"const {{ {names} }} = {_NAME}{list(linked).index(other)};"
 
@@ -79,13 +80,14 @@ def link_modules(folder: pathlib.Path, entry: str) -> str:
         body = _LIST.sub("", body)
         if unknown := _UNKNOWN.search(_COMMENT.sub("", body)):
             raise ValueError(f"{path}: cannot link {unknown[0].strip()[:80]!r}")
-        exports[path] = set(given)
+        known[path] = set(given)
         names = ", ".join(public if public == own else f"{public}: {own}" for public, own in given.items())
         number = len(linked)
         linked[path] = f"const {_NAME}{number} = (() => {{ // {path}\n{body.strip()}\nreturn {{ {names} }};\n}})();"
 
     add(entry, ())
-    return "\n".join(linked.values())
+    last = f"export const {{ {', '.join(sorted(known[entry]))} }} = {_NAME}{len(linked) - 1};" if exports else ""
+    return "\n".join([*linked.values(), *([last] if last else [])])
 
 
 def _resolve(path: str, other: str) -> str:
