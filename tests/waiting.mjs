@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { WaitingLine } from "../tensorboard_plugin/tensorboard_plugin_interp/static/waiting_line.js";
+import { WaitingLine } from "../tensorboard_plugin/tensorboard_plugin_interp/static/asking/waiting_line.js";
 
 const begin = () => {
   const asked = [];
