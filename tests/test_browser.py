@@ -238,7 +238,7 @@ def test_a_new_step_is_asked_for_alone(logs: pathlib.Path, servers: tuple[str, s
         fake_run.write_run(logs, "digits/growing", (400,), tagged=False)
         wait_until(lambda: tab.step() == 400, "the new step, without a click")
         tab.wait_for_pictures()
-        wait_until(lambda: tab.step() == 400 and len(asked) == 2, "both layers' curves grow")
+        wait_until(lambda: tab.step() == 400 and len(asked) == 2, "both layers' curves grow", 30)
         assert all(url.endswith("&after=300") for url in asked), asked
         charts = tab.frame.locator(".chart-card")
         assert "400" in charts.first.inner_text()
