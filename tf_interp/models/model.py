@@ -12,6 +12,7 @@ from tf_interp.models.batching.batch_mixing import Batching
 from tf_interp.models.batching.pieces import run_in_pieces
 from tf_interp.models.inputs import Preprocess, fit_inputs, from_unit_range, name_list, take_images
 from tf_interp.models.layer_names import LayerRow, check_name, find_layer, take_names, tell_open_sides
+from tf_interp.models.outputs.half_precision import tell_half_precision
 from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.outputs.model_outputs import ModelOutputs
 from tf_interp.models.private import is_plain, override_gradients
@@ -80,7 +81,8 @@ class Model(ModelOutputs, ValueRange, Batching):
             if end.kind is not None
         ]
         taken = [(None,) if spec.shape.rank is None else spec.shape[1:] for spec in (self._specs or {}).values()]
-        return notes + self.warnings + self._open_questions() + tell_open_sides(self.layers, taken)
+        notes += self.warnings + self._open_questions() + tell_half_precision(self)
+        return notes + tell_open_sides(self.layers, taken)
 
     @property
     def warnings(self) -> list[str]:
