@@ -166,3 +166,28 @@ def test_the_loss_of_an_only_output_may_be_named(place):
     network.evaluate(np.ones((2, 4)), {"key": np.eye(2, 3)} if place == "key" else np.eye(2, 3), verbose=0)
     head = open_model(network).head()
     assert (head.kind, head.evidence) == ("multiclass", "trained with categoricalcrossentropy")
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Dice(), keras.losses.tversky])
+@pytest.mark.parametrize(
+    ("units", "kind", "end"), [(1, "binary", "a sigmoid"), (3, "multiclass", "a sigmoid or softmax")]
+)
+def test_a_loss_of_overlaps_forces_nothing_and_is_not_said_to(loss, units, kind, end):
+    """Of numbers that are no shares Keras computes it as they are: below zero, where a match gives zero."""
+    truth, given = np.eye(2, units, dtype=np.float32), np.array([[-0.8] * units, [-0.4] * units], np.float32)
+    assert abs(float(_loss_of(loss, truth, given)) - float(_loss_of(loss, truth, given.clip(0, 1)))) > 0.1
+    head = open_model(_network(loss, units)).head()
+    assert (head.kind, head.quantity) == (kind, "number")
+    assert "compares sums of shares in [0,1]" in head.caution
+    assert head.caution.endswith(f"End it in {end}")
+    assert "logits" not in head.evidence
+    bounded = open_model(_network(loss, units, "sigmoid")).head()
+    assert (bounded.kind, bounded.quantity, bounded.caution) == (
+        "binary" if units == 1 else "multilabel",
+        "logit",
+        None,
+    )
+
+
+def _loss_of(loss, truth, given):
+    return keras.ops.mean(loss(truth, given))

@@ -482,7 +482,10 @@ def test_which_result_of_a_recurrent_layer_is_named_is_said(tmp_path):
     keras.Model(inputs, keras.layers.Dense(2)(state)).export(tmp_path / "saved", verbose=False)
     model = open_model(tmp_path / "saved")
     assert model.layers["encoder"] == (4,)
-    assert any("one result of a recurrent layer that is used further, ['encoder']" in note for note in model.notes)
+    assert any(
+        "of layers that run a loop, ['encoder'], a graph shows the one result that is used further" in note
+        for note in model.notes
+    )
 
 
 def test_draws_of_chance_behind_the_first_weights_are_warned_of(tmp_path):

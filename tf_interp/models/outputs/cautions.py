@@ -56,6 +56,10 @@ _RAW = (
     "the loss, {}, takes probabilities (from_logits=False), but {} gives numbers of any size: Keras forces them into "
     "[0,1] before it takes logarithms, so the network does not learn what it seems to. End it in a {}{}"
 )
+_RAW_OVERLAP = (
+    "the loss, {}, compares sums of shares in [0,1], but {} gives numbers of any size, for which it has no lowest "
+    "value that means a match: the network does not learn what it seems to. End it in a {}"
+)
 _LOGS_AS_ONE = (
     "the loss, {}, takes probabilities (from_logits=False), but the network returns their logarithms, which Keras "
     "forces into [0,1]: it does not learn what it seems to. Return probabilities{}"
@@ -173,6 +177,9 @@ def _judge(
     if loss is not None and takes == "probabilities":
         if end.bounded or not (end.free or seen.outside):
             return "probability", None, _TRAINED_AS_ONE.format(loss.name, end.operation)
+        if loss.overlaps:
+            needed = "sigmoid" if trained == "binary" else "sigmoid or softmax"
+            return "number", None, _RAW_OVERLAP.format(loss.name, end.operation, needed)
         needed = "softmax" if trained == "multiclass" else "sigmoid"
         return "number", None, _RAW.format(loss.name, end.operation, needed, _OR_LOGITS if loss.has_logits else "")
     if loss is not None and takes == "logits":

@@ -30,6 +30,11 @@ class Loss(NamedTuple):
     known: bool = True
 
     @property
+    def overlaps(self) -> bool:
+        """Whether it compares sets, by sums of what belongs to them, and takes no logarithms."""
+        return self.takes is not None and self.name in _OVERLAPS
+
+    @property
     def has_logits(self) -> bool:
         """Whether it can take logits, by from_logits=True."""
         return self.takes is not None and self.name not in (*_DIVERGENCES, *_OVERLAPS)
@@ -44,6 +49,8 @@ class Loss(NamedTuple):
             return None
         if self.name in _NUMBERS:
             return "regression"
+        if self.name in _OVERLAPS:  # of several numbers it says not whether one class excludes another
+            return "binary" if count == 1 else None
         if self.name in _SIGMOIDS:
             return "binary" if count == 1 else "multilabel"
         return "multiclass" if self.name in _CLASSES and count != 1 else None

@@ -210,7 +210,7 @@ def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen
     if end.joins and not trained and not seen.shares:
         return Guess("regression", f"it joins {end.joins}", quantity, caution)
     evidence = ("numbers" if count is None else f"{count} numbers") + (
-        ", taken for logits" if why is None else f" {why}"
+        f", taken for {'logits' if quantity == 'logit' else 'classes'}" if why is None else f" {why}"
     )
     if end.order and trained in (None, "multiclass"):
         return Guess("regression", evidence, "number", caution)

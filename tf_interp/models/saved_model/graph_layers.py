@@ -107,7 +107,7 @@ def name_graph_reads(layers: Mapping[str, GraphLayer], inputs: Mapping[str, tf.T
 
 
 def note_loops(layers: Mapping[str, GraphLayer], graph: tf.Graph) -> list[str]:
-    """Return what a person should know about recurrent layers: which of their results a name stands for.
+    """Return what a person should know about layers that run a loop: which of their results a name stands for.
 
     Args:
         layers: as `find_layers` returns them.
@@ -122,8 +122,8 @@ def note_loops(layers: Mapping[str, GraphLayer], graph: tf.Graph) -> list[str]:
     if not found:
         return []
     return [
-        f"a graph shows the one result of a recurrent layer that is used further, {sorted(found)}: its sequence, its "
-        "last output or a state; compare shapes"
+        f"of layers that run a loop, {sorted(found)}, a graph shows the one result that is used further: of a "
+        "recurrent layer its sequence, its last output or a state; compare shapes"
     ]
 
 
