@@ -1,6 +1,7 @@
 """`accentuate` and `CloseTo`: a linear unit's optimum, never further than asked, one program for all."""
 
 import keras
+import networks
 import numpy as np
 import pytest
 from recipe_networks import SIZE, means, open_small
@@ -87,3 +88,29 @@ def test_mistakes_are_told(model):
         CloseTo(distance=0)
     with pytest.raises(ValueError, match="opacity"):
         CloseTo(alpha=True)
+
+
+@pytest.mark.parametrize("at", ["channel", "neuron"])
+def test_features_add_the_best_probe_picture_made_stronger(model, at):
+    probe = ti.Probe.from_arrays(networks.pictures(5, seed=3, size=SIZE))
+    part = ti.Features([1, 4], steps=4, at=at, accentuate=True)
+    record = next(ti.Analysis(model, probe, ["conv2"], [part]).run(0))
+    assert record.data["accentuated"]["count"] == 2
+    assert record.data["settings"]["accentuated"] == 0.1
+    for unit in record.data["units"]:
+        entry = unit["accentuated"]
+        assert entry["probe"] == unit["examples"][0]["probe"]
+        assert entry["before"] == pytest.approx(unit["probe_max"])
+        assert entry["activation"] > 1.02 * entry["before"]
+    plain = next(ti.Analysis(model, probe, ["conv2"], [ti.Features([1, 4], steps=4, at=at)]).run(0))
+    assert "accentuated" not in plain.data
+    assert "accentuated" not in plain.data["units"][0]
+
+
+def test_what_cannot_be_accentuated_is_told():
+    network = keras.Sequential([keras.Input((12, 2), name="x"), keras.layers.Conv1D(4, 3, name="c")])
+    probe = ti.Probe.from_arrays({"x": RANDOM.normal(0, 1, (5, 12, 2)).astype(np.float32)})
+    part = ti.Features(2, steps=2, accentuate=True)
+    record = next(ti.Analysis(ti.open_model(network), probe, ["c"], [part]).run(0))
+    assert any("no probe picture was accentuated" in note for note in record.data["notes"])
+    assert "accentuated" not in record.data

@@ -17,11 +17,13 @@ HEADINGS = ["What this shows", "How to read it", "How it can mislead", "From"]
 STATIC = "data/plugin/interpretability/static/"
 # What records of each kind hold among their settings, and what a person reads of it.
 MADE: list[tuple[str, dict[str, Any], list[str], list[list[str]]]] = [
-    ("features", {"steps": 96, "warm": False, "at": "channel", "seed": 3, "choice": "named", "param": "probe"},
+    ("features", {"steps": 96, "warm": False, "at": "channel", "seed": 3, "choice": "named", "param": "probe",
+                  "accentuated": 0.1},
      ["96 optimization steps for each picture, from noise.",
       "A picture shall excite its channel at all positions, so it shows a texture.",
       "Channels: those that were asked for by number.",
       "Pictures: frequencies, colors, values and background are those of the probe's pictures, none far stronger.",
+      "Made stronger in a probe picture: no more than 0.10 is changed (root mean square of its values, 0 to 1).",
       "Seed of the noise and of the random shifts: 3."], []),
     ("groups", {"images": 40, "k": 8, "method": "auto", "seed": 0, "param": "photographs"},
      ["Activations of 40 probe pictures were factorized into 8 groups, as asked for.",

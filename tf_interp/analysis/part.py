@@ -190,8 +190,8 @@ class View:
     def _choose_prior(self, asked: str, options: Mapping[str, Any]) -> tuple[PicturePrior | None, list[str]]:
         """Return what is learned from the probe to draw with, None to draw as photographs are, and sentences.
 
-        Unasked it is learned for grey pictures only. There it came closer to real pictures and found ways up that were
-        not found otherwise; on photographs neither (`tests/benchmarks/picture_priors.py`).
+        Unasked it is learned for grey pictures only: there spectra and values come closer to real pictures, on
+        photographs they do not (`tests/benchmarks/picture_priors.py`).
         """
         form, _ = find_form(self.model, options.get("input"), None, options.get("limits"))
         if asked == "photographs" or (asked == "auto" and (form.series or form.shape[2] != 1)):

@@ -43,7 +43,9 @@
  * @property {string|null} [caution] what must be known of the drawn picture
  * @property {{probe: number, activation: Unsure, crop?: number|null}[]} [examples]
  * @property {{low: number|null, high: number|null, counts: number[]}|null} [histogram]
- * @typedef {Common & {units?: Unit[], pictures?: Sheet|null, crops?: Sheet|null}} FeaturesData
+ * @property {{probe: number, cell: number, before: Unsure, activation: Unsure}|null} [accentuated] its best probe picture
+ *   with what excites it made stronger
+ * @typedef {Common & {units?: Unit[], pictures?: Sheet|null, crops?: Sheet|null, accentuated?: Sheet|null}} FeaturesData
  *
  * @typedef {object} Group neurons that fire together
  * @property {string} name

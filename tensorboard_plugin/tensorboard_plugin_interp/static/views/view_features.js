@@ -164,6 +164,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
   const sheet = useSheet(record, record.data.pictures);
   const thumbnails = useSheet(record, record.data.probe?.thumbnails);
   const crops = useSheet(record, record.data.crops);
+  const accents = useSheet(record, record.data.accentuated);
   const entries = useSeries(ctx.store, ctx.run, tag, series.steps);
   const all = record.data.units ?? [];
   const wanted = useUnits(ctx, series, record);
@@ -248,6 +249,18 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
       cells=${cropped.map((example) => ({
         index: example.crop,
         label: `Part of ${id(example.probe)}`,
+      }))}
+    />
+    <${Thumbnails}
+      title="The first picture, with what excites it made stronger"
+      sheet=${accents}
+      cells=${(unit.accentuated ? [unit.accentuated] : []).map(({ cell, probe: row, before: was, activation }) => ({
+        index: cell,
+        label: `${id(row)}, with what excites ${unit.name} made stronger`,
+        caption: html`
+          <b>${number(activation)}</b>
+          ${` was ${number(was)}`}
+        `,
       }))}
     />
     <${Film} ctx=${ctx} entries=${entries} unit=${unit} current=${record.step} />

@@ -142,6 +142,7 @@ function tellFeatures(settings) {
   const [steps, warm] = [settings.number("steps"), settings.truth("warm")];
   const at = settings.oneOf("at", ["channel", "neuron"]);
   const [choice, count] = [settings.oneOf("choice", ["variance", "named"]), settings.number("units")];
+  const accent = settings.number("accentuated");
   const from = warm === undefined ? "" : warm ? ", from the picture of the look before" : ", from noise";
   return [
     steps === undefined ? "" : `${plural(steps, "optimization step")} for each picture${from}.`,
@@ -157,6 +158,9 @@ function tellFeatures(settings) {
         : "",
     count === undefined ? "" : `${plural(count, "channel")} asked for.`,
     likeness(settings, "Pictures: "),
+    accent === undefined
+      ? ""
+      : `Made stronger in a probe picture: no more than ${number(accent)} is changed (root mean square of its values, 0 to 1).`,
     seed(settings, "the noise and of the random shifts"),
   ];
 }
