@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 import { animate, readChunks } from "../tensorboard_plugin/tensorboard_plugin_interp/static/saving/animated_png.js";
+import { wrap } from "../tensorboard_plugin/tensorboard_plugin_interp/static/saving/chart_frame.js";
 import { fileName } from "../tensorboard_plugin/tensorboard_plugin_interp/static/saving/file_names.js";
 import { jsonOf, tableOf } from "../tensorboard_plugin/tensorboard_plugin_interp/static/saving/record_tables.js";
 import { csvOf, valueOf } from "../tensorboard_plugin/tensorboard_plugin_interp/static/saving/table_text.js";
@@ -84,4 +85,9 @@ test("frames of several sizes, and what is no PNG, are refused", () => {
   assert.throws(() => animate([png(3, 2, 0), png(2, 3, 0)], [1, 1]), /one size/);
   assert.throws(() => animate([], []), /one size/);
   assert.throws(() => animate([new Uint8Array(20)], [1]), /no PNG/);
+});
+
+test("a title is broken between words, and a word that is too long stands alone", () => {
+  assert.deepEqual(wrap("Share of each group over the steps", 134), ["Share of each group", "over the steps"]);
+  assert.deepEqual(wrap(`a ${"x".repeat(40)} b`, 134), ["a", "x".repeat(40), "b"]);
 });

@@ -109,6 +109,20 @@ def test_a_chart_is_saved_with_its_styles(url: str, report: pathlib.Path, browse
                 assert "class=" not in text
                 assert "var(--group" not in re.sub(r'style="[^"]*"', "", text).replace('fill="var', "fill=var")
                 assert text.count('fill="rgb(') > 4, "each share has its color"
+                for said in (
+                    label,
+                    "share of the activation",
+                    "step",
+                    f"run tagged, conv2, step {STEPS[-1]}",
+                    "group 2",
+                ):
+                    assert f">{said}</text>" in text, "it can be read alone"
+                assert "data-chart" not in text
+                for box in re.findall(r'viewBox="([^"]*)"', text):
+                    _, top, _, height = map(float, box.split())
+                    lines = [float(y) for y in re.findall(r'<text[^>]* y="([-\d.]+)"', text)]
+                    assert top < min(lines)
+                    assert max(lines) < top + height, "no line is cut off"
                 _, shot = save(tab, layer, "PNG", label)
                 for color in layer.locator(".chart .area").evaluate_all(
                     "all => all.map(one => getComputedStyle(one).fill)"

@@ -57,6 +57,7 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
         beside=${besideStep(ctx, record)}
         onPick=${ctx.setStep}
         xName="step"
+        yName="effect, with 95 % intervals; grey: what chance gives"
       />
     </div>
   `;

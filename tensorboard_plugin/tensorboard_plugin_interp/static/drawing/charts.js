@@ -8,6 +8,7 @@
  * @typedef {(value: number) => number} Scale
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { tellChart } from "../saving/chart_frame.js";
 import { coordinate, decimals, number, percent, whole } from "../format.js";
 
 const MARGIN = { top: 10, right: 14, bottom: 24, left: 46 };
@@ -119,11 +120,11 @@ function path(points, x, y) {
 
 /**
  * The frame of a chart: axes, the mark of the slider's step, and what lies under the pointer.
- * @param {{label: string, height: number, xs: number[], range: [number, number], percents?: boolean,
+ * @param {{label: string, about: string, height: number, xs: number[], range: [number, number], percents?: boolean,
  *   at?: number, beside?: number, onPick?: (x: number) => void, tip: (x: number) => any,
  *   children: (x: Scale, y: Scale) => any}} props `beside`: the step A that `at`, then B, is compared with
  */
-function Frame({ label, height, xs, range, percents = false, at, beside, onPick, tip, children }) {
+function Frame({ label, about, height, xs, range, percents = false, at, beside, onPick, tip, children }) {
   const ref = useRef(/** @type {any} */ (null));
   const width = useWidth(ref);
   const [under, setUnder] = useState(/** @type {number|null} */ (null));
@@ -145,6 +146,7 @@ function Frame({ label, height, xs, range, percents = false, at, beside, onPick,
         height=${height}
         role="img"
         aria-label=${label}
+        data-chart=${about}
         class=${onPick ? "pickable" : ""}
         onPointerMove=${(event) => setUnder(nearest(event))}
         onPointerLeave=${() => setUnder(null)}
@@ -203,10 +205,10 @@ function Frame({ label, height, xs, range, percents = false, at, beside, onPick,
 /**
  * Lines with an interval around each, and a grey band of chance behind each, edged in the line's color.
  * @param {{label: string, series: Line[], height?: number,
- *   at?: number, beside?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string}} props `beside`: the step A
+ *   at?: number, beside?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string, yName?: string}} props `beside`: the step A
  *   that `at` is compared with; lines without a step of their own have both
  */
-export function LineChart({ label, series, height = 220, at, beside, onPick, zero = false, xName = "" }) {
+export function LineChart({ label, series, height = 220, at, beside, onPick, zero = false, xName = "", yName = "" }) {
   const all = series.flatMap((line) =>
     line.points.flatMap((point) => [point.y, point.low, point.high, point.from, point.to]),
   );
@@ -232,6 +234,7 @@ export function LineChart({ label, series, height = 220, at, beside, onPick, zer
   return html`
     <${Frame}
       label=${label}
+      about=${tellChart({ legend: series.map(({ name, color, dashed }) => ({ name, color, dashed })), x: xName, y: yName })}
       height=${height}
       xs=${xs}
       range=${[low - room, high + room]}
@@ -322,6 +325,7 @@ export function ShareChart({ label, names, colors, points, height = 200, at, onP
   return html`
     <${Frame}
       label=${label}
+      about=${tellChart({ legend: names.map((name, place) => ({ name, color: colors[place] })), x: "step", y: "share of the activation" })}
       height=${height}
       xs=${xs}
       range=${[0, Math.min(1, top * 1.05)]}

@@ -1,5 +1,7 @@
 /** Pictures and charts of the page as files: canvases as PNG, SVG with its styles inside, and that as PNG as well. */
 
+import { frame } from "./chart_frame.js";
+
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const STYLES = [
   ...["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin", "opacity"],
@@ -35,22 +37,27 @@ function colorOf(text) {
 
 /**
  * @param {SVGSVGElement} shown as the page has it
+ * @param {string} source where it is from
  * @returns {{text: string, width: number, height: number}} the same as a file of its own: styles written at each element,
  *   on the ground of a card, large enough for labels that stand out of the frame
  */
-export function svgOf(shown) {
+export function svgOf(shown, source) {
   const copy = /** @type {SVGSVGElement} */ (shown.cloneNode(true));
   const [all, copied] = [[shown, ...shown.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
   all.forEach((element, place) => {
     const style = getComputedStyle(element);
     for (const name of STYLES) copied[place].setAttribute(name, style.getPropertyValue(name));
-    for (const name of ["class", "style", "tabindex", "role"]) copied[place].removeAttribute(name);
+    for (const name of ["class", "style", "tabindex", "role", "data-chart"]) copied[place].removeAttribute(name);
   });
-  const frame = shown.viewBox.baseVal?.width ? shown.viewBox.baseVal : { x: 0, y: 0, width: shown.clientWidth, height: shown.clientHeight };
+  const view = shown.viewBox.baseVal?.width ? shown.viewBox.baseVal : { x: 0, y: 0, width: shown.clientWidth, height: shown.clientHeight };
   const inside = shown.getBBox();
-  const [left, top] = [Math.min(frame.x, inside.x) - ROOM, Math.min(frame.y, inside.y) - ROOM];
-  const right = Math.max(frame.x + frame.width, inside.x + inside.width) + ROOM;
-  const bottom = Math.max(frame.y + frame.height, inside.y + inside.height) + ROOM;
+  const drawing = {
+    left: Math.min(view.x, inside.x) - ROOM,
+    top: Math.min(view.y, inside.y) - ROOM,
+    right: Math.max(view.x + view.width, inside.x + inside.width) + ROOM,
+    bottom: Math.max(view.y + view.height, inside.y + inside.height) + ROOM,
+  };
+  const { left, top, right, bottom } = frame(shown, copy, drawing, source);
   const [width, height] = [right - left, bottom - top];
   const ground = document.createElementNS(NAMESPACE, "rect");
   Object.entries({ x: left, y: top, width, height, fill: colorOf("--card") }).forEach(([name, value]) =>
@@ -64,9 +71,9 @@ export function svgOf(shown) {
   return { text: new XMLSerializer().serializeToString(copy), width, height };
 }
 
-/** @param {SVGSVGElement} shown @returns {Promise<Uint8Array<ArrayBuffer>>} a PNG file */
-export async function pngOfSvg(shown) {
-  const { text, width, height } = svgOf(shown);
+/** @param {SVGSVGElement} shown @param {string} source @returns {Promise<Uint8Array<ArrayBuffer>>} a PNG file */
+export async function pngOfSvg(shown, source) {
+  const { text, width, height } = svgOf(shown, source);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
   await image.decode();

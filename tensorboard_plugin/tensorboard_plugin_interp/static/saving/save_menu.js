@@ -5,7 +5,7 @@
  * @typedef {{text: string, what: string, save: () => unknown}} Item `what` tells one from another
  */
 import { html, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { runName } from "../format.js";
+import { runName, whole } from "../format.js";
 import { download, pngOf, pngOfSvg, readTable, svgOf } from "./drawings.js";
 import { fileName } from "./file_names.js";
 import { jsonOf, tableOf } from "./record_tables.js";
@@ -17,6 +17,12 @@ const PNG = "image/png";
 /** @param {Element} element @returns {{run?: string, layer?: string, step?: number}} what it is part of */
 function placeOf(element) {
   return JSON.parse(element.closest("[data-of]")?.getAttribute("data-of") ?? "{}");
+}
+
+/** @param {Element} element @returns {string} in words, where it is from */
+function sourceOf(element) {
+  const { run, layer, step } = placeOf(element);
+  return [run && `run ${runName(run)}`, layer, Number.isInteger(step) && `step ${whole(step)}`].filter(Boolean).join(", ");
 }
 
 /** @param {string} run @param {string} layer @param {number|null} step @returns {string} for `data-of` */
@@ -49,11 +55,11 @@ function find(scope) {
       {
         text: "SVG",
         what: label(chart),
-        save: () => download(new Blob([svgOf(chart).text], { type: "image/svg+xml" }), nameFile(chart, label(chart), "svg")),
+        save: () => download(new Blob([svgOf(chart, sourceOf(chart)).text], { type: "image/svg+xml" }), nameFile(chart, label(chart), "svg")),
       },
       { text: "PNG", what: label(chart), save: async () => {
           const name = nameFile(chart, label(chart), "png");
-          download(new Blob([await pngOfSvg(chart)], { type: PNG }), name);
+          download(new Blob([await pngOfSvg(chart, sourceOf(chart))], { type: PNG }), name);
         } },
     ]),
     ...tables.map((table) => ({
