@@ -6,7 +6,6 @@ from typing import Any
 
 from tf_interp.findings.rules import RULES
 from tf_interp.findings.run_finding import FINDING, LAYER, RunFinding, note_nan
-from tf_interp.models.value_range.range_guess import NAN_WEIGHTS
 from tf_interp.records import Record, read_runs
 
 _COMMON = ("model", "class_names", "output", "epoch", "session", "restored")  # what each record says of its look
@@ -37,6 +36,8 @@ class Finder:
 
         Of a network whose weights are no numbers any more nothing else is told.
         """
+        from tf_interp.models.value_range.range_guess import NAN_WEIGHTS  # not above: `--help` needs no TensorFlow
+
         if NAN_WEIGHTS in record.data.get("warnings", ()):
             self.note(note_nan(record.step, record.data.get("epoch")))
         elif record.kind in RULES:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tf_interp.display import cut, tell
-from tf_interp.models.value_range.range_guess import NAN_WEIGHTS
 from tf_interp.records import Record
 
 FINDING = "finding"  # kind of the records
@@ -145,5 +144,7 @@ def note_nan(step: int, epoch: int | None) -> RunFinding:
         step: of the look.
         epoch: of the look.
     """
+    from tf_interp.models.value_range.range_guess import NAN_WEIGHTS  # not above: `--help` needs no TensorFlow
+
     sentence = tell_moment(step, epoch) + NAN_WEIGHTS + "."
     return RunFinding("not-finite", sentence, step, epoch, {"number": "weights"}, "a fact: it is counted, not judged")
