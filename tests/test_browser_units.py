@@ -38,3 +38,21 @@ def test_where_a_probe_picture_excites_a_unit_more_its_part_stands_first(
         panel = tab.frame.get_by_role("dialog")
         assert f"Read the examples below first: {first['caution']}." in panel.inner_text()
         assert tab.pictures(".panel")[0]["low"] < 240, "the drawn picture is there as well"
+
+
+def test_a_unit_says_along_which_path_it_was_drawn(tmp_path: pathlib.Path, browser: BrowserContext) -> None:
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [keras.Input((12, 12, 1)), layers.Conv2D(8, 3, name="early"), layers.Conv2D(2, 3, name="late")]
+    )
+    probe = ti.Probe.from_arrays(np.random.default_rng(0).random((30, 12, 12, 1)))
+    records = list(ti.analyze(ti.open_model(network), probe, ["late"], [ti.Features([0, 1], 4)]))
+    said = records[0].data["units"][1]["path"]["sentence"]
+    ti.write(records, tmp_path / "logs")
+    with open_report(browser, ti.write_report(tmp_path / "logs", tmp_path / "report.html")) as tab:
+        tab.section("Features")
+        tab.frame.locator(".unit").nth(1).click()
+        tab.wait_for_pictures()
+        assert said in tab.frame.get_by_role("dialog").inner_text()
+        tab.shoot("unit-path")

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tf_interp.features import Lookup as Lookup
     from tf_interp.features import Maco as Maco
     from tf_interp.features import Objective as Objective
+    from tf_interp.features import PathCheck as PathCheck
     from tf_interp.features import PicturePrior as PicturePrior
     from tf_interp.features import Pixel as Pixel
     from tf_interp.features import Pyramid as Pyramid
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from tf_interp.features import caricature as caricature
     from tf_interp.features import channel as channel
     from tf_interp.features import channel_interpolate as channel_interpolate
+    from tf_interp.features import check_path as check_path
     from tf_interp.features import class_logit as class_logit
     from tf_interp.features import decay as decay
     from tf_interp.features import deepdream as deepdream
@@ -173,9 +175,10 @@ _HOMES = {
     "tf_interp.evolution": ("save_evolution",),
     "tf_interp.features": (
         "Adam", "CloseTo", "CollapseAlpha", "Cppn", "Fourier", "Interaction", "Lookup", "Maco", "Objective",
-        "PicturePrior", "Pixel", "Pyramid", "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap", "State",
-        "accentuate", "activation_difference", "alignment", "as_objective", "blur_alpha", "blur_input",
-        "boundary_complexity", "caricature", "channel", "channel_interpolate", "class_logit", "decay", "deepdream",
+        "PathCheck", "PicturePrior", "Pixel", "Pyramid", "RenderedUnit", "Rendering", "SGD", "Shared", "Spritemap",
+        "State", "accentuate", "activation_difference", "alignment", "as_objective", "blur_alpha", "blur_input",
+        "boundary_complexity", "caricature", "channel", "channel_interpolate", "check_path", "class_logit", "decay",
+        "deepdream",
         "direction", "direction_neuron", "diversity", "dot_compare", "dream", "facets", "from_directions", "input_diff",
         "interaction", "interaction_grid", "interpolate", "l1", "l2", "mean_alpha", "neuron", "objective", "only_after",
         "positive_negative", "render", "render_many", "saturation", "spritemap", "tensor_direction", "total_variation",

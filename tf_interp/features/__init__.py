@@ -39,6 +39,8 @@ from tf_interp.features.param import Maco as Maco
 from tf_interp.features.param import Pixel as Pixel
 from tf_interp.features.param import Pyramid as Pyramid
 from tf_interp.features.param import Shared as Shared
+from tf_interp.features.path_check import PathCheck as PathCheck
+from tf_interp.features.path_check import check_path as check_path
 from tf_interp.features.picture_prior import PicturePrior as PicturePrior
 from tf_interp.features.recipes.accentuation import accentuate as accentuate
 from tf_interp.features.recipes.from_pictures import caricature as caricature

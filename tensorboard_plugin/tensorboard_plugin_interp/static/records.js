@@ -41,6 +41,8 @@
  * @property {string|null} [status]
  * @property {string|null} [first] what stands first: "picture", or "crop" of its first example
  * @property {string|null} [caution] what must be known of the drawn picture
+ * @property {{layers: string[], likeness: number[], natural: number[], rank: number[], sentence: string}} [path] whether
+ *   the drawn picture is processed as real ones are
  * @property {{probe: number, activation: Unsure, crop?: number|null}[]} [examples]
  * @property {{low: number|null, high: number|null, counts: number[]}|null} [histogram]
  * @property {{probe: number, cell: number, before: Unsure, activation: Unsure}|null} [accentuated] its best probe picture

@@ -1,21 +1,24 @@
 """`Features`: what single channels detect, drawn, beside the probe pictures that excite them most."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tf_interp.analysis.drawing import Drawing
-from tf_interp.analysis.part import Album, Draft, Part, View
+from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
 from tf_interp.capture import read_activations
 from tf_interp.directions import Directions, to_positions
-from tf_interp.features import Objective, accentuate, direction_neuron
+from tf_interp.features import Objective, accentuate, check_path, direction_neuron
+from tf_interp.features.path_check import LEAST, PathCheck
 
 _DISTANCE = 0.1  # of an accentuated picture from its start, root mean square: seen well, and still that picture
 _ACCENTS = 64  # optimization steps for it
 _END = 0.01  # of the range of a layer, within which a number is at its end
 _NEARLY_ALWAYS = 0.95  # of the positions
+_CHANNELS = 8  # fewest of a layer on the path of a picture
+_BEFORE = 3  # most such layers
 
 
 class Features(Part):
@@ -111,6 +114,7 @@ class Features(Part):
                 notes.append(
                     "no probe picture was accentuated: the network takes no pictures in [0,1], or several inputs"
                 )
+            path = self._check_path(view, layer, drawing, rendering, best)
             if drawing is not None and rendering is not None:
                 limits = drawing.options.get("limits", (0.0, 1.0))
                 pictures = album.add_shown(view.show(rendering.images, limits), None)
@@ -134,6 +138,7 @@ class Features(Part):
                         for rank, index in enumerate(best[row])
                     ],
                     "histogram": _count(levels[:, unit]),
+                    **_tell_path(path, row, rendering),
                     **({} if accents is None else {"accentuated": accents.tell(row, shown[:, unit].max())}),
                 }
                 for row, unit in enumerate(units)
@@ -179,6 +184,20 @@ class Features(Part):
             raise KeyboardInterrupt
         return _Accents(rows, made.images, made.activations, made.status)
 
+    def _check_path(
+        self, view: View, layer: str, drawing: Drawing | None, rendering: Any, best: Sequence[np.ndarray]
+    ) -> PathCheck | None:
+        """Return how the drawn pictures pass layers before theirs, beside those of the probe that are shown."""
+        pictures = view.probe.images
+        plain = isinstance(pictures, np.ndarray) and pictures.ndim == 4 and drawing is not None
+        if not plain or rendering is None or drawing.options.keys() - {"param"}:  # type: ignore[union-attr]
+            return None
+        shown, count = pictures[:SHOWN], len(best[0])
+        layers = _list_before(view.model.layers, layer)
+        if not layers or count < 2 or len(shown) - count < LEAST or rendering.images.shape[1:] != shown.shape[1:]:
+            return None
+        return check_path(view.model, rendering.images, shown, [list(rows) for rows in best], layers)
+
     def _choose(self, levels: np.ndarray) -> list[int]:
         if not isinstance(self.units, int):
             return self.units
@@ -199,6 +218,24 @@ class _Accents:
         if self.status[row] != "ok" or not self.activations[row] > before:
             return None
         return {"probe": self.rows[row], "cell": row, "before": before, "activation": self.activations[row]}
+
+
+def _list_before(shapes: Mapping[str, tuple], layer: str) -> list[str]:
+    """Return up to three layers before one, evenly spread, that have channels enough for ranks to say something."""
+    order = list(shapes)
+    before = order[: order.index(layer)]
+    wide = [path for path in before if shapes[path] and (shapes[path][-1] or 0) >= _CHANNELS]
+    if not wide:
+        return []
+    return [wide[place] for place in np.unique(np.linspace(0, len(wide) - 1, _BEFORE).round().astype(int))]
+
+
+def _tell_path(path: PathCheck | None, row: int, rendering: Any) -> dict[str, Any]:
+    """Return the entry of a unit on the path of its drawn picture; nothing where that is not known."""
+    if path is None or rendering.status[row] != "ok" or not np.isfinite(path.likeness[:, row]).all():
+        return {}
+    numbers = {name: getattr(path, name)[:, row] for name in ("likeness", "natural", "rank")}
+    return {"path": {"layers": list(path.layers), **numbers, "sentence": path.explain(row)}}
 
 
 def _compare(rendering: Any, row: int, most: float, best: float | None) -> dict[str, Any]:

@@ -214,6 +214,7 @@ export function UnitDetail({ ctx, tag, name, series, record }) {
         <p class="note">${pair ? "B: read" : "Read"} the examples below first: ${unit.caution}.</p>
       `
     }
+    ${unit.path && html`<p class="quiet">${pair ? "B: " : ""}${unit.path.sentence}</p>`}
     <${Facts} facts=${NUMBERS.map(([name, say]) => [name, say(unit), undefined, before ? say(before) : pair && "–"])} />
     ${pair && html`<${BelowB} ctx=${ctx} record=${record} />`}
     ${

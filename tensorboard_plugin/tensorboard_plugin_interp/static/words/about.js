@@ -30,7 +30,8 @@ export const ABOUT = {
     misleads:
       "Each is an optimized picture and nothing that the network ever saw: the starting noise, the random shifts and any " +
       "penalty shape it, and another seed gives another one. A channel may answer to several unrelated things, of which " +
-      "one picture shows one. People often predict a channel better from real examples: read both.",
+      "one picture shows one. It may excite the channel along a path through earlier layers that no real picture takes: " +
+      "the side panel says whether it does. People often predict a channel better from real examples: read both.",
     origins: [
       { cite: "Olah et al., Feature Visualization, 2017", url: "https://distill.pub/2017/feature-visualization/" },
       {
