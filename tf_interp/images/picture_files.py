@@ -1,6 +1,7 @@
 """Picture files: one reader and one lister for probes, concepts and the command line."""
 
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,6 +19,7 @@ _DARK = (
     "of 16 bits that hold no more than 12 bits (values below 4096), so nearly black in [0,1]: if that is their whole "
     "scale, divide by 4095 and give arrays"
 )
+_CUT = "of 16 bits a color, read as 8: where finer steps matter, give arrays"
 _SQUEEZED = (
     "of another aspect ratio, squeezed or stretched to {width} x {height} pixels: if the network was trained on "
     "pictures that were cropped or padded, do the same with the files"
@@ -36,7 +38,8 @@ def read_image(
     """Return one picture file as float32 [H,W,channels] in [0,1], turned as its EXIF orientation says.
 
     Args:
-        path: a PNG, JPEG, WebP, BMP, GIF or TIFF file; 16 bits and floats in [0,1] (TIFF) keep their precision.
+        path: a PNG, JPEG, WebP, BMP, GIF or TIFF file; 16 bits of grey and floats in [0,1] (TIFF) keep their
+            precision; 16 bits of each color are cut to 8, and remarked on.
         size: (height, width) to resize to, bilinear; None keeps the file's own.
         channels: 3 for RGB, 1 for grey; 2 or 4 for the bands of a file that has as many, as they are (grey and
             opacity, RGB and opacity, CMYK).
@@ -57,14 +60,16 @@ def read_image(
             if getattr(file, "n_frames", 1) > 1:
                 remarks[_FRAMES] += 1
                 file.seek(0)
+            deep = _has_deep_colors(file)
             picture = _turn(file)
             if picture.mode.startswith("I") or picture.mode == "F":
-                return _read_deep(picture, size, channels, str(path), remarks)
+                return _read_deep(picture, size, channels, str(path), background, remarks)
+            if deep:
+                picture = _remark_on_cut(picture, remarks)
             if channels in (1, 3):
                 if picture.has_transparency_data:
                     picture, hides = _put_on(picture.convert("RGBA"), background)
-                    behind = "white" if background == WHITE else f"grey of {background:g}"
-                    remarks[f"with transparent parts, put on {behind}"] += hides
+                    remarks[_name_behind(background)] += hides
                 picture = picture.convert("L" if channels == 1 else "RGB")
             elif len(picture.getbands()) != channels:
                 raise ValueError(f"{path}: holds {picture.mode}, {len(picture.getbands())} bands, not {channels}")
@@ -76,7 +81,12 @@ def read_image(
 
 
 def _read_deep(
-    picture: Image.Image, size: tuple[int, int] | None, channels: int, path: str, remarks: Counter[str]
+    picture: Image.Image,
+    size: tuple[int, int] | None,
+    channels: int,
+    path: str,
+    background: float,
+    remarks: Counter[str],
 ) -> np.ndarray:
     """Return one band of 16 bits or floats: Pillow would clip it at 255 instead of scaling it."""
     if channels not in (1, 3):
@@ -88,9 +98,36 @@ def _read_deep(
             f"{path}: holds values from {array.min():.4g} to {array.max():.4g}, expected 0 to {most:g}: scale them "
             "and give arrays"
         )
-    remarks[_DARK] += int(most > 1 and 0 < array.max() < 4096)
+    clear = picture.info.get("transparency")  # of PNG: the one grey that is not shown
+    hidden = array == clear if isinstance(clear, int) else np.zeros(array.shape, bool)
+    remarks[_DARK] += int(most > 1 and 0 < array.max(where=~hidden, initial=0) < 4096)
+    remarks[_name_behind(background)] += bool(hidden.any())
+    array[hidden] = background * most
     picture = _resize(Image.fromarray(array / most), size, remarks)
     return np.repeat(np.asarray(picture)[..., None], channels, -1)
+
+
+def _has_deep_colors(file: Image.Image) -> bool:
+    """Return whether a file, not yet loaded, holds several bands of 16 bits, of which Pillow keeps the upper 8."""
+    ways = [tile[3] for tile in getattr(file, "tile", ())]  # "RGB;16B" is cut; "BGR;16" are 5, 6 and 5 bits of a BMP
+    raw = [way[0] if isinstance(way, tuple) and way else way for way in ways]
+    return file.mode in ("RGB", "RGBA", "CMYK", "LA") and any(re.search(r";16[BLN]$", str(way)) for way in raw)
+
+
+def _remark_on_cut(picture: Image.Image, remarks: Counter[str]) -> Image.Image:
+    """Return a picture of 16 bits a color that were read as 8, and remark on that and on one that is nearly black."""
+    clear = picture.info.get("transparency")
+    if isinstance(clear, tuple):
+        picture.info["transparency"] = tuple(value >> 8 for value in clear)  # PNG names that color in 16 bits
+    remarks[_CUT] += 1
+    # an opaque picture that is all zeros may hold 8 bits in 16; one with opacity is a drawing in black, more likely
+    darkest = 1 if picture.has_transparency_data else 0
+    remarks[_DARK] += int(darkest <= np.asarray(picture)[..., :3].max() < 16 and picture.mode != "CMYK")
+    return picture
+
+
+def _name_behind(background: float) -> str:
+    return f"with transparent parts, put on {'white' if background == WHITE else f'grey of {background:g}'}"
 
 
 def _resize(picture: Image.Image, size: tuple[int, int] | None, remarks: Counter[str]) -> Image.Image:
