@@ -146,3 +146,44 @@ def test_blocks_of_one_name_have_the_same_names_when_saved(tmp_path):
         np.testing.assert_allclose(saved.run(images, [path])[path], expected, rtol=1e-5, atol=1e-6)
     rows = [{row.path: row.called_on for row in model.inspect()} for model in (live, saved)]
     assert [rows[1][f"block@{number}"] for number in (1, 2)] == ["block@0", "block@1"]
+
+
+class KerasNoise(L.Layer):
+    """Draws without a seed: the first draw in a process makes Keras's own seed generator."""
+
+    def call(self, x):
+        return x + 0.0 * keras.random.normal(keras.ops.shape(x))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+class LateVariable(L.Layer):
+    """Makes a variable in its first call, in a network that counts as built."""
+
+    scale = None
+
+    def call(self, x):
+        if self.scale is None:
+            self.scale = tf.Variable(2.0, trainable=False)
+        return x * self.scale
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize("kind", [KerasNoise, LateVariable])
+def test_layers_of_a_network_whose_first_call_makes_variables_are_listed_and_read(kind):
+    keras.utils.clear_session()  # and with it Keras's seed generator
+    x = keras.Input((6,))
+    layer = kind(name="late")
+    network = keras.Model(x, L.Dense(3, name="last")(layer(layer(L.Dense(4, name="first")(x)))))
+    model = open_model(network)
+    assert [*model.layers] == ["first", "late@0", "late@1", "last", "output"]
+    rows = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+    want = {"first": network.get_layer("first")(rows)}
+    want["late@0"] = layer(want["first"])
+    want["late@1"] = layer(want["late@0"])
+    want["last"] = want["output"] = network(rows)
+    for name, value in want.items():
+        np.testing.assert_allclose(model.run(rows, [name])[name], value, rtol=1e-5, atol=1e-6)

@@ -1,5 +1,7 @@
 """What a call of a network writes, also in inference, is as it was after a run of ours, and that is told."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -287,3 +289,47 @@ def test_a_weight_that_a_call_writes_in_inference_is_told():
         np.testing.assert_array_equal(model.run(np.ones((1, 3)), ["output"])["output"], [[2.0] * 3])
     (told,) = [note for note in model.notes if "in inference too" in note]
     assert "counts/seen" in told
+
+
+class ByKeras(L.Layer):
+    """Draws without a seed, so that the first draw makes Keras's own seed generator."""
+
+    def call(self, x):
+        return x * keras.random.uniform(keras.ops.shape(x), 0.5, 1.0)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def _train_drawing(kind, eager, callbacks):
+    """Return the losses, the weights, and where the generators of Python and numpy have come to."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(7)
+    x = keras.Input((6,))
+    network = keras.Model(
+        x, L.Dense(3, name="last")(kind(name="chance")(L.Dense(4, activation="relu", name="first")(x)))
+    )
+    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=eager)
+    rng = np.random.default_rng(0)
+    rows, labels = rng.random((24, 6), np.float32), rng.integers(0, 3, 24)
+    history = network.fit(rows, labels, batch_size=8, epochs=2, verbose=0, callbacks=callbacks)
+    _, *of_numpy = np.random.get_state()  # noqa: NPY002 -- this is the generator in question
+    ours = [random.getstate(), *(np.asarray(part).tolist() for part in of_numpy)]
+    return history.history, [weight.numpy().tolist() for weight in network.weights], ours
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("kind", [ByKeras])
+def test_training_is_bit_identical_where_a_layer_draws_from_a_global_generator(kind, eager, tmp_path):
+    rows = np.random.default_rng(1).random((6, 6), np.float32)
+    watch = ti.InterpCallback(
+        tmp_path,
+        ti.Probe.from_arrays({"x": rows}, labels=np.arange(6) % 3),
+        layers=["first"],
+        parts=[ti.NeuronGroups(2, icons=False)],
+        on_error="raise",
+        max_overhead=None,
+    )
+    plain, watched = _train_drawing(kind, eager, []), _train_drawing(kind, eager, [watch])
+    assert watch.looks >= 3
+    assert plain == watched

@@ -69,17 +69,21 @@ def list_tensors(value: Any) -> tuple[Any, ...]:
     return tuple(item for item in keras.tree.flatten(value) if is_symbolic(item))
 
 
-def trace_model(specs: Mapping[str, tf.TensorSpec], call: Callable[[dict[str, Any]], Any]) -> Trace:
+def trace_model(
+    specs: Mapping[str, tf.TensorSpec], call: Callable[[dict[str, Any]], Any], begin: Callable[[], None] = lambda: None
+) -> Trace:
     """Call a model in a graph of its own.
 
     Args:
         specs: input name -> what it takes.
         call: from inputs to what the model returns.
+        begin: called before each call of the model: where the first one makes variables, TensorFlow traces another.
     """
     kept: list[Any] = []
 
     @tf.function(autograph=False)
     def forward(given: dict[str, tf.Tensor]) -> None:
+        begin()
         inputs = {name: given[name] for name in specs}
         kept[:] = [inputs, call(inputs)]
 
@@ -92,7 +96,8 @@ def trace_calls(model: Any, layers: Iterable[Any], trace: Callable[..., Trace]) 
     Args:
         model: the model.
         layers: the layers whose calls are wanted.
-        trace: from `layers` and what to call in place of their `call`, see `tapped`, to the trace.
+        trace: from `layers`, what to call in place of their `call`, see `tapped`, and what to call before each call of
+            the model, to the trace.
     """
     frames = [_Frame(model, (), (), False)]
     calls: list[Call] = []
@@ -118,7 +123,11 @@ def trace_calls(model: Any, layers: Iterable[Any], trace: Callable[..., Trace]) 
         )
         return output
 
-    traced = trace(layers, around)
+    def begin() -> None:
+        for past in (calls, users, counts):
+            past.clear()
+
+    traced = trace(layers, around, begin)
     return traced, [
         call._replace(alone=count > 0 and count == len(call.input.consumers()))
         for call, count in zip(calls, users, strict=True)

@@ -376,11 +376,11 @@ class KerasModel(Model):
             return self._trace(None if self.takes_any_batch else self._fixed or 1)
 
     def _trace(
-        self, batch: int | None, layers: Iterable[Any] = (), around: Around = lambda layer, call: call()
+        self, batch: int | None, layers: Iterable[Any] = (), around: Around = lambda layer, call: call(), *begin: Any
     ) -> Trace:
         known = (self._specs or {}).items()
         specs = {name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype) for name, spec in known}
-        return trace_model(specs, lambda inputs: self._call(inputs, layers, around))
+        return trace_model(specs, lambda inputs: self._call(inputs, layers, around), *begin)
 
     def _look_with(self, count: int) -> Found | None:
         """Return what is found for some number of images; None where sides are open, or that number is no choice."""
