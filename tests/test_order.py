@@ -38,6 +38,13 @@ ENDS = {
     "triangle of any numbers": (lambda x: tf.matmul(x, TRIANGLE), 0),
     "largest": (lambda x: tf.math.top_k(x, 3).values, -1),
     "sorted": (lambda x: -tf.math.top_k(-x, 4).values, 1),
+    "cutpoints that stand in the graph": (lambda x: tf.sigmoid(x[:, :1] - [[-1.0, 0.0, 1.0]]), -1),
+    "cutpoints that rise to it": (lambda x: tf.sigmoid(tf.constant([-1.0, 0.0, 0.0, 1.0]) + x[:, :1]), 1),
+    "cutpoints in no order": (lambda x: tf.sigmoid(x[:, :1] - [[-1.0, 1.0, 0.0]]), 0),
+    "cutpoints of each number": (lambda x: tf.sigmoid(x - [[-1.0, 0.0, 1.0, 2.0]]), 0),
+    "times a row that stands in the graph": (lambda x: x[:, :1] * [[1.0, 2.0, 3.0]], 0),
+    "rising less falling row": (lambda x: tf.cumsum(tf.abs(x), -1) - [[3.0, 2.0, 1.0, 0.0]], 1),
+    "rising and falling row": (lambda x: tf.cumsum(tf.abs(x), -1) + tf.constant([3.0, 2.0, 1.0, 0.0]), 0),
     "two that rise": (lambda x: tf.cumsum(tf.abs(x), -1) + tf.cumsum(tf.nn.softmax(x), -1), 1),
     "rise less fall": (lambda x: tf.cumsum(tf.abs(x), -1) - tf.cumsum(tf.abs(x), -1, reverse=True), 1),
     "rise and any": (lambda x: tf.cumsum(tf.abs(x), -1) + x, 0),
@@ -63,3 +70,11 @@ def test_order_is_that_expected_and_holds(name):
     elif name != "backwards part":  # which does fall, but slices are read forwards only
         assert (steps < -1e-3).any()
         assert (steps > 1e-3).any()
+
+
+def test_cutpoints_that_are_weights_of_a_file_have_no_order_whatever_they_hold():
+    with tf.Graph().as_default():
+        cutpoints = tf.constant([[-1.0, 0.0, 1.0]], name="cutpoints")
+        output = tf.sigmoid(tf.compat.v1.placeholder(tf.float32, [None, 1]) - cutpoints)
+        assert find_order(output) == -1
+        assert find_order(output, ["cutpoints"]) == 0

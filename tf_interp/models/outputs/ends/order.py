@@ -5,7 +5,7 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from tf_interp.models.outputs.ends.bounds import find_bounds
-from tf_interp.models.outputs.ends.operations import PASSING, is_even, read_value, strip
+from tf_interp.models.outputs.ends.operations import PASSING, is_constant, is_even, read_value, strip
 from tf_interp.models.outputs.ends.written_out import BOUNDING
 
 _DEEPEST = 16
@@ -29,6 +29,8 @@ def _read(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
     kind, inputs = tensor.op.type, list(tensor.op.inputs)
     if depth == 0 or not tensor.shape.rank or tensor.shape[-1] == 1:
         return 0
+    if is_constant(tensor):
+        return _read_constant(tensor, weights)
     if kind == "TopKV2":
         return -1 if tensor.value_index == 0 else 0
     if kind in _RISING:
@@ -40,6 +42,15 @@ def _read(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
     if kind in BOUNDING or kind in ("Add", "AddV2", "Sub", "BiasAdd", "Mul", "RealDiv"):
         return _read_pair(tensor, weights, depth)
     return 0
+
+
+def _read_constant(tensor: tf.Tensor, weights: Collection[str]) -> int:
+    """Return the order of numbers that stand in the graph, such as cutpoints that are not learned."""
+    value = None if strip(tensor).op.name in weights else tf.get_static_value(tensor)
+    if value is None or value.dtype.kind not in "fiu":
+        return 0
+    steps = value[..., 1:] - value[..., :-1] if value.dtype.kind != "u" else value[..., :0]
+    return 0 if not steps.any() else 1 if (steps >= 0).all() else -1 if (steps <= 0).all() else 0
 
 
 def _read_row(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
