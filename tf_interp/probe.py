@@ -6,7 +6,7 @@ Here is also what a network may be given at all: pictures, which are checked, or
 import dataclasses
 import pathlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -320,11 +320,12 @@ def check_inputs(images: Any, name: str = "images") -> Any:
         raise ValueError(f"{error}; series [N,T,F] are given with the name of their input, {{name: array}}") from error
 
 
-def take_dict(images: Mapping[str, Any]) -> Any:
+def take_dict(images: Mapping[str, Any], strings: Collection[str] = ()) -> Any:
     """Return the arrays [N,...] of several inputs, or say what is wrong with them; of one input, that array.
 
     Args:
         images: input -> array-like [N,...].
+        strings: inputs that may hold strings.
 
     Raises:
         TypeError: if they are not numbers.
@@ -334,8 +335,10 @@ def take_dict(images: Mapping[str, Any]) -> Any:
     if not arrays:
         raise ValueError("inputs must be a dictionary name -> array with at least one entry, got an empty one")
     for name, value in arrays.items():
-        if value.dtype.kind not in "fiub":
-            raise TypeError(f"input {name!r} must be an array of numbers [N,...], got dtype {value.dtype}")
+        worded = name in strings
+        if not (_holds_strings(value) if worded else value.dtype.kind in "fiub"):
+            wanted = "strings" if worded else "numbers"
+            raise TypeError(f"input {name!r} must be an array of {wanted} [N,...], got dtype {value.dtype}")
         if not value.ndim or not len(value):
             raise ValueError(f"input {name!r} must have shape [N,...] with N above 0, got {list(value.shape)}")
         if value.dtype == np.uint8 and value.ndim == 4 and value.max() > 1:
@@ -349,6 +352,11 @@ def take_dict(images: Mapping[str, Any]) -> Any:
         raise ValueError(f"all inputs of a network need the same number of rows, got {counts}")
     arrays = {name: value.astype(np.float32) if value.dtype == np.float64 else value for name, value in arrays.items()}
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+
+
+def _holds_strings(value: np.ndarray) -> bool:
+    objects = value.dtype.kind == "O"
+    return all(isinstance(item, str | bytes) for item in value.flat) if objects else value.dtype.kind in "US"
 
 
 def pick_rows(inputs: Any, rows: Any) -> Any:

@@ -127,7 +127,7 @@ def attribute(
     asked, method = method, method or DEFAULT
     chosen = read_method(method, _with_steps(method, steps, options))
     replaced = read_rules(relu, pooling)
-    array = take_inputs(model, images, "attribute")
+    array = take_inputs(model, images, "attribute", strings=True)
     count = count_rows(array)
     path = find_place(model, layer, along)
     notes: list[str] = []

@@ -205,6 +205,8 @@ def check_input(array: Any, path: str | None, input: str | None) -> None:
     if input is not None and (path is not None or not isinstance(array, Mapping) or input not in array):
         known = list(array) if isinstance(array, Mapping) else "one without a name"
         raise ValueError(f"input must be one of several inputs, and then no layer is named; got {input!r}, {known}")
-    if (array[input] if isinstance(array, Mapping) else array).dtype.kind != "f":
+    kind = (array[input] if isinstance(array, Mapping) else array).dtype.kind
+    if kind != "f":
+        holds = "strings" if kind in "USO" else "whole numbers, such as tokens,"
         what = name_place(path, input)
-        raise ValueError(f"{what} holds whole numbers, such as tokens, and so has no gradient: name a layer behind it")
+        raise ValueError(f"{what} holds {holds} and so has no gradient: name a layer behind it, as layer=")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_interp.models.layout import find_kinds
 from tf_interp.models.model import Model
-from tf_interp.probe import Probe, check_inputs
+from tf_interp.probe import Probe, check_inputs, take_dict
 
 _LOG = logging.getLogger("tf_interp")
 _Result = TypeVar("_Result")
@@ -29,7 +29,7 @@ def check_model(model: Any, caller: str) -> None:
         raise TypeError(f"{caller} needs a Model, got {type(model).__name__}: wrap it with open_model(...) first")
 
 
-def take_inputs(model: Model, images: Any, caller: str) -> Any:
+def take_inputs(model: Model, images: Any, caller: str, *, strings: bool = False) -> Any:
     """Return what somebody gives for a network as arrays; a network that was never called learns from them.
 
     Args:
@@ -37,6 +37,7 @@ def take_inputs(model: Model, images: Any, caller: str) -> Any:
         images: a `Probe`; floats [N,H,W,C] or [N,H,W] in [0,1]; what else the network takes, such as series [N,T,F]
             or tokens [N,T]; for several inputs a dict of arrays [N,...].
         caller: name of the public function.
+        strings: whether the caller can do with strings, where the network takes them.
 
     Returns:
         float32 array [N,H,W,C], array [N,...] of what is no picture, or dict input -> array [N,...].
@@ -48,12 +49,25 @@ def take_inputs(model: Model, images: Any, caller: str) -> Any:
     check_model(model, caller)
     if isinstance(images, Probe):
         taken = images.images
+    elif worded := [name for name, spec in (model.input_specs or {}).items() if spec.dtype == tf.string]:
+        taken = _take_strings(model, images, worded, caller, strings)
     else:
         series = list(find_kinds(model).values()) == ["series"]
         images = model.name_inputs(images)
         taken = check_inputs({"images": images} if series and not isinstance(images, Mapping) else images)
     learn(model, taken)
     return taken
+
+
+def _take_strings(model: Model, images: Any, worded: Sequence[str], caller: str, strings: bool) -> Any:
+    """Return what is given for a network of which some inputs, `worded`, take strings."""
+    if not strings:
+        raise TypeError(
+            f"{caller} needs numbers, but input {worded[0]!r} of {model.name!r} takes strings: open the part of the "
+            "network behind its lookup as a model of its own, and give that the numbers that the lookup makes"
+        )
+    images = model.name_inputs(images)
+    return take_dict(images if isinstance(images, Mapping) else {worded[0]: images}, worded)
 
 
 def learn(model: Model, images: Any) -> None:
