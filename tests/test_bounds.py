@@ -27,6 +27,14 @@ ENDS = {
     "divided by what may be zero": (lambda x: 1 / tf.nn.relu(x), (0, INFINITE)),
     "divided by what may have any sign": (lambda x: 1 / tf.tanh(x), (-INFINITE, INFINITE)),
     "relu": (lambda x: tf.nn.relu(x), (0, INFINITE)),
+    "softmax over two axes": (
+        lambda x: tf.exp(x[:, None] - tf.reduce_logsumexp(x[:, None], [1, 2], keepdims=True)),
+        (0, 1),
+    ),
+    "total of others": (
+        lambda x: tf.exp(x[:, None] - tf.reduce_logsumexp(-x[:, None], [1, 2], keepdims=True)),
+        (0, INFINITE),
+    ),
     "relu of a negative one": (lambda x: tf.nn.relu(-tf.sigmoid(x)), (0, 0)),
     "clipped": (lambda x: tf.clip_by_value(x, -1, 2), (-1, 2)),
     "from below": (lambda x: tf.maximum(x, 0.5), (0.5, INFINITE)),

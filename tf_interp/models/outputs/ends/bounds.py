@@ -21,6 +21,7 @@ from tf_interp.models.outputs.ends.operations import (
     cuts_off,
     find_other,
     is_aligned,
+    is_log_total,
     is_same,
     read_value,
     reduces_last,
@@ -214,6 +215,8 @@ def _read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds], weigh
         return (1.0, 1.0) if whole else (0.0, 1.0) if last else None
     if kind in ("Add", "AddV2"):
         return read_mean(tensor, look)
+    if kind == "Sub" and is_log_total(inputs[1], inputs[0]):
+        return -math.inf, 0.0
     if kind == "Sub" and _is_least(inputs[1], inputs[0]):
         low, high = look(inputs[0])
         return 0.0, high - low

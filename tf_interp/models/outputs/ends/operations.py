@@ -87,6 +87,21 @@ def reduces_last(operation: tf.Operation) -> bool:
     return axes is not None and rank is not None and [int(axis) % rank for axis in axes.flat] == [rank - 1]
 
 
+def is_log_total(tensor: tf.Tensor, of: tf.Tensor) -> bool:
+    """Return whether a tensor is log(sum(exp(x))) of numbers x, over any axes that it keeps with one number each."""
+    root = tensor.op
+    if root.type not in ("Add", "AddV2"):  # what is taken off before exp, and put back behind log
+        return False
+    for log, shift in (root.inputs, [*root.inputs][::-1]):
+        total = log.op.inputs[0].op if log.op.type == "Log" else None
+        if total is None or total.type != "Sum" or not total.get_attr("keep_dims") or total.inputs[0].op.type != "Exp":
+            continue
+        moved = total.inputs[0].op.inputs[0].op
+        if moved.type == "Sub" and is_aligned(moved.inputs[0], of) and is_aligned(moved.inputs[1], shift):
+            return tensor.shape.rank == of.shape.rank
+    return False
+
+
 def is_even(tensor: tf.Tensor) -> bool:
     """Return whether a tensor has one number for all that stand along the last axis of what it is joined with."""
     return tensor.shape.rank == 0 or (tensor.shape.rank is not None and tensor.shape[-1] == 1)
