@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 
 from tf_interp.models.model import Model
+from tf_interp.models.private import outside_graphs
 
 DRAWN = ("pictures", "series")  # kinds of input that can be drawn
 
@@ -86,7 +87,7 @@ def _find_vocabularies(model: Model) -> dict[str, int]:
             found[name] = max(map(_count_table, _list_lookups(tensor)), default=0)
 
     try:
-        with tf.init_scope():
+        with outside_graphs():
             tf.function(look, autograph=False).get_concrete_function(specs)
     except Exception:  # whatever a user's layer raises: nothing is known then
         return {}

@@ -302,7 +302,7 @@ class Model(ModelOutputs, ValueRange, Batching):
             spec = *tf.nest.map_structure(self._open_batch, (images, values)), exact
             form = tuple(images) if isinstance(images, Mapping) else type(images)
             key = ("run", wanted, form, tuple(values), tuple(weights), tuple(tf.nest.flatten(spec)))
-            got = self.cached(key, lambda: self._compile(wanted, spec))(images, values, weights)
+            got = self._call_compiled(self.cached(key, lambda: self._compile(wanted, spec)), images, values, weights)
         return {name: got[path] for name, path in paths.items()}
 
     def _take_given(self, name: str, value: Any) -> tuple[str, tf.Tensor]:

@@ -163,6 +163,26 @@ class FlatCall:
 
 
 @contextlib.contextmanager
+def outside_graphs() -> Iterator[None]:
+    """While open, code runs eagerly though the caller may be in a graph: `tf.__internal__.eager_context.eager_mode`.
+
+    A user's network is traced in here, and not under `tf.init_scope`: that pauses all tapes, and what is traced so has
+    lost the gradients that a network takes itself in its call (forces of an energy, equations of physics). Where the
+    name is gone, `tf.init_scope` is all there is in a graph; outside one nothing is needed.
+    """
+    with contextlib.ExitStack() as opened:
+        if not tf.executing_eagerly():
+            owner = _get(_get(tf, "__internal__", None), "eager_context", None)
+            instead = (
+                "a network that takes gradients in its call is read wrongly where its first use is in a tf.function"
+            )
+            eager = tf.compat.v1.executing_eagerly_outside_functions()  # not so in a graph of TensorFlow 1
+            mode = _ask(owner, "eager_mode", "tf.__internal__.eager_context.eager_mode", instead) if eager else None
+            opened.enter_context(tf.init_scope() if mode is None else mode())
+        yield
+
+
+@contextlib.contextmanager
 def override_gradients(gradients: Mapping[str, str]) -> Iterator[None]:
     """While open, operations that are built in the current graph have other gradients: `Graph.gradient_override_map`.
 

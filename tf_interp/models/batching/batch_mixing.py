@@ -6,12 +6,14 @@ compared only, and its layers where these move.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.private import outside_graphs
 from tf_interp.models.value_range.range_guess import make_noise
 
 _SIDE = 32  # of noise, where a network takes any size
@@ -80,7 +82,7 @@ class Batching:
         """
         leaves = tf.nest.flatten(images)
         kept = self.cached("pictures that were given", dict)
-        if kept or self.cached("noise of ours", dict).get("runs"):
+        if kept or self._is_noise():
             return
         if any(tf.is_symbolic_tensor(item) or not np.ndim(item) or len(item) < 2 for item in leaves):
             return
@@ -88,13 +90,21 @@ class Batching:
 
     @contextlib.contextmanager
     def with_noise(self) -> Iterator[None]:
-        """What is run inside is noise of ours and no picture that was given: nothing of it is remembered."""
-        state = self.cached("noise of ours", dict)
-        before, state["runs"] = state.get("runs", False), True
+        """What this thread runs inside is noise of ours: nothing of it is remembered, and no tape records it."""
+        state = self.cached("noise of ours", threading.local)
+        before, state.runs = getattr(state, "runs", False), True
         try:
             yield
         finally:
-            state["runs"] = before
+            state.runs = before
+
+    def _is_noise(self) -> bool:
+        return getattr(self.cached("noise of ours", threading.local), "runs", False)
+
+    def _call_compiled(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a compiled function; with noise not on any tape, which is paused only now that nothing is traced."""
+        with tf.init_scope() if self._is_noise() else contextlib.nullcontext():
+            return function(*args)
 
     def batch_mixing(self) -> Mixing | None:
         """Return where pictures of a batch begin to influence one another, None if they do not, or nothing is known.
@@ -117,7 +127,7 @@ class Batching:
         if not kept or (given and not kept["settled"]):
             kept.update({"mixing": None, "why": None, "settled": bool(given)})
             try:
-                with tf.init_scope(), self.with_noise():
+                with outside_graphs(), self.with_noise():
                     kept["mixing"] = _measure(self, given.get("images"))
                     whole = any(not spec.dtype.is_floating for spec in (self.input_specs or {}).values())
                     kept["settled"] = kept["settled"] or kept["mixing"] is not None or not whole

@@ -34,6 +34,7 @@ from tf_interp.models.layer_names import LayerRow
 from tf_interp.models.model import Model, Weights
 from tf_interp.models.outputs.ends.logits import DRAWN, End, check_end, describe_end, find_logits, no_way_to_logits
 from tf_interp.models.outputs.losses import Loss, read_losses
+from tf_interp.models.private import outside_graphs
 
 
 class KerasModel(Model):
@@ -317,8 +318,7 @@ class KerasModel(Model):
                 f"{self.name!r} was never called, so its layers are not known yet: open_model(model, input=(height, "
                 "width, channels)), or call run(images, [...]) once"
             )
-        with tf.init_scope():
-            self._fixed = self._find_fixed()
+        self._fixed = self._find_fixed()
         self._any_batch = self._fixed is None
         wiring = read_wiring(self.model)
         if (
@@ -330,7 +330,7 @@ class KerasModel(Model):
             calls, output = wiring.list_calls()
             inputs = dict(zip(self._specs, wiring.inputs, strict=True))
             return name_calls(self.model, [], calls, lambda tensor: True, inputs, output)
-        with tf.init_scope():  # we may be inside somebody's tf.function
+        with outside_graphs():  # we may be inside somebody's tf.function
             try:
                 return self._trace_layers(self._fixed)
             except Exception as error:  # whatever a user's layer raises
@@ -372,20 +372,20 @@ class KerasModel(Model):
         return self._trace_all().inputs
 
     def _trace_all(self) -> Trace:
-        with tf.init_scope():
-            return self._trace(None if self.takes_any_batch else self._fixed or 1)
+        return self._trace(None if self.takes_any_batch else self._fixed or 1)
 
     def _trace(
         self, batch: int | None, layers: Iterable[Any] = (), around: Around = lambda layer, call: call(), *begin: Any
     ) -> Trace:
         known = (self._specs or {}).items()
         specs = {name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype) for name, spec in known}
-        return trace_model(specs, lambda inputs: self._call(inputs, layers, around), *begin)
+        with outside_graphs():
+            return trace_model(specs, lambda inputs: self._call(inputs, layers, around), *begin)
 
     def _look_with(self, count: int) -> Found | None:
         """Return what is found for some number of images; None where sides are open, or that number is no choice."""
         known = self._any_batch and all(spec.shape[1:].is_fully_defined() for spec in (self._specs or {}).values())
-        with tf.init_scope():
+        with outside_graphs():
             return self._trace_layers(count) if known else None
 
     def _trace_layers(self, batch: int | None) -> Found:

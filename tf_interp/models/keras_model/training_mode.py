@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_interp.models.batching.batch_mixing import make_batch
 from tf_interp.models.keras_model.changes.kept_state import KeptState, kept_attributes
 from tf_interp.models.keras_model.keras_layers import walk
-from tf_interp.models.private import read_function, read_nodes
+from tf_interp.models.private import outside_graphs, read_function, read_nodes
 
 _TOLD = (
     "{} called with training=True{}: model(x), and a SavedModel that is exported, run that as in training (it draws at "
@@ -86,10 +86,10 @@ def _differs(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | No
                 return [keras.tree.flatten(model(packed, **more)) for more in ({}, {"training": False})]
 
         every = [model, *(layer for _, layer in walk(model, ""))]
-        with tf.init_scope():
+        with outside_graphs():
             with kept_attributes(every, lambda: None):
                 compiled = tf.function(call_both, autograph=False).get_concrete_function(*batch)
-            with KeptState().learn(compiled.graph).kept():
+            with KeptState().learn(compiled.graph).kept(), tf.init_scope():
                 first, second = compiled(*batch)
         return not all(
             np.allclose(one, two, 1e-4, 1e-6, equal_nan=True) for one, two in zip(first, second, strict=True)

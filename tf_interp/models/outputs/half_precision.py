@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.batching.batch_mixing import make_batch
+from tf_interp.models.private import outside_graphs
 
 _ROWS = 8  # of noise
 _ENOUGH = 6  # different numbers: so many of single precision do not all lie among those of half by chance
@@ -53,7 +54,7 @@ def _measure(model: Any) -> list[str]:
     if not names:
         return []
     try:
-        with tf.init_scope(), model.with_noise():
+        with outside_graphs(), model.with_noise():
             batch = make_batch(model.input_specs, model.fixed_batch or _ROWS)
             given = batch if len(batch) > 1 else next(iter(batch.values()))
             outputs = [value.numpy() for value in model.run(given, list(model.outputs)).values()]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tf_interp.models.batching.batch_mixing import make_batch
 from tf_interp.models.outputs import cautions
@@ -12,6 +11,7 @@ from tf_interp.models.outputs.cautions import Seen
 from tf_interp.models.outputs.ends.logits import End
 from tf_interp.models.outputs.heads import KINDS, Head
 from tf_interp.models.outputs.losses import Loss
+from tf_interp.models.private import outside_graphs
 
 _ONE_NUMBER = (
     "one number without a sigmoid was taken for a regression; if it is the logit of two classes, say head='binary'"
@@ -134,7 +134,7 @@ def _look_at_noise(model: Any, losses: Mapping[str, Loss], shapes: Mapping[str, 
         try:
             noise = make_batch(model.input_specs, 4)
             loud = {name: _make_loud(values) for name, values in noise.items()}
-            with tf.init_scope(), model.with_noise():
+            with outside_graphs(), model.with_noise():
                 both = [
                     model.run(item if len(item) > 1 else next(iter(item.values())), paths) for item in (noise, loud)
                 ]
