@@ -301,6 +301,21 @@ class ByKeras(L.Layer):
         return shape
 
 
+class ByPython(L.Layer):
+    """Draws once a trace, or once a call where Keras runs eagerly."""
+
+    def call(self, x):
+        return x * (0.5 + random.random())
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+class ByNumpy(ByPython):
+    def call(self, x):
+        return x * (3.0 + np.random.normal())  # noqa: NPY002 -- this is the generator in question
+
+
 def _train_drawing(kind, eager, callbacks):
     """Return the losses, the weights, and where the generators of Python and numpy have come to."""
     keras.utils.clear_session()
@@ -319,7 +334,7 @@ def _train_drawing(kind, eager, callbacks):
 
 
 @pytest.mark.parametrize("eager", [False, True])
-@pytest.mark.parametrize("kind", [ByKeras])
+@pytest.mark.parametrize("kind", [ByKeras, ByPython, ByNumpy])
 def test_training_is_bit_identical_where_a_layer_draws_from_a_global_generator(kind, eager, tmp_path):
     rows = np.random.default_rng(1).random((6, 6), np.float32)
     watch = ti.InterpCallback(
@@ -333,3 +348,51 @@ def test_training_is_bit_identical_where_a_layer_draws_from_a_global_generator(k
     plain, watched = _train_drawing(kind, eager, []), _train_drawing(kind, eager, [watch])
     assert watch.looks >= 3
     assert plain == watched
+
+
+@pytest.mark.parametrize(("kind", "name"), [(ByPython, "Python's random"), (ByNumpy, "np.random")])
+def test_all_functions_of_a_network_that_draws_when_it_is_traced_hold_one_draw_and_that_is_told(kind, name):
+    x = keras.Input((6,))
+    network = keras.Model(x, L.Dense(3, name="last")(kind(name="chance")(L.Dense(4, name="first")(x))))
+    rows = np.random.default_rng(1).random((6, 6), np.float32)
+    keras.utils.set_random_seed(3)
+    before = random.random(), np.random.random()  # noqa: NPY002
+    keras.utils.set_random_seed(3)
+    model = ti.open_model(network)
+    ran = model.run(rows, ["output"])["output"]
+    np.testing.assert_allclose(ti.read_activations(model, rows, ["output"])["output"], ran, rtol=1e-5)
+    np.testing.assert_allclose(model.run(rows[:2], ["chance", "output"])["output"], ran[:2], rtol=1e-5)
+    np.testing.assert_allclose(model.folded.run(rows, ["output"])["output"], ran, rtol=1e-5)
+    (told,) = [note for note in model.notes if "holds the draw" in note]
+    assert f"from {name} when" in told
+    assert (random.random(), np.random.random()) == before  # noqa: NPY002
+
+
+def test_generators_that_somebody_else_draws_from_are_left_alone():
+    class Meanwhile(L.Layer):
+        """While it is traced for the first time, a thread that prepares data draws."""
+
+        traces = 0
+
+        def call(self, x):
+            Meanwhile.traces += 1
+            if Meanwhile.traces == 1:
+                random.random()
+            return x
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    x = keras.Input((6,))
+    network = keras.Model(x, L.Dense(3)(Meanwhile(name="passing")(x)))
+    assert Meanwhile.traces == 0
+    random.seed(5)
+    model = ti.open_model(network)
+    assert "passing" in model.layers
+    model.run(np.zeros((2, 6), np.float32), ["output"])
+    after = random.getstate()
+    random.seed(5)
+    random.random()
+    assert random.getstate() == after
+    assert Meanwhile.traces > 1
+    assert not [note for note in model.notes if "holds the draw" in note]

@@ -130,7 +130,7 @@ class KerasModel(Model):
     @property
     def _told(self) -> Told:
         _ = self._specs and self._found  # which shows what calls write
-        return self.cached("training", lambda: tell_training(self.model, self._structure, self._specs))
+        return self.cached("training", lambda: tell_training(self.model, self._structure, self._specs, self._kept))
 
     @property
     def draws(self) -> bool:
@@ -221,7 +221,7 @@ class KerasModel(Model):
 
     @property
     def _found(self) -> Found:
-        found = self.cached("layers", lambda: fill_open_sides(self._discover(), self._look_with))
+        found = self.cached("layers", lambda: fill_open_sides(self._kept.draws.learn(self._discover), self._look_with))
         if not found.outputs:
             raise ValueError(
                 f"{self.name!r} returns no tensor ({'; '.join(found.left_out)}): let its call return what it computes"

@@ -38,16 +38,17 @@ class Told(NamedTuple):
     notes: list[str]
 
 
-def tell_training(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | None) -> Told:
+def tell_training(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | None, kept: KeptState) -> Told:
     """Say that a network asks for training, if `predict` computes something else.
 
     Args:
         model: the Keras model.
         structure: how it takes its inputs, specs in dicts or lists.
         specs: input name -> what the network takes, in the same order; None if not known yet.
+        kept: what calls of it change.
     """
     asked = dict(_list_training(model))
-    if not asked or not _differs(model, structure, specs):
+    if not asked or not _differs(model, structure, specs, kept):
         return Told([], [])
     names = [[repr(name) for name, own in asked.items() if own == unasked] for unasked in (False, True)]
     said = [
@@ -75,7 +76,7 @@ def _takes_for_granted(layer: Any) -> bool:
     return parameter is not None and parameter.default is True
 
 
-def _differs(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | None) -> bool:
+def _differs(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | None, kept: KeptState) -> bool:
     """Return whether a call and one in inference give different numbers; True where that cannot be tried."""
     try:
         batch = [tf.constant(value) for value in make_batch(specs, _PICTURES).values()]
@@ -87,7 +88,7 @@ def _differs(model: Any, structure: Any, specs: Mapping[str, tf.TensorSpec] | No
 
         every = [model, *(layer for _, layer in walk(model, ""))]
         with outside_graphs():
-            with kept_attributes(every, lambda: None):
+            with kept_attributes(every, lambda: None), kept.draws.kept():
                 compiled = tf.function(call_both, autograph=False).get_concrete_function(*batch)
             with KeptState().learn(compiled.graph).kept(), tf.init_scope():
                 first, second = compiled(*batch)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.keras_model.changes.global_draws import GlobalDraws
 from tf_interp.models.keras_model.changes.late_weights import list_some
 from tf_interp.models.keras_model.changes.structure import list_base_names
 from tf_interp.models.private import list_captures
@@ -28,7 +29,7 @@ _SEED = "seed_generator_state"  # that layers which draw at random move on; that
 
 
 class KeptState:
-    """The variables that calls of one network write, as far as traces have shown them."""
+    """The variables that calls of one network write, as far as traces have shown them; and `draws`, what they draw."""
 
     def __init__(self) -> None:
         self._variables: dict[int, tuple[Any, tf.DType]] = {}  # id of a handle -> handle and what it holds
@@ -36,6 +37,7 @@ class KeptState:
         self._others: dict[str, None] = {}
         self._weights: dict[str, None] = {}  # that Keras knows, and holds back itself
         self._recurrent: dict[str, None] = {}
+        self.draws = GlobalDraws()
 
     @property
     def notes(self) -> list[str]:
@@ -56,7 +58,7 @@ class KeptState:
                 f"calling the network changes something that is no variable ({list_some(self._others)}), which "
                 "cannot be put back: runs here change it too"
             )
-        return notes
+        return notes + self.draws.notes
 
     def learn(self, graph: Any) -> "KeptState":
         """Find out what a call writes.
@@ -115,7 +117,8 @@ class KeptState:
             for handle, dtype in self._variables.values()
         ]
         try:
-            yield
+            with self.draws.kept():
+                yield
         finally:
             for handle, value in pairs:
                 tf.raw_ops.AssignVariableOp(resource=handle, value=value)
