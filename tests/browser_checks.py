@@ -105,6 +105,16 @@ class Tab:
         self.frame.get_by_role("navigation").get_by_role("button", name=name, exact=True).click()
         self.wait_for_pictures()
 
+    def address_of(self, module: str) -> str:
+        """Return the address of one module of the front end, such as "format.js", which the tab gets as one script."""
+        return self.frame.evaluate(
+            """(module) => {
+                const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
+                return new URL(module, loaded.find((name) => name.includes("/static/tab.js"))).href;
+            }""",
+            module,
+        )
+
     def wait_for_pictures(self) -> None:
         """Wait until nothing is being loaded any more."""
         wait_until(

@@ -90,9 +90,8 @@ def test_numbers_of_the_page_are_those_of_the_graph(browser, url, model, probe, 
             image = probe.images[[row]]
             graph = attribution_graph(model, image, ["conv1", "conv2"], target=margin, groups=groups)
             found = tab.frame.evaluate(
-                """async ([data, row]) => {
-                    const base = document.querySelector("link[data-interp]").href;
-                    const decision = await import(new URL("decision/numbers/decision_numbers.js", base).href);
+                """async ([address, data, row]) => {
+                    const decision = await import(address);
                     const [read, next] = [row, (row + 1) % data.pictures.length].map((one) =>
                         decision.readDecision(data, [one], { target: null, against: "next" }));
                     return {
@@ -105,7 +104,7 @@ def test_numbers_of_the_page_are_those_of_the_graph(browser, url, model, probe, 
                         pruned: decision.pruneDecision(read, 0.7, 0.9),
                     };
                 }""",
-                [_plain(record.data), row],
+                [tab.address_of("decision/numbers/decision_numbers.js"), _plain(record.data), row],
             )
             assert found["score"] == pytest.approx(graph.nodes[-1].value[0], rel=5e-3, abs=2e-3)
             assert found["bias"] == pytest.approx(graph.nodes[-1].bias[0], rel=5e-3, abs=2e-3)
@@ -348,10 +347,7 @@ def test_large_and_small_graphs_are_readable(browser, url):
         assert tab.frame.locator(".class-bar").count() == 5
         assert tab.frame.locator(".edge").count() < 600
         said = tab.frame.evaluate(
-            """async () => {
-                const base = document.querySelector("link[data-interp]").href;
-                return (await import(new URL("format.js", base).href)).number(-8.9e-5);
-            }"""
+            "async (address) => (await import(address)).number(-8.9e-5)", tab.address_of("format.js")
         )
         assert said == "−8.9e−5", "one kind of minus"
         tab.shoot("decision-large")

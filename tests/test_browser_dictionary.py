@@ -129,9 +129,8 @@ def test_numbers_of_the_page_are_those_of_the_record(records, url: str, browser:
     with open_dictionary(browser, url, "pictures") as tab:
         tab.wait_for_pictures()
         found = tab.frame.evaluate(
-            """async (data) => {
-                const base = document.querySelector("link[data-interp]").href;
-                const read = await import(new URL("dictionary/dictionary_record.js", base).href);
+            """async ([address, data]) => {
+                const read = await import(address);
                 const places = [...Array(36).keys()];
                 return {
                     crops: places.map((at) => read.cropOf(data, { row: Math.floor(at / 6), column: at % 6 })),
@@ -140,7 +139,10 @@ def test_numbers_of_the_page_are_those_of_the_record(records, url: str, browser:
                     strongest: read.positionAt(data, read.strongestPlace(data, 1)).index,
                 };
             }""",
-            {key: data[key] for key in ("rows", "columns", "top", "words", "pictures", "crop")},
+            [
+                tab.address_of("dictionary/dictionary_record.js"),
+                {key: data[key] for key in ("rows", "columns", "top", "words", "pictures", "crop")},
+            ],
         )
     assert found["strongest"] == row["strengths"].reshape(36, 4)[:, 0].argmax()
     fires = np.where(row["entries"] == 2, row["strengths"], 0).reshape(36, 4).sum(1)

@@ -389,12 +389,11 @@ def test_pairs_are_those_of_scipy(browser, url):
     tables = [rng.normal(size=rng.integers(1, 9, 2)).round(3) for _ in range(200)]
     with made_view(browser, url) as tab:
         found = tab.frame.evaluate(
-            """async (tables) => {
-                const place = document.querySelector("link[href*='groups/groups.css']").href;
-                const { pairUp } = await import(new URL("matching.js", place));
+            """async ([address, tables]) => {
+                const { pairUp } = await import(address);
                 return tables.map(pairUp);
             }""",
-            [table.tolist() for table in tables],
+            [tab.address_of("groups/matching.js"), [table.tolist() for table in tables]],
         )
     for table, pairs in zip(tables, found, strict=True):
         rows, columns = linear_sum_assignment(table, maximize=True)
