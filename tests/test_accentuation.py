@@ -114,3 +114,14 @@ def test_what_cannot_be_accentuated_is_told():
     record = next(ti.Analysis(ti.open_model(network), probe, ["c"], [part]).run(0))
     assert any("no probe picture was accentuated" in note for note in record.data["notes"])
     assert "accentuated" not in record.data
+
+
+def test_a_picture_is_judged_by_its_start_and_not_by_noise():
+    network = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, use_bias=False, name="conv")])
+    network.set_weights([np.ones((1, 1, 1, 1), np.float32)])
+    model, dark = ti.open_model(network), np.zeros((4, 4, 1), np.float32)
+    made = ti.accentuate(model, dark, "conv:0", distance=0.1, steps=32)
+    assert 0.05 < made.activations[0] < 0.5, "stronger than black, and far below grey noise"
+    assert made.status == ("ok",)
+    (still,) = ti.accentuate(model, dark, "conv:0", distance=0.1, steps=0).status
+    assert still == "did not become stronger: 0 after 0 steps, 0 at the start"

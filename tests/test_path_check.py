@@ -96,3 +96,20 @@ def test_units_say_along_which_path_they_were_drawn(model):
     few = ti.Probe.from_arrays(np.random.default_rng(4).random((8, 4, 4, 1)))
     (record,) = ti.analyze(model, few, ["unit"], [ti.Features([0], steps=8)])
     assert record.data["units"][0].get("path") is None, "too few to stand among"
+
+
+@pytest.mark.parametrize("kind", ["dead", "not a number", "zero but for rounding"])
+def test_where_nothing_can_be_ranked_nothing_is_claimed(kind):
+    net = network()
+    middle = L.GroupNormalization(-1, center=False, name="norm") if kind.startswith("zero") else L.Identity(name="norm")
+    net = keras.Sequential([keras.Input((4, 4, 1)), net.get_layer("early"), middle, net.get_layer("unit")])
+    if kind == "dead":
+        net.get_layer("early").set_weights([np.zeros((1, 1, 1, 16)), -np.ones(16)])
+    elif kind == "not a number":
+        net.get_layer("early").set_weights([np.full((1, 1, 1, 16), np.nan), np.zeros(16)])
+    images = np.random.default_rng(5).random((40, 4, 4, 1), np.float32)
+    found = ti.check_path(ti.open_model(net), images[:2], images, [[3, 4, 5]] * 2, ["norm"])
+    assert np.isnan(found.rank).all()
+    assert np.isnan(found.likeness).all()
+    assert found.strange(0) == []
+    assert found.explain(0) == "Along which path it was drawn does not show in norm."

@@ -14,6 +14,7 @@ from tf_interp.probe import Probe
 
 LEAST = 20  # other pictures: among fewer, "less than 95 % of them" says nothing
 _FEW = 0.05  # of the other pictures
+_ALIKE = 0.1  # mean correlation of real pictures, below which channels are ranked by chance (means that a norm makes 0)
 _SAME = 1e-9  # correlations that differ by a rounding are the same
 
 
@@ -26,6 +27,7 @@ class PathCheck:
         likeness: float64 [L,M], mean rank correlation of a drawn picture's channels (means over positions) with those
             of the pictures that excite its unit most, -1..1.
         natural: float64 [L,M], the same of these pictures with each other.
+            NaN in all three: nothing can be ranked there, as in a dead layer.
         rank: float64 [L,M], share of the other pictures that are less like them, 0..1 (those as like count half).
     """
 
@@ -40,13 +42,16 @@ class PathCheck:
 
     def explain(self, row: int = 0) -> str:
         """Return in a sentence what that means for a drawn picture."""
+        known = [path for path, rank in zip(self.layers, self.rank[:, row], strict=True) if np.isfinite(rank)]
+        if not known:
+            return f"Along which path it was drawn does not show in {', '.join(self.layers)}."
         if layers := self.strange(row):
             return (
                 f"Drawn along another path: in {', '.join(layers)} its channels are less like those of the pictures "
                 "that excite the unit most than 95 % of the other pictures are. Trust pictures more than the drawing."
             )
         return (
-            f"Drawn along the path of pictures: in {', '.join(self.layers)} its channels are as much like those of the "
+            f"Drawn along the path of pictures: in {', '.join(known)} its channels are as much like those of the "
             "pictures that excite the unit most as other pictures are."
         )
 
@@ -113,6 +118,10 @@ def check_path(
     for layer in layers:
         between, with_drawn = _correlate(real[layer], real[layer]), _correlate(made[layer], real[layer])
         line = []
+        alike = between[np.triu_indices(count, 1)].mean()
+        if not (np.isfinite(made[layer]).all() and alike > _ALIKE):  # nor a number
+            found.append([(np.nan, np.nan, np.nan)] * len(chosen))
+            continue
         for row, rows in enumerate(chosen):
             own = between[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)].mean()
             others = between[np.setdiff1d(np.arange(count), rows)][:, rows].mean(1)
@@ -136,5 +145,7 @@ def _correlate(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _rank(values: np.ndarray) -> Any:
     """Return the ranks of numbers; equal ones share theirs."""
+    if not np.isfinite(values).all():
+        return np.full(len(values), np.nan)
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[places]

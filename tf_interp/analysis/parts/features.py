@@ -215,7 +215,7 @@ class _Accents:
 
     def tell(self, row: int, before: float) -> dict[str, Any] | None:
         """Return the entry of a unit; None where nothing stronger came out: pictures are moved while they are made."""
-        if self.status[row] != "ok" or not self.activations[row] > before:
+        if not self.activations[row] > before:  # nor a number
             return None
         return {"probe": self.rows[row], "cell": row, "before": before, "activation": self.activations[row]}
 
@@ -232,10 +232,12 @@ def _list_before(shapes: Mapping[str, tuple], layer: str) -> list[str]:
 
 def _tell_path(path: PathCheck | None, row: int, rendering: Any) -> dict[str, Any]:
     """Return the entry of a unit on the path of its drawn picture; nothing where that is not known."""
-    if path is None or rendering.status[row] != "ok" or not np.isfinite(path.likeness[:, row]).all():
+    known = np.zeros(0, bool) if path is None else np.isfinite(path.rank[:, row])
+    if path is None or rendering.status[row] != "ok" or not known.any():
         return {}
-    numbers = {name: getattr(path, name)[:, row] for name in ("likeness", "natural", "rank")}
-    return {"path": {"layers": list(path.layers), **numbers, "sentence": path.explain(row)}}
+    numbers = {name: getattr(path, name)[known, row] for name in ("likeness", "natural", "rank")}
+    layers = [layer for layer, there in zip(path.layers, known, strict=True) if there]
+    return {"path": {"layers": layers, **numbers, "sentence": path.explain(row)}}
 
 
 def _compare(rendering: Any, row: int, most: float, best: float | None) -> dict[str, Any]:

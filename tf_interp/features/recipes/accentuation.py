@@ -1,11 +1,13 @@
 """`accentuate`: what excites a unit in a real picture, made stronger."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from tf_interp.features.close_to import CloseTo
 from tf_interp.features.recipes.from_pictures import fit_picture
+from tf_interp.features.renderer.activation import OK
 from tf_interp.features.renderer.render import render
 from tf_interp.features.renderer.rendering import Rendering
 from tf_interp.features.renderer.settings import list_objectives
@@ -38,7 +40,8 @@ def accentuate(
         options: of `render`, without `init`, `param` and `count`.
 
     Returns:
-        A `Rendering` of N pictures, none further from its start than `distance`; `activations` are what they reach.
+        A `Rendering` of N pictures, none further from its start than `distance`; `activations` are what they reach,
+        and `status` says of a picture that it did not become stronger than its start.
 
     Raises:
         TypeError: if `init`, `param` or `count` is given.
@@ -59,12 +62,24 @@ def accentuate(
     if len(pictures) not in (1, len(objectives)):
         raise ValueError(f"give one picture, or one for each of {len(objectives)} objectives; got {len(pictures)}")
     start = np.stack([fit_picture(model, picture, size) for picture in pictures])
-    return render(
-        model,
-        objectives,
-        init=np.repeat(start, len(objectives), 0) if len(start) < len(objectives) else start,
-        param=CloseTo(distance=distance),
-        size=start.shape[1:3],
-        steps=steps,
+    settings: dict[str, Any] = {
+        "init": np.repeat(start, len(objectives), 0) if len(start) < len(objectives) else start,
+        "param": CloseTo(distance=distance),
+        "size": start.shape[1:3],
         **options,
-    )
+    }
+    made = render(model, objectives, steps=steps, **settings)
+    if made.stopped:
+        return made
+    before = render(model, objectives, steps=0, **{**settings, "progress": None}).activations
+    told = [_judge(*row, steps) for row in zip(made.status, made.activations, before, strict=True)]
+    return dataclasses.replace(made, status=tuple(told))
+
+
+def _judge(status: str, activation: float, before: float, steps: int) -> str:
+    """Return what became of a picture: it is not noise that it must excel, but the picture from which it came."""
+    if not np.isfinite(activation):
+        return status
+    if not activation > before:
+        return f"did not become stronger: {activation:.4g} after {steps} steps, {before:.4g} at the start"
+    return OK
