@@ -81,6 +81,17 @@ def test_a_second_fit_has_a_watch_of_its_own_and_tells_nothing_twice(trained, tm
     assert any("another training began, and with it another watch" in note for note in records[-2].data["notes"])
 
 
+def test_fits_of_one_epoch_in_a_loop_share_a_watch_and_say_so(tmp_path):
+    network, callback = build(), watch(tmp_path)
+    for _ in range(3):
+        fit(network, callback, 1)
+    records = [record for record in read(tmp_path) if record.kind == "concepts"]
+    assert [record.data["watch"]["looks"] for record in records] == [1, 2, 3, 4]
+    told = ["another fit began, no shorter than the one before" in " ".join(r.data["notes"]) for r in records]
+    assert told == [False, False, True, True]
+    assert "which had spent 0.05 of alpha = 0.05" in " ".join(records[-1].data["notes"])
+
+
 def test_a_training_that_goes_on_spends_what_was_left_and_knows_what_was_told(tmp_path):
     network = build()
     first = watch(tmp_path)

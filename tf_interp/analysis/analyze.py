@@ -102,6 +102,7 @@ class Analysis:
         weights: str | None = None,
         about: Mapping[str, Any] | None = None,
         progress: float | None = None,
+        training: int = 0,
         effort: float = 1.0,
         workspace: Workspace | None = None,
         written: Collection[str] = (),
@@ -115,6 +116,7 @@ class Analysis:
             weights: what `Model.digest` says now, if that is known.
             about: further entries for the data of each record; `notes` and `warnings` are added to those there are.
             progress: share of the training that is over, 0..1; None where nobody knows.
+            training: how many trainings have begun, as in `View`.
             effort: share of the usual steps that pictures which go on from the last ones get, above 0 and at most 1.
             workspace: where finished pieces are kept and found, of a network that is looked at once.
             written: tags (`kind/layer`) of the records that there are already at this step: they are left out.
@@ -148,7 +150,7 @@ class Analysis:
         parts = self.parts if parts is None else sorted(parts, key=lambda part: part.joins)
         wanted = any(part.joins and self.missing(part, written) for part in parts)  # who shows what others drew
         shared: dict[str, Any] = {"known": outputs, "vocabulary": vocabulary, "step": step, "progress": progress}
-        shared["effort"] = effort
+        shared |= {"training": training, "effort": effort}
         finished: list[str] = []  # groups of pieces that nobody needs any more
         for part in parts:
             missing = self.missing(part, written)

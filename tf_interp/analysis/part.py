@@ -49,6 +49,7 @@ class View:
         vocabulary: what the parts share at this step.
         step: of the training; 0 of a finished model.
         progress: share of the training that is over, 0..1; None where nobody knows.
+        training: how many trainings have begun that were looked at, this one with them; 0 of a finished model.
         effort: share of the usual steps that pictures which go on from the last ones get, above 0 and at most 1.
     """
 
@@ -63,6 +64,7 @@ class View:
     vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
     step: int = 0
     progress: float | None = None
+    training: int = 0
     effort: float = 1.0
 
     @functools.cached_property

@@ -14,7 +14,7 @@ from tf_interp.callback.last_word import WeightLog, call_last, tell_average
 from tf_interp.callback.networks import Of, pick_network
 from tf_interp.callback.news import News
 from tf_interp.callback.session import Session, begin_session
-from tf_interp.callback.steps import Steps, share_over
+from tf_interp.callback.steps import Steps
 from tf_interp.callback.valid_settings import check_settings
 from tf_interp.display import name_some, quote, tell
 from tf_interp.findings import FINDING, RunFinding
@@ -366,7 +366,7 @@ class InterpCallback(keras.callbacks.Callback):
         if session is None or session.writer is None or self._analysis is None or step <= session.last:
             return False
         written, self._plan = 0, dict(plan)
-        told: dict[str, Any] = {"weights": self._digest(), "progress": share_over(self.params, self._epoch)}
+        told: dict[str, Any] = {"weights": self._digest(), **self._steps.describe(self.params, self._epoch)}
         for part in [] if self._news.see_weights(self._analysis.model, step, epoch) else self._analysis.parts:
             if self._failures.is_off(part) or not (effort := plan[part.kind]):
                 continue

@@ -14,6 +14,7 @@ class Steps:
     """
 
     def __init__(self) -> None:
+        self.trainings = 0  # that began: a `fit` that goes on where another stopped is none
         self._model: Any = None
         self._start = self._began = 0  # of the running epoch: its step, and the optimizer's iterations
         self._seen = 0  # batches of the running epoch
@@ -26,6 +27,7 @@ class Steps:
             model: what is trained.
             batches: those of the epochs before the first of this `fit`, for a training that counts nothing itself.
         """
+        self.trainings += batches == 0
         self._model, self._began = model, read_iterations(model)
         self._start = self._began or batches
         self._seen, self._by_batches = 0, False
@@ -43,6 +45,15 @@ class Steps:
         iterations = read_iterations(self._model)
         self._by_batches = self._by_batches or iterations <= self._began
         self._start, self._began, self._seen = self.now(), iterations, 0
+
+    def describe(self, params: Any, epoch: int | None) -> dict[str, Any]:
+        """Return which training this is, from 1, and which share of it is over.
+
+        Args:
+            params: what Keras says of the `fit`.
+            epoch: that has ended last, from 0; None before the first.
+        """
+        return {"training": self.trainings, "progress": share_over(params, epoch)}
 
     def now(self) -> int:
         """Return the step."""

@@ -30,6 +30,10 @@ _EXPLORATORY = "tested at many steps without correction over steps: read the cur
 _ANEW = (
     "another training began, and with it another watch: its alarm may ring falsely as often as that of the one before"
 )
+_SAME = (
+    "another fit began, no shorter than the one before (fit(epochs=1) in a loop): the alarm goes on as one watch, "
+    "which had spent {:.2g} of alpha = {:g}; in such a loop attach the callback and call look(), with steps= here"
+)
 _GOES_ON = "a training that was interrupted goes on: its alarm has what had not been spent of alpha by then"
 _COARSE = (
     "with so few relabelings for {} comparisons the alarm cannot ring at alpha = {:g}, only from {:.2g} on: ask for "
@@ -225,10 +229,13 @@ class ConceptTests(Part):
         if not view.repeated or not result.designs:
             return None, []
         memory, notes = view.memory, []
-        watch = memory.get("watch")
+        watch, began = memory.get("watch"), memory.setdefault("training", view.training) != view.training
+        memory["training"] = view.training
         if watch is not None and watch.is_behind(view.progress):
             watch, notes = None, [_ANEW]
             memory["start"] = 0.0
+        elif watch is not None and began and view.progress is not None:
+            notes.append(_SAME.format(watch.spent, watch.alpha))
         if watch is None:
             start = memory.pop("start", 0.0)
             if start and view.progress is not None and view.progress < start:  # it was planned longer this time
