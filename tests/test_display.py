@@ -72,6 +72,7 @@ MAKE = {
     "GroupProfiles": lambda w: ti.describe_groups(w.model, w.images, w.groups),
     "GroupScan": lambda w: ti.scan_groups(w.model, w.images, "conv", [1, 2], resamples=1, iterations=5),
     "GroupTracks": lambda w: ti.track_groups([(0, w.groups), (1, w.groups)]),
+    "PathCheck": lambda w: ti.check_path(w.model, w.images[:1], np.tile(w.images, (3, 1, 1, 1)), [[0, 1]], ["conv"]),
     "GroupingCard": lambda w: ti.judge_groups(w.model, w.images, w.groups, refits=2, iterations=5),
     "GroupingComparison": lambda w: ti.compare_groupings(
         w.model, w.images, "conv", 2, methods=["nmf", "semi_nmf"], refits=2, iterations=5

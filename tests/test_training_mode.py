@@ -38,7 +38,8 @@ def test_numbers_are_those_of_predict_and_that_is_told(kind, door, tmp_path):
     model = open_model(network if door == "live" else tmp_path / "network.keras")
     got = model.run(pictures(), ["output"])["output"]
     np.testing.assert_allclose(got, network.predict(pictures(), verbose=0), rtol=1e-4, atol=1e-5)
-    assert np.abs(got - network(pictures())).max() > 1e-2  # the other mind of Keras
+    called = [np.abs(got - network(pictures())).max() for _ in range(8)]  # a draw may leave all pictures as they are
+    assert max(called) > 1e-2  # the other mind of Keras
     told = [note for note in model.notes if note.startswith("'asked' is called with training=True")]
     assert len(told) == 1
     assert model.warnings == (told if kind != "flip" else [])  # that layer asks for it by itself, and is no surprise
