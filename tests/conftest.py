@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import pathlib
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ from tf_interp import demo
 from tf_interp.findings import Finder, RunFinding
 from tf_interp.records import write
 from tf_interp.report import write_report
+
+
+def pytest_collection_finish() -> None:
+    """Let no later collection of garbage look through what stays anyway: the modules of TensorFlow, the tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
