@@ -1,6 +1,5 @@
 """Fixtures that several test files share."""
 
-import gc
 import os
 import pathlib
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from collections.abc import Iterator
 import fake_run
 import pytest
 from browser_checks import CHROMIUM, start_browser
-from browser_quiet import count_work, read_at_rest
 from playwright.sync_api import BrowserContext
 
 from tensorboard_plugin_interp import metadata
@@ -16,12 +14,6 @@ from tf_interp import demo
 from tf_interp.findings import Finder, RunFinding
 from tf_interp.records import write
 from tf_interp.report import write_report
-
-
-def pytest_collection_finish() -> None:
-    """Let no later collection of garbage look through what stays anyway: the modules of TensorFlow, the tests."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +53,4 @@ def browser() -> Iterator[BrowserContext]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, start_browser(playwright) as context:
-        count_work(context)
-        undo = read_at_rest()
         yield context
-        undo()

@@ -70,6 +70,22 @@ def test_a_header_that_is_nested_without_end_is_no_record(depth: int, start: str
             metadata.pack(json.loads(blob), [])
 
 
+@pytest.mark.parametrize("deepest", [metadata.MAX_DEPTH, metadata.MAX_DEPTH + 1])
+def test_depth_is_that_of_lists_in_objects_in_lists_and_not_of_words(deepest: int) -> None:
+    value: object = 1
+    for turn in range(deepest - 2):  # in `data`, in the header
+        value = {"}]": value, "[": []} if turn % 2 else [value, 1, "[" * 500]
+    words = ["{" * 500, '"' + "{" * 500, "\\", '\\"[', "]" * 500, "\\\\[", "é\n{"]
+    header = HEADER | {"title": '[[\\"', "data": {"words": words, "value": value}}
+    if deepest == metadata.MAX_DEPTH:
+        assert metadata.unpack(metadata.pack(header, []))[0] == header
+        return
+    with pytest.raises(ValueError, match="nests more than 100"):
+        metadata.pack(header, [])
+    with pytest.raises(ValueError, match="nests more than 100"):
+        metadata.unpack([json.dumps(header).encode()])
+
+
 @pytest.mark.parametrize("schema", [2, 99, "1", None])
 def test_unpack_refuses_another_schema(schema: object) -> None:
     with pytest.raises(ValueError, match="upgrade tf-interp"):

@@ -77,6 +77,83 @@ def test_runs_can_leave_out_the_steps_of_other_runs(tmp_path: pathlib.Path, serv
     assert {name: runs[name]["features/conv"]["steps"] for name in runs} == {"a": None, "b": None}
 
 
+def test_runs_tells_the_steps_of_the_latest_run_where_there_is_none_of_that_name(tmp_path: pathlib.Path) -> None:
+    for name in ("b", "c", "a"):
+        fake_run.write_events(tmp_path / name, [("features/conv", 5, blobs(5))])
+        time.sleep(0.01)
+    server = Server(tmp_path, fast=False)
+
+    def known(**asked: str) -> list[str]:
+        runs = server.ask("runs", **asked).json["runs"]
+        assert sorted(runs) == ["a", "b", "c"]
+        for series in (tags["features/conv"] for tags in runs.values()):
+            assert (series["steps"] is None) == (series["written"] is None)
+        return [name for name, tags in runs.items() if tags["features/conv"]["steps"] == [5]]
+
+    assert known(run="", or_latest="") == known(run="gone", or_latest="1") == ["a"]
+    assert known(run="b", or_latest="1") == ["b"]
+    assert known(run="gone") == known(run="") == []
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    assert Server(nothing, fast=False).ask("runs", run="", or_latest="").json == {"runs": {}}
+
+
+def test_what_is_asked_for_by_its_time_is_looked_for_once_and_kept(tmp_path: pathlib.Path) -> None:
+    path = fake_run.write_events(tmp_path / "r", [("features/conv", s, blobs(s)) for s in (3, 4)])
+    server = Server(tmp_path, fast=False)
+    looked = []
+    look = server.provider.read_blob_sequences
+    server.provider.read_blob_sequences = lambda *args, **options: (looked.append(1), look(*args, **options))[1]
+    written = server.runs()["r"]["features/conv"]["written"]
+    assert written == [event.wall_time for *_, event in read_events(path)][1:]
+    assert len(looked) == 1
+    question = {"run": "r", "tag": "features/conv", "step": 4}
+    answer = server.ask("record", **question, written=written[1])
+    assert answer.headers["Cache-Control"] == "private, max-age=86400"
+    assert server.client.get(f"{ROOT}/{answer.json['images'][0]}").status_code == 200
+    assert len(looked) == 1
+    for other in ({}, {"written": written[0]}, {"written": "x"}, {"written": "nan"}):  # what may be another record
+        again = server.ask("record", **question, **other)
+        assert (again.json, again.headers["Cache-Control"]) == (answer.json, "no-cache, must-revalidate")
+    assert len(looked) == 5
+
+
+def test_a_run_that_is_repeated_is_never_answered_with_what_was_there_before(tmp_path: pathlib.Path) -> None:
+    fake_run.write_events(tmp_path / "r", [("features/conv", 4, blobs(4, title="first"))])
+    server = Server(tmp_path, fast=False)
+    (first,) = server.runs()["r"]["features/conv"]["written"]
+    shutil.rmtree(tmp_path / "r")
+    time.sleep(0.01)
+    fake_run.write_events(tmp_path / "r", [("features/conv", 4, blobs(4, title="second"))])
+    server.plugin._provider = Server(tmp_path, fast=False).provider
+    (second,) = server.runs()["r"]["features/conv"]["written"]
+    assert first != second
+    for written in (first, second):
+        answer = server.ask("record", run="r", tag="features/conv", step=4, written=written)
+        assert answer.json["title"] == "second"
+        assert ("max-age" in answer.headers["Cache-Control"]) == (written == second)
+
+
+def test_series_holds_what_record_says(tmp_path: pathlib.Path) -> None:
+    tricky = header(5, title="NaN \u202e", data={"units": [], "a": [1e-300, 1e300, -0.0, 2**60], "Infinity": "é"})
+    plain = json.dumps(tricky | {"images": ["x"], "step": 1}, ensure_ascii=False).encode()
+    twice = (
+        b'{"data":{}, "data":{"u\\nits":[ ]},"schema":1,"kind":"features","layer":"conv","title":"\\u00E9","step":1}'
+    )
+    odd = b" \n%b\r\n" % twice
+    records = {5: metadata.pack(tricky, [PNG]), 6: [plain, PNG], 7: [odd, PNG, PNG]}
+    fake_run.write_events(tmp_path / "r", [("features/conv", *item) for item in records.items()])
+    server = Server(tmp_path, fast=False)
+    steps = server.ask("series", run="r", tag="features/conv").json["steps"]
+    alone = [server.ask("record", run="r", tag="features/conv", step=step).json for step in records]
+    assert steps == alone
+    for (step, (text, *pngs)), record in zip(records.items(), alone, strict=True):
+        images = record.pop("images")
+        assert [server.client.get(f"{ROOT}/{image}").data for image in images] == pngs
+        written = {key: value for key, value in json.loads(text).items() if key != "images"}
+        assert record == written | {"step": step}
+
+
 def test_record_is_what_was_written(tmp_path: pathlib.Path, serve: Callable) -> None:
     written = header(7, data={"units": [{"name": "é", "activation": 1.25, "picture": None}]}, title="ü")
     fake_run.write_events(tmp_path / "r", [("features/conv", 7, metadata.pack(written, [PNG + b"0", PNG + b"1"]))])

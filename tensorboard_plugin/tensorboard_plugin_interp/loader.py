@@ -31,6 +31,7 @@ class InterpLoader(base_plugin.TBLoader):
         Returns:
             The plugin.
         """
-        from tensorboard_plugin_interp import plugin
+        from tensorboard_plugin_interp import freed_memory, plugin
 
+        freed_memory.return_large_blocks()
         return plugin.InterpPlugin(context)

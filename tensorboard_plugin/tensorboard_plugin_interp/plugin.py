@@ -5,10 +5,12 @@ from a request or from data. All but one only read; that one keeps names that pe
 """
 
 import concurrent.futures
+import contextlib
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,13 +22,16 @@ from werkzeug import wrappers
 
 from tensorboard_plugin_interp import metadata, names_route
 from tensorboard_plugin_interp.front_end import FrontEnd
+from tensorboard_plugin_interp.kept_answers import KeptAnswers
 from tensorboard_plugin_interp.problem import Problem
+from tensorboard_plugin_interp.record_text import check_record
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-PICTURE_SECONDS = 86_400  # pictures are never rewritten under one address: it holds the time of writing
+KEPT_SECONDS = 86_400  # by a browser: nothing is rewritten under an address that holds the time of writing
 PICTURE_HEADERS = [("Content-Security-Policy", "default-src 'none'; sandbox")]
 READING = ("GET", "HEAD")
-READERS = 32  # threads that read the steps of one series
+READERS = 8  # threads that read the steps of one series
+KNOWN_SERIES = 64  # of which it is remembered where their steps are
 ALL_STEPS = 1_000_000  # how many steps to ask for: all that TensorBoard has kept
 # What the two data providers raise when a file or a step vanishes between two questions.
 VANISHED = (errors.NotFoundError, LookupError, TypeError, ValueError)
@@ -45,6 +50,9 @@ class InterpPlugin(base_plugin.TBPlugin):
         self._provider = context.data_provider
         self._logdir = getattr(context, "logdir", None) or ""
         self._front_end = FrontEnd()
+        self._reading = threading.Lock()
+        # To ask the data server where a step is takes as long as to read it: what it said last is kept.
+        self._known = KeptAnswers(KNOWN_SERIES)
 
     def is_active(self) -> bool:
         """Return False: TensorBoard already calls a plugin active when data bears its name, without asking it."""
@@ -66,12 +74,18 @@ class InterpPlugin(base_plugin.TBPlugin):
         ctx, experiment = _origin(request)
         series = self._provider.list_blob_sequences(ctx, experiment_id=experiment, plugin_name=self.plugin_name)
         only = [request.args["run"]] if "run" in request.args else None
-        steps = {(run, tag): sorted({datum.step for datum in data}) for run, tag, data in self._read(request, only)}
+        if only and only[0] not in series and "or_latest" in request.args:
+            only = _written_last(series)
+        kept = {
+            (run, tag): dict(sorted((datum.step, datum.wall_time) for datum in data))
+            for run, tag, data in self._read(request, only)
+        }
         runs = {
             run: {
                 tag: {
                     **dict(zip(("kind", "layer", "variant"), metadata.split_tag(tag), strict=True)),
-                    "steps": steps.get((run, tag)),
+                    "steps": list(kept[run, tag]) if (run, tag) in kept else None,
+                    "written": list(kept[run, tag].values()) if (run, tag) in kept else None,
                     "last_step": entry.max_step,
                     "wall_time": entry.max_wall_time,
                 }
@@ -83,10 +97,9 @@ class InterpPlugin(base_plugin.TBPlugin):
 
     def _record(self, request: wrappers.Request) -> wrappers.Response:
         run, tag = _text(request, "run"), _text(request, "tag")
-        datum = self._datum(request, run, tag, _integer(request, "step"))
-        return _json(
-            request, _write(self._header(request, datum) | {"images": _addresses(run, tag, datum)}, datum.step)
-        )
+        datum, same = self._datum(request, run, tag, _integer(request, "step"))
+        text = check_record(self._header(request, datum), datum, _addresses(run, tag, datum))
+        return http_util.Respond(request, text, "application/json", expires=KEPT_SECONDS if same else 0)
 
     def _series(self, request: wrappers.Request) -> wrappers.Response:
         """All steps of one series, or those above `?after=`: what is known need not be read again while a run grows."""
@@ -95,29 +108,35 @@ class InterpPlugin(base_plugin.TBPlugin):
         every = self._one(request, run, tag)
         found = [datum for datum in every if after is None or datum.step > after]
 
-        def read(datum: provider.BlobSequenceDatum) -> str | None:
-            try:
-                data = self._header(request, datum)["data"]
-                entry = {"step": datum.step, "data": data, "images": _addresses(run, tag, datum)}
-                return _write(entry, datum.step)
-            except Problem:  # one bad step must not hide the others
-                return None
+        def read(datum: provider.BlobSequenceDatum) -> bytes | None:
+            with contextlib.suppress(Problem):  # one bad step must not hide the others
+                return self._header(request, datum)
+            return None
 
-        # The data server takes 40 ms to begin with each blob, however small, but serves many at once.
-        with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
-            steps = [entry for entry in readers.map(read, found) if entry is not None]
-        rest = {"unreadable": len(found) - len(steps), "written": [[datum.step, datum.wall_time] for datum in every]}
-        return _json(request, f'{{"steps": [{", ".join(steps)}], {json.dumps(rest)[1:]}')
+        steps = []
+        # The data server takes 40 ms to begin with each blob, however small, but serves many at once. What they hold is
+        # looked at one by one, and that of one series at a time: a header of half a megabyte is a tree of many.
+        with self._reading, concurrent.futures.ThreadPoolExecutor(READERS) as readers:
+            for datum, header in zip(found, readers.map(read, found), strict=True):
+                with contextlib.suppress(Problem):
+                    steps += [] if header is None else [check_record(header, datum, _addresses(run, tag, datum))]
+            rest = {
+                "unreadable": len(found) - len(steps),
+                "written": [[datum.step, datum.wall_time] for datum in every],
+            }
+            text = b'{"steps": [%b], %b' % (b", ".join(steps), json.dumps(rest)[1:].encode("ascii"))
+            steps.clear()
+            return http_util.Respond(request, text, "application/json")
 
     def _image(self, request: wrappers.Request) -> wrappers.Response:
         step, index = _integer(request, "step"), _integer(request, "index")
-        datum = self._datum(request, _text(request, "run"), _text(request, "tag"), step)
+        datum, _ = self._datum(request, _text(request, "run"), _text(request, "tag"), step)
         if not 0 <= index < len(datum.values) - 1:
             raise Problem(404, f"step {step} has {len(datum.values) - 1} pictures, there is no picture {index}")
         png = self._blob(request, datum.values[index + 1])
         if not png.startswith(PNG_MAGIC):
             raise Problem(422, f"picture {index} of step {step} is not a PNG")
-        return http_util.Respond(request, png, "image/png", expires=PICTURE_SECONDS, headers=PICTURE_HEADERS)
+        return http_util.Respond(request, png, "image/png", expires=KEPT_SECONDS, headers=PICTURE_HEADERS)
 
     def _names(self, request: wrappers.Request) -> wrappers.Response:
         """What people call the groups of a run; a POST gives one of them a name."""
@@ -148,6 +167,7 @@ class InterpPlugin(base_plugin.TBPlugin):
         )
         for run, series in found.items():
             for tag, data in series.items():
+                self._known.keep((experiment, run, tag), {datum.step: datum for datum in data})
                 yield run, tag, list(data)
 
     def _one(self, request: wrappers.Request, run: str, tag: str) -> list[provider.BlobSequenceDatum]:
@@ -157,10 +177,17 @@ class InterpPlugin(base_plugin.TBPlugin):
             return [datum for _, datum in sorted({datum.step: datum for datum in data}.items())]
         raise Problem(404, f"no records under run {run!r}, tag {tag!r}")
 
-    def _datum(self, request: wrappers.Request, run: str, tag: str, step: int) -> provider.BlobSequenceDatum:
+    def _datum(
+        self, request: wrappers.Request, run: str, tag: str, step: int
+    ) -> tuple[provider.BlobSequenceDatum, bool]:
+        """Return where one step is, and whether it was written at the time that was asked for."""
+        written = request.args.get("written", type=float)
+        known = self._known.get((_origin(request)[1], run, tag), {}).get(step)
+        if known is not None and known.wall_time == written:
+            return known, True
         for datum in self._one(request, run, tag):
             if datum.step == step:
-                return datum
+                return datum, datum.wall_time == written
         raise Problem(404, f"no record of {tag!r} at step {step}")
 
     def _blob(self, request: wrappers.Request, reference: provider.BlobReference) -> bytes:
@@ -178,17 +205,11 @@ class InterpPlugin(base_plugin.TBPlugin):
             raise Problem(422, "this record does not hold bytes: it was not written by tf-interp")
         return blob
 
-    def _header(self, request: wrappers.Request, datum: provider.BlobSequenceDatum) -> dict[str, Any]:
-        """Return the header of one record, or 422 where its bytes cannot be read by this version."""
+    def _header(self, request: wrappers.Request, datum: provider.BlobSequenceDatum) -> bytes:
+        """Return the header of one record, as it was written."""
         if not datum.values:
             raise Problem(422, f"the record of step {datum.step} is empty")
-        try:
-            header, _ = metadata.unpack([self._blob(request, datum.values[0])])
-        except ValueError as error:
-            raise Problem(422, f"the record of step {datum.step} cannot be read: {error}") from error
-        if not isinstance(header.get("data"), dict):
-            raise Problem(422, f"the record of step {datum.step} has no data")
-        return header
+        return self._blob(request, datum.values[0])
 
 
 def _guard(answer: Callable[[wrappers.Request], wrappers.Response], methods: Sequence[str] = READING) -> Callable:
@@ -212,17 +233,14 @@ def _origin(request: wrappers.Request) -> tuple[Any, str]:
     return plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
 
 
-def _json(request: wrappers.Request, answer: dict[str, Any] | str) -> wrappers.Response:
-    text = answer if isinstance(answer, str) else json.dumps(answer, allow_nan=False)
-    return http_util.Respond(request, text, "application/json")
+def _json(request: wrappers.Request, answer: dict[str, Any]) -> wrappers.Response:
+    return http_util.Respond(request, json.dumps(answer, allow_nan=False), "application/json")
 
 
-def _write(answer: dict[str, Any], step: int) -> str:
-    """Return JSON, written once: headers have hundreds of kilobytes. A browser would fail on NaN, so it is a 422."""
-    try:
-        return json.dumps(answer, allow_nan=False)
-    except ValueError as error:
-        raise Problem(422, f"the record of step {step} cannot be read: {error}") from error
+def _written_last(series: Mapping[str, Mapping[str, provider.BlobSequenceTimeSeries]]) -> list[str]:
+    """Return the name of the run that was written last, or nothing where there is none."""
+    times = {run: max((entry.max_wall_time for entry in tags.values()), default=0) for run, tags in series.items()}
+    return sorted(times, key=lambda run: (-times[run], run))[:1]
 
 
 def _addresses(run: str, tag: str, datum: provider.BlobSequenceDatum) -> list[str]:

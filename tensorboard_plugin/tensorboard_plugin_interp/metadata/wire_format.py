@@ -13,6 +13,8 @@ SCHEMA = 1
 SUBRUN = "interp"  # records live in `<run>/interp`, with one writer, beside Keras's own `train` and `validation`
 HEADER_KEYS = ("schema", "kind", "layer", "step", "title", "data")
 MAX_DEPTH = 100  # lists in lists of a header; what is deeper is no record, and no reader's stack would hold it
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def name_session(number: int) -> str:
@@ -101,9 +103,10 @@ def pack(header: dict, pngs: list[bytes]) -> list[bytes]:
     missing = [key for key in HEADER_KEYS if key not in header]
     if missing:
         raise ValueError(f"a record header needs the keys {list(HEADER_KEYS)}, missing: {missing}")
-    if _is_deeper(header, MAX_DEPTH):
+    text = _write({key: header[key] for key in HEADER_KEYS})
+    if text is None or _is_deeper(text, MAX_DEPTH):
         raise ValueError(f"data of a record nests more than {MAX_DEPTH} lists or objects")
-    return [json.dumps({key: header[key] for key in HEADER_KEYS}, allow_nan=False).encode("utf-8"), *pngs]
+    return [text, *pngs]
 
 
 def unpack(blobs: list[bytes]) -> tuple[dict, list[bytes]]:
@@ -123,19 +126,30 @@ def unpack(blobs: list[bytes]) -> tuple[dict, list[bytes]]:
         schema = header["schema"]
     except (IndexError, UnicodeDecodeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a tf-interp record: {error!r}") from error
-    if _is_deeper(header, MAX_DEPTH):
+    if _is_deeper(bytes(blobs[0]), MAX_DEPTH):
         raise ValueError(f"not a tf-interp record: its header nests more than {MAX_DEPTH} lists or objects")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise ValueError(f"this record has schema {schema!r}, this version reads up to {SCHEMA}: upgrade tf-interp")
     return header, [bytes(blob) for blob in blobs[1:]]
 
 
-def _is_deeper(value: dict, depth: int) -> bool:
-    """Return whether lists and objects are nested deeper than that, without descending into them one by one."""
-    level: list = [value]
+def _write(header: dict) -> bytes | None:
+    """Return JSON; None of what is nested so deep that Python gives up."""
+    try:
+        return json.dumps(header, allow_nan=False).encode("utf-8")
+    except RecursionError:
+        return None
+
+
+def _is_deeper(text: bytes, depth: int) -> bool:
+    """Return whether valid JSON nests lists and objects deeper than that: by its brackets, from the innermost pairs on.
+
+    The tree that it stands for may have a hundred thousand places; to walk through it takes longer than to read it.
+    """
+    unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    left = b"".join(unescaped.split(b'"')[::2]).translate(_SQUARE, _NO_BRACKETS)  # strings may hold any
     for _ in range(depth):
-        inner = (item.values() if isinstance(item, dict) else item for item in level)
-        level = [item for items in inner for item in items if isinstance(item, dict | list)]
-        if not level:
+        left = left.replace(b"[]", b"")
+        if not left:
             return False
     return True

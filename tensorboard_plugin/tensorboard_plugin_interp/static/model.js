@@ -55,8 +55,8 @@ const KEPT_PICTURES = 160;
 const [CURVES, NEXT] = [1, 2]; // ranks in the line: all steps of a series for its curve; what may be wanted next
 const line = new WaitingLine(); // one for the browser, whose connections all share
 
-// Characters that turn the text after them around, as the server's JSON writes them: no name may rewrite a sentence.
-const OVERRIDES = /\\u(202[a-e]|206[6-9])/g;
+// Characters that turn the text after them around, as JSON in ASCII writes them: no name may rewrite a sentence.
+const OVERRIDES = /\\u(202[a-e]|206[6-9])/gi;
 
 /** @param {string} text JSON in ASCII @returns {any} what it says, without characters that turn text around */
 export function parseAnswer(text) {
