@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import fake_run
 import pytest
+import tensorflow as tf
 from browser_checks import CHROMIUM, start_browser
 from playwright.sync_api import BrowserContext
 
@@ -14,6 +15,16 @@ from tf_interp import demo
 from tf_interp.findings import Finder, RunFinding
 from tf_interp.records import write
 from tf_interp.report import write_report
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers have a core each: a second thread for operations only waits for it
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be looked for less often, and not in what stays anyway: the modules of TensorFlow, the tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def _measure(
     if model.draws or value.ndim != 3 or (value.dtype.kind != "f" and value.dtype.name != "bfloat16"):
         return None, np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     drawn: list[Any] = [_shuffle(look, images, masks, rows, seed) for seed in (1, 2)]
-    others = [look.run([path, *outputs], images=item) for item in drawn if item is not None]
+    others = [look.run(wanted, images=item) for item in drawn if item is not None]  # all of it: one trace
     evidence: dict[str, np.ndarray] = {
         name: np.zeros(plain[name].shape[:2], bool) for name in [path, *outputs] if plain[name].ndim > 1
     }
