@@ -6,7 +6,6 @@ runs eagerly, and one tape gives the derivatives with respect to all that was se
 
 import contextlib
 import dataclasses
-import gc
 import re
 import time
 from collections import defaultdict
@@ -230,7 +229,8 @@ def open_door(fixture: Fixture, door: str, folder: Any) -> Any:
     path = folder / ("network.keras" if door == "keras" else "saved")
     if door == "keras":
         fixture.model.save(path)
-        keras.backend.clear_session()  # names that Keras makes up are counted from the start, as in another process
+        # names that Keras makes up are counted from the start, as in another process
+        keras.backend.clear_session(free_memory=False)
     else:
         fixture.model.export(path, verbose=False)
     return open_model(path, **options)
@@ -253,7 +253,6 @@ def check(fixture: Fixture, door: str, folder: Any, direct: Direct, depths: int 
     except Exception as error:  # whatever it is, it is a finding
         row.error = f"{type(error).__name__}: {error}"
     row.seconds = time.process_time() - start
-    gc.collect()
     return row
 
 

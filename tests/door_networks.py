@@ -27,7 +27,7 @@ def seeded(build: Callable[[], Fixture]) -> Callable[[], Fixture]:
 
     @functools.wraps(build)
     def made() -> Fixture:
-        keras.backend.clear_session()
+        keras.backend.clear_session(free_memory=False)  # which would collect garbage, for a second in a long process
         keras.utils.set_random_seed(0)
         fixture = build()
         if not fixture.model.built:

@@ -174,7 +174,7 @@ class LateVariable(L.Layer):
 
 @pytest.mark.parametrize("kind", [KerasNoise, LateVariable])
 def test_layers_of_a_network_whose_first_call_makes_variables_are_listed_and_read(kind):
-    keras.utils.clear_session()  # and with it Keras's seed generator
+    keras.utils.clear_session(free_memory=False)  # and with it Keras's seed generator
     x = keras.Input((6,))
     layer = kind(name="late")
     network = keras.Model(x, L.Dense(3, name="last")(layer(layer(L.Dense(4, name="first")(x)))))

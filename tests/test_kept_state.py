@@ -318,7 +318,7 @@ class ByNumpy(ByPython):
 
 def _train_drawing(kind, eager, callbacks):
     """Return the losses, the weights, and where the generators of Python and numpy have come to."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(7)
     x = keras.Input((6,))
     network = keras.Model(
