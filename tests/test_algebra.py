@@ -1,11 +1,23 @@
 """The algebra of objectives: it is really linear, and numbers are kept apart from structure."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from lookup import value_of
 
-from tf_interp.features import Objective, as_objective, channel, diversity, objective, total_variation
+from tf_interp.features import (
+    Objective,
+    as_objective,
+    channel,
+    channel_interpolate,
+    deepdream,
+    diversity,
+    neuron,
+    objective,
+    total_variation,
+)
 
 RANDOM = np.random.default_rng(0)
 A = RANDOM.normal(size=(3, 4, 5, 6)).astype(np.float32)
@@ -16,6 +28,11 @@ X, Y = A[..., 1].mean((1, 2)), A[..., 4].mean((1, 2))
 @objective
 def mean(T, layer, weight):
     return weight * tf.reduce_mean(T(layer), [1, 2, 3])
+
+
+@objective
+def keyed(T, *, form):
+    return T("conv")[:, 0, 0, 0]
 
 
 @objective
@@ -156,3 +173,20 @@ def test_the_sum_of_nothing_is_refused():
 def test_needs_name_the_layers():
     assert {layer for term in (channel("a", 1) - diversity("b")).terms() for layer, *_ in term.needs} == {"a", "b"}
     assert next(iter(mean("conv", 1.0).terms())).needs == (("conv", "layer", 0),)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: channel(["conv"], 0), "layer must be the name of one layer, got list ['conv']"),
+        (lambda: channel(3, 0), "layer must be the name of one layer, got int 3"),
+        (lambda: channel(None, 0), "layer must be the name of one layer, got NoneType None"),
+        (lambda: neuron(["conv"], 0), "layer must be the name of one layer, got list"),
+        (lambda: deepdream(np.zeros(2)), "layer must be the name of one layer, got ndarray"),
+        (lambda: channel_interpolate("conv", 0, {"conv"}, 1), "layer2 must be the name of one layer, got set"),
+        (lambda: keyed(form=[1]), "form must be a text, a number or something else that can be hashed, got list [1]"),
+    ],
+)
+def test_a_setting_that_no_program_can_be_named_by_is_refused_at_once(make, said):
+    with pytest.raises(TypeError, match=re.escape(said)):
+        make()

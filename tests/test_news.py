@@ -101,7 +101,11 @@ def test_a_training_that_goes_on_spends_what_was_left_and_knows_what_was_told(tm
     assert again.findings == first.findings != []
     records = [record for record in read(tmp_path) if record.kind == "concepts"]
     spent = [record.data["watch"]["spent"] for record in records]
-    assert spent == pytest.approx([0, 1 / 120, 2 / 120, 3 / 120, 4 / 120, 1 / 120, 2 / 120])
+    assert spent == pytest.approx([0, 1 / 120, 2 / 120, 3 / 120, 4 / 120, 5 / 120, 6 / 120])
+    assert [record.data["watch"]["looks"] for record in records] == [1, 2, 3, 4, 5, 6, 7]
+    (finding,) = first.findings
+    rang = [None if record.step < finding.step else finding.step for record in records]
+    assert [record.data["tests"][0]["alarm"] for record in records] == rang
     told = [any("has what had not been spent" in note for note in record.data["notes"]) for record in records]
     assert told == [False] * 5 + [True, False]
 

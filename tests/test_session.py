@@ -157,6 +157,10 @@ def test_two_callbacks_of_one_fit_do_not_share_a_folder(tmp_path):
     model = fit(build(), first, second, epochs=1)
     fit(model, first, second, epochs=1)
     assert runs(tmp_path) == {".": [0, 3, 6], "interp-2": [0, 3, 6]}
+    for record in read(tmp_path / "interp-2"):
+        (warning,) = record.data["warnings"]
+        assert "another callback of this fit writes to the same log directory, as session 1: this one is" in warning
+        assert "they show one training, not two" in warning
 
 
 def test_a_folder_without_records_does_not_count(tmp_path):

@@ -142,12 +142,19 @@ def _find_session(
     number = max(used, default=0) + 1
     while _is_busy(log_dir, number, fit):  # opened, but still empty
         number += 1
-    words = ""
-    if used:
+    words, others = "", [taken for taken in range(1, number) if _is_busy(log_dir, taken, fit)]
+    place = f"session {number} and goes to {metadata.name_session(number)} in it"
+    if others:
+        words = (
+            f"another callback of this fit writes to the same log directory, as session {others[-1]}: this one is "
+            f"{place}, and they show one training, not two (give one callback all parts and layers, or each a log "
+            "directory of its own)"
+        )
+    elif used:
         steps = f"up to step {max(look.step for look in used.values())}"
         words = (
-            f"the log directory holds records of another training {steps}: this one is session {number} and goes to "
-            f"{metadata.name_session(number)} in it (give each run a log directory of its own to name them yourself)"
+            f"the log directory holds records of another training {steps}: this one is {place} (give each run a log "
+            "directory of its own to name them yourself)"
         )
     return Session(log_dir, number, network, weights, None, words)
 

@@ -9,7 +9,7 @@ from tf_interp.features.objectives.algebra import Lookup as Lookup
 from tf_interp.features.objectives.algebra import Objective as Objective
 from tf_interp.features.objectives.algebra import as_objective as as_objective
 from tf_interp.features.objectives.algebra import channel as channel
-from tf_interp.features.objectives.algebra import objective as objective
+from tf_interp.features.objectives.own import objective as objective
 from tf_interp.features.objectives.penalties import alignment as alignment
 from tf_interp.features.objectives.penalties import blur_alpha as blur_alpha
 from tf_interp.features.objectives.penalties import blur_input as blur_input

@@ -39,6 +39,7 @@ _COARSE = (
     "with so few relabelings for {} comparisons the alarm cannot ring at alpha = {:g}, only from {:.2g} on: ask for "
     "more permutations, give more images or sources, or test less"
 )
+_NOTHING: dict[str, Any] = {"share": 0.0, "spent": 0.0, "looks": 0, "rung": {}}  # of a watch before this one
 
 
 class ConceptTests(Part):
@@ -220,9 +221,17 @@ class ConceptTests(Part):
 
     def recall(self, record: Record, memory: dict[Any, Any]) -> None:
         """Go on with the watch of a training that was interrupted: what it had spent is not spent again."""
-        before = record.data.get("watch")
-        if before is not None:
-            memory["start"] = before["share"]
+        watch = record.data.get("watch")
+        if watch is None:
+            return
+        before = memory.setdefault("before", _NOTHING | {"rung": {}})
+        before |= {name: max(before[name], watch.get(name, 0)) for name in ("share", "spent", "looks")}
+        before["rung"] |= {
+            (record.layer, *_name_test(row)): row["alarm"]
+            for row in record.data["tests"]
+            if row.get("alarm") is not None
+        }
+        memory["looks"] = max(memory.get("looks", 0), before["looks"])
 
     def _watch(self, view: View, result: ConceptTest) -> tuple[dict[str, Any] | None, list[str]]:
         """Read the test for the alarm of this training; return what the record says of it, and what is to be noted."""
@@ -233,24 +242,27 @@ class ConceptTests(Part):
         memory["training"] = view.training
         if watch is not None and watch.is_behind(view.progress):
             watch, notes = None, [_ANEW]
-            memory["start"] = 0.0
+            memory.pop("before", None)
         elif watch is not None and began and view.progress is not None:
             notes.append(_SAME.format(watch.spent, watch.alpha))
         if watch is None:
-            start = memory.pop("start", 0.0)
-            if start and view.progress is not None and view.progress < start:  # it was planned longer this time
-                start = 0.0
-                notes = [_ANEW]
-            notes += [_GOES_ON] if start else []
-            watch = memory["watch"] = ConceptWatch(
-                result.alpha, spending=self.spending, looks=self.steps, start=start if view.progress is not None else 0
-            )
-            memory["rung"] = {}
+            before = memory.get("before", _NOTHING)
+            if view.progress is not None and view.progress < before["share"]:  # it was planned longer this time
+                before, notes = _NOTHING, [_ANEW]
+            notes += [_GOES_ON] if before["share"] else []
+            start = before["share"]
+            watch = memory["watch"] = ConceptWatch(result.alpha, spending=self.spending, looks=self.steps, start=start)
+            memory["before"] = before
+            rung = [before["rung"].get((row["layer"], *_name_test(row))) for row in result.rows]
+            memory["rung"] = {number: step for number, step in enumerate(rung) if step is not None}
+        before = memory["before"]
         least = _find_least(view, resolve_targets(view.model, self._targets(view)))
-        memory["rung"] |= dict.fromkeys((ring.number for ring in watch.look(result, view.progress, least)), view.step)
+        for ring in watch.look(result, view.progress, least):
+            memory["rung"].setdefault(ring.number, view.step)
         if watch.too_coarse is not None:
             notes.append(_COARSE.format(len(result.designs), watch.alpha, watch.too_coarse))
-        said = {"alpha": watch.alpha, "spent": watch.spent, "share": watch.share, "looks": watch.made}
+        said = {"alpha": watch.alpha, "spent": before["spent"] + watch.spent, "share": watch.share}
+        said["looks"] = before["looks"] + watch.made
         return said | {"tests": len(result.rows), "comparisons": len(result.designs)}, notes
 
     def _targets(self, view: View) -> dict[Any, Any]:
@@ -280,6 +292,11 @@ def _find_least(view: View, targets: Mapping[str, tuple[Target, Concept]]) -> di
         for name, (target, _) in targets.items()
         if target.output == view.head.path
     }
+
+
+def _name_test(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a test from the others of its layer, at whatever step."""
+    return row["target"], row["concept"], row["contrast"], tuple(row.get("against") or ())
 
 
 def _make_headline(result: ConceptTest) -> dict[str, Any]:

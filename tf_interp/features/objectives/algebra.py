@@ -6,7 +6,6 @@ pictures of the objective). It is made larger; penalties are positive and are su
 """
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -155,7 +154,8 @@ class Term(Objective):
         self.values = {key: _array(key, value) for key, value in (values or {}).items()}
         self.targets, self._silence_level = dict(targets or {}), silence_level
         self.title = title or str(getattr(function, "__name__", type(function).__name__))
-        hash(tuple(self.fixed.items()))  # fail here, not at the end of a render call
+        for name, value in self.fixed.items():
+            _check_setting(self.title, name, value)  # fail here, not at the end of a render call
 
     @property
     def constant(self) -> bool:
@@ -261,6 +261,21 @@ def _operand(x: Any) -> Objective:
     raise TypeError(f"objectives are joined with objectives and numbers, got {type(x).__name__}")
 
 
+def _check_setting(title: str, name: str, value: Any) -> None:
+    if name.rstrip("0123456789") == "layer" and not isinstance(value, str):
+        raise TypeError(
+            f"{title}: {name} must be the name of one layer, got {type(value).__name__} {cut(value, 60)}; for several "
+            "layers add objectives up"
+        )
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"{title}: {name} must be a text, a number or something else that can be hashed, got "
+            f"{type(value).__name__} {cut(value, 60)}"
+        ) from None
+
+
 def _array(name: str, value: Any) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
@@ -271,59 +286,6 @@ def _array(name: str, value: Any) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinite values")
     return array
-
-
-def objective(function: Callable[..., Any] | None = None, *, penalty: bool = False) -> Any:
-    """Make an objective of one's own from a function of the look-up.
-
-    Positional arguments that are numbers or arrays reach the function as tensors [N,...], one row per picture, so that
-    other numbers need no new program; whole numbers as int32, unless the argument is annotated as a `float`. Strings
-    and keyword-only arguments reach it as they are, and make another one.
-
-    Args:
-        function: `(T, ...) -> [N]` or a scalar.
-        penalty: True for what is to be subtracted; it is left out of a picture's activation.
-
-    Returns:
-        The function without its first argument, returning an `Objective`.
-
-    Example:
-        >>> @objective
-        ... def redness(T, weight: float):
-        ...     return weight * tf.reduce_mean(T("input")[..., 0], axis=[1, 2])
-        >>> str(redness(0.5))
-        'redness(0.5)'
-    """
-    if function is None:
-        return functools.partial(objective, penalty=penalty)
-    signature = inspect.signature(function)
-    own = list(signature.parameters.values())[1:]
-    outer = signature.replace(parameters=own, return_annotation=Objective)
-    keyword_only = {p.name for p in own if p.kind is p.KEYWORD_ONLY}
-    floats = {p.name for p in own if p.annotation in (float, "float")}
-
-    @functools.wraps(function)
-    def make(*args: Any, **kwargs: Any) -> Objective:
-        bound = outer.bind(*args, **kwargs)
-        bound.apply_defaults()
-        fixed: dict[str, Any] = {}
-        values: dict[str, Any] = {}
-        for name, value in bound.arguments.items():
-            as_is = name in keyword_only or value is None or isinstance(value, str | bool)
-            (fixed if as_is else values)[name] = np.float32(value) if name in floats and not as_is else value
-        needs = tuple(
-            (v, "layer", 0) for k, v in fixed.items() if k.startswith("layer") and isinstance(v, str) and v != "input"
-        )
-        text = ", ".join(_short(value) for value in bound.arguments.values())
-        title = f"{function.__name__}({text})"
-        return Term(function, fixed, values, neutral=0.0 if penalty else None, needs=needs, title=title)
-
-    make.__signature__ = outer  # type: ignore[attr-defined]
-    return make
-
-
-def _short(value: Any) -> str:
-    return "..." if isinstance(value, np.ndarray | tf.Tensor) and np.size(value) > 4 else repr(value)
 
 
 def as_objective(x: Any) -> Objective:
