@@ -327,7 +327,8 @@ def test_groups_that_changed_most_lead_to_their_rows(browser, url, logs, names):
         assert "<b>sky</b> conv: gone, had 20 % of the activation" in changes.inner_text()
         for name, row in (("<b>sky</b>", "Gone since step 10"), ("stripes", "Grew, 10 % → 31 %")):
             changes.get_by_role("button", name=name).click()
-            wait_until(lambda: row in tab.frame.evaluate("document.activeElement.innerText"), "its row")  # noqa: B023
+            focused = "[data-reveal]:focus"
+            wait_until(lambda: row in "".join(tab.frame.locator(focused).all_inner_texts()), "its row")  # noqa: B023
             top, bottom = tab.frame.evaluate(
                 "(({ top, bottom }) => [top, bottom])(document.activeElement.getBoundingClientRect())"
             )

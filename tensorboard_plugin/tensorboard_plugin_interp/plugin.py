@@ -7,6 +7,7 @@ from a request or from data. All but one only read; that one keeps names that pe
 import concurrent.futures
 import contextlib
 import functools
+import gzip
 import json
 import re
 import threading
@@ -76,16 +77,16 @@ class InterpPlugin(base_plugin.TBPlugin):
         only = [request.args["run"]] if "run" in request.args else None
         if only and only[0] not in series and "or_latest" in request.args:
             only = _written_last(series)
-        kept = {
-            (run, tag): dict(sorted((datum.step, datum.wall_time) for datum in data))
-            for run, tag, data in self._read(request, only)
-        }
+        kept = {}
+        for run, tag, data in self._read(request, only):
+            written = dict(sorted((datum.step, datum.wall_time) for datum in data))
+            kept[run, tag] = {"steps": list(written), "written": list(written.values())}
         runs = {
             run: {
                 tag: {
                     **dict(zip(("kind", "layer", "variant"), metadata.split_tag(tag), strict=True)),
-                    "steps": list(kept[run, tag]) if (run, tag) in kept else None,
-                    "written": list(kept[run, tag].values()) if (run, tag) in kept else None,
+                    "steps": None,
+                    **kept.get((run, tag), {}),
                     "last_step": entry.max_step,
                     "wall_time": entry.max_wall_time,
                 }
@@ -99,7 +100,7 @@ class InterpPlugin(base_plugin.TBPlugin):
         run, tag = _text(request, "run"), _text(request, "tag")
         datum, same = self._datum(request, run, tag, _integer(request, "step"))
         text = check_record(self._header(request, datum), datum, _addresses(run, tag, datum))
-        return http_util.Respond(request, text, "application/json", expires=KEPT_SECONDS if same else 0)
+        return _packed(request, text, KEPT_SECONDS if same else 0)
 
     def _series(self, request: wrappers.Request) -> wrappers.Response:
         """All steps of one series, or those above `?after=`: what is known need not be read again while a run grows."""
@@ -126,7 +127,7 @@ class InterpPlugin(base_plugin.TBPlugin):
             }
             text = b'{"steps": [%b], %b' % (b", ".join(steps), json.dumps(rest)[1:].encode("ascii"))
             steps.clear()
-            return http_util.Respond(request, text, "application/json")
+            return _packed(request, text)
 
     def _image(self, request: wrappers.Request) -> wrappers.Response:
         step, index = _integer(request, "step"), _integer(request, "index")
@@ -235,6 +236,12 @@ def _origin(request: wrappers.Request) -> tuple[Any, str]:
 
 def _json(request: wrappers.Request, answer: dict[str, Any]) -> wrappers.Response:
     return http_util.Respond(request, json.dumps(answer, allow_nan=False), "application/json")
+
+
+def _packed(request: wrappers.Request, text: bytes, kept: int = 0) -> wrappers.Response:
+    """Return JSON, packed as quickly as it can be: most browsers are on the same machine, and wait for it."""
+    packed = gzip.compress(text, compresslevel=1, mtime=0)
+    return http_util.Respond(request, packed, "application/json", expires=kept, content_encoding="gzip")
 
 
 def _written_last(series: Mapping[str, Mapping[str, provider.BlobSequenceTimeSeries]]) -> list[str]:

@@ -12,7 +12,7 @@ import { CompareBar, CompareButton } from "./comparing/compare_bar.js";
 import { showRun, useCompared } from "./comparing/compared.js";
 import { ConceptDetail } from "./concepts/concept_detail.js";
 import { setGroupStyles } from "./drawing/canvas.js";
-import { runName, sortRuns, whole } from "./format.js";
+import { byName, runName, sortRuns, whole } from "./format.js";
 import { useNames } from "./groups/names/given_names.js";
 import { Bar, Timeline } from "./header.js";
 import { Store, chooseRun, isReplaced, stepAt, useRecord } from "./model.js";
@@ -66,12 +66,12 @@ function useRuns(store, wanted) {
       if (busy || !isVisible()) return;
       busy = true;
       try {
-        let { runs } = await store.source.runs(wanted);
-        const run = chooseRun(runs, wanted, known.current.run);
-        if (run && run !== wanted) runs = (await store.source.runs(run)).runs;
+        const { runs: before, run: shown } = known.current;
+        let { runs } = await store.source.runs(shown && !Object.hasOwn(before ?? {}, wanted) ? shown : wanted);
+        const run = chooseRun(runs, wanted, shown);
+        if (Object.values(runs[run] ?? {}).some(({ steps }) => !steps)) runs = (await store.source.runs(run)).runs;
         if (over) return;
-        const before = known.current.runs?.[run] ?? {};
-        const replaced = Object.entries(before).some(([tag, series]) => isReplaced(series, runs[run]?.[tag]));
+        const replaced = Object.entries(before?.[run] ?? {}).some(([tag, series]) => isReplaced(series, runs[run]?.[tag]));
         if (replaced) store.forget(run);
         if (
           JSON.stringify(runs) !== JSON.stringify(known.current.runs) ||
@@ -105,11 +105,6 @@ function byKind(tags) {
   const all = Object.entries(tags).map(([tag, series]) => ({ tag, ...series, steps: series.steps ?? [] }));
   const shown = all.filter((series) => series.steps.length).sort((a, b) => byName(a.layer, b.layer));
   return Object.fromEntries(KINDS.map((kind) => [kind, shown.filter((series) => series.kind === kind)]));
-}
-
-/** @param {string} a @param {string} b @returns {number} order in which "conv2" stands before "conv10" */
-function byName(a, b) {
-  return a.localeCompare(b, "en", { numeric: true });
 }
 
 /** @param {{source: Source}} props */

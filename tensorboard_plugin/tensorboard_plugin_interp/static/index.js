@@ -1,6 +1,6 @@
 /** Where TensorBoard starts the tab: it imports this module into an empty page and calls `render()`. */
 import { App } from "./app.js";
-import { httpSource } from "./model.js";
+import { httpSource } from "./http_source.js";
 import { html, render as draw } from "./vendor/preact-htm.js";
 
 const STYLES = [

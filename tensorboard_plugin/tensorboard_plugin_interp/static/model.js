@@ -5,15 +5,17 @@
  * @import { Names } from "./groups/names/given_names.js"
  * @import { Entry, Sheet, TabRecord } from "./records.js"
  *
- * @typedef {{kind: string, layer: string, variant?: string, steps: number[]|null, last_step: number, wall_time: number}} Series
+ * @typedef {{kind: string, layer: string, variant?: string, steps: number[]|null, written?: number[], last_step: number, wall_time: number}} Series
  *   `variant` tells several of one kind and layer from each other
  * @typedef {Record<string, Record<string, Series>>} Runs run -> tag -> series
  * @typedef {{steps: Entry[], unreadable: number, written: [number, number][]}} SeriesAnswer `written`: step and time of
  *   all that are kept
  * @typedef {object} Source where answers come from: TensorBoard, or a report with records inside
- * @property {(run?: string) => Promise<{runs: Runs}>} runs
+ * @property {(run?: string) => Promise<{runs: Runs}>} runs with the steps of this run, or of the latest where it is not there
  * @property {(run: string, tag: string, step: number) => Promise<TabRecord>} record
  * @property {(run: string, tag: string, after?: number) => Promise<SeriesAnswer>} series steps above `after`, or all
+ * @property {(run: string, tag: string, step: number, like: string[]) => string[]} [pictures] where pictures like these are at
+ *   another step, if that can be told without its record
  * @property {(run: string) => Promise<NamesAnswer>} [names] what people call groups
  * @property {(run: string, name: object) => Promise<NamesAnswer>} [keepName] fails with `status` 409 where another one was faster
  * @property {About} [about] what a report says of itself; where there is one, nothing new will come
@@ -55,57 +57,6 @@ const KEPT_PICTURES = 160;
 const [CURVES, NEXT] = [1, 2]; // ranks in the line: all steps of a series for its curve; what may be wanted next
 const line = new WaitingLine(); // one for the browser, whose connections all share
 
-// Characters that turn the text after them around, as JSON in ASCII writes them: no name may rewrite a sentence.
-const OVERRIDES = /\\u(202[a-e]|206[6-9])/gi;
-
-/** @param {string} text JSON in ASCII @returns {any} what it says, without characters that turn text around */
-export function parseAnswer(text) {
-  return JSON.parse(text.replace(OVERRIDES, "\\ufffd"));
-}
-
-/** @returns {Source} the routes beside this file; relative, so that a path prefix or a proxy does not matter */
-export function httpSource() {
-  const base = new URL("../", import.meta.url);
-  /** @param {string} route @param {Record<string, string|number>} parameters @param {RequestInit} [how] */
-  const ask = async (route, parameters, how) => {
-    const url = new URL(route, base);
-    for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, String(value));
-    let response;
-    try {
-      response = await fetch(url, how);
-    } catch {
-      throw new Error("TensorBoard does not answer. Is it still running?");
-    }
-    const text = await response.text();
-    // Runs are asked for by name, so their names stay as they are.
-    if (response.ok) return route === "runs" ? JSON.parse(text) : parseAnswer(text);
-    let said = "";
-    try {
-      said = JSON.parse(text).error;
-    } catch {
-      // not an answer of ours
-    }
-    const problem = new Error(said || `TensorBoard answered with error ${response.status}.`);
-    throw Object.assign(problem, { status: response.status });
-  };
-  /** @template {{images: string[]}} T @param {T} entry @returns {T} */
-  const absolute = (entry) => ({
-    ...entry,
-    images: entry.images.map((image) => new URL(image, base).href),
-  });
-  return {
-    runs: (run) => ask("runs", run === undefined ? {} : { run }),
-    record: async (run, tag, step) => absolute(await ask("record", { run, tag, step })),
-    series: async (run, tag, after) => {
-      const answer = await ask("series", after === undefined ? { run, tag } : { run, tag, after });
-      return { ...answer, steps: answer.steps.map(absolute) };
-    },
-    names: (run) => ask("names", { run }),
-    keepName: (run, name) =>
-      ask("names", { run }, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(name) }),
-  };
-}
-
 const pictures = new Cache(KEPT_PICTURES);
 
 /** @param {string} url @param {boolean} seen @returns {Promise<HTMLImageElement>} a picture */
@@ -132,6 +83,8 @@ export class Store {
     this.newest = new Map();
     /** @type {Map<string, number>} how often the files of a run were replaced */
     this.replaced = new Map();
+    /** @type {number|null} the step that is shown, for which `plan` was called last */
+    this.shown = null;
   }
 
   /** @param {string} run @param {string} tag @param {string|number} what @returns {string} name of an answer */
@@ -144,9 +97,33 @@ export class Store {
     return this.key(run, tag, `${steps.length} to ${steps.at(-1)}`);
   }
 
+  /** @param {string} run @param {string} tag @param {number} step @returns {TabRecord|undefined} what is there already */
+  ready(run, tag, step) {
+    const key = this.key(run, tag, step);
+    const known = this.cache.peek(key);
+    if (known) return known;
+    const entry = this.newest.get(this.key(run, tag, ""))?.steps.find((one) => one.step === step);
+    if (!entry || !("kind" in entry)) return undefined; // an older server tells no more than its data
+    this.cache.keep(key, { promise: Promise.resolve(entry), value: entry });
+    return /** @type {TabRecord} */ (entry);
+  }
+
   /** @param {string} run @param {string} tag @param {number} step @returns {Promise<TabRecord>} */
   record(run, tag, step) {
-    return this.cache.get(this.key(run, tag, step), () => line.first(this.source.record(run, tag, step)));
+    this.ready(run, tag, step);
+    return this.cache.get(this.key(run, tag, step), () => {
+      const asked = line.first(this.source.record(run, tag, step));
+      const before = this.shown === null ? [] : this.drawn(run, tag, this.shown);
+      // Where they are is known before the record is: one wait less.
+      for (const url of this.source.pictures?.(run, tag, step, before) ?? []) loadPicture(url).catch(() => {});
+      return asked;
+    });
+  }
+
+  /** @param {string} run @param {string} tag @param {number} step @returns {string[]} pictures of a record that were asked for */
+  drawn(run, tag, step) {
+    const record = this.cache.peek(this.key(run, tag, step));
+    return (record?.images ?? []).filter((/** @type {string} */ url) => pictures.has(url));
   }
 
   /**
@@ -194,6 +171,7 @@ export class Store {
    */
   plan(run, shown, step, next) {
     line.drop(NEXT);
+    this.shown = step;
     for (const other of next)
       for (const { tag, steps } of shown) {
         const [here, there] = [stepAt(steps, step), stepAt(steps, other)];
@@ -205,6 +183,7 @@ export class Store {
   /** @param {string} run @param {string} tag @param {number} here @param {number} there @returns {Promise<unknown>} */
   async prepare(run, tag, here, there) {
     if (!this.cache.has(this.key(run, tag, here))) return null; // no view shows it
+    this.ready(run, tag, there);
     const record = await this.cache.get(this.key(run, tag, there), () => this.source.record(run, tag, there));
     const shown = (await this.record(run, tag, here)).images.map((url) => pictures.has(url));
     const wanted = record.images.filter((/** @type {string} */ _, /** @type {number} */ place) => shown[place]);
@@ -300,7 +279,7 @@ function useAnswer(key, group, ready, ask) {
  */
 export function useRecord(store, run, tag, step) {
   const key = step === null ? "" : store.key(run, tag, step);
-  const answer = useAnswer(key, store.key(run, tag, ""), store.cache.peek(key), () =>
+  const answer = useAnswer(key, store.key(run, tag, ""), step === null ? undefined : store.ready(run, tag, step), () =>
     store.record(run, tag, step ?? 0),
   );
   return { record: answer.value, error: answer.error, stale: answer.stale };
@@ -318,12 +297,21 @@ export function useRun(store, run, runs) {
   return answer.value;
 }
 
-/** @param {Store} store @param {string} run @param {string} tag @param {number[]} steps @returns {Entry[]} */
-export function useSeries(store, run, tag, steps) {
+/**
+ * @param {Store} store
+ * @param {string} run
+ * @param {string} tag
+ * @param {number[]} steps
+ * @returns {{entries: Entry[], waiting: boolean}} what is known of a series, and whether more of it is on its way
+ */
+export function useWholeSeries(store, run, tag, steps) {
   const key = steps.length ? store.seriesKey(run, tag, steps) : "";
   const answer = useAnswer(key, store.key(run, tag, ""), store.cache.peek(key), () => store.series(run, tag, steps));
-  return answer.value?.steps ?? [];
+  return { entries: answer.value?.steps ?? [], waiting: answer.stale };
 }
+
+/** @param {Store} store @param {string} run @param {string} tag @param {number[]} steps @returns {Entry[]} */
+export const useSeries = (store, run, tag, steps) => useWholeSeries(store, run, tag, steps).entries;
 
 /**
  * Load a sheet of a record; the sheet before stays until the new one can be drawn.

@@ -14,7 +14,7 @@
  * @property {Record<number, string>} pictures number -> PNG in 85 characters
  */
 import { render } from "./index.js";
-import { parseAnswer } from "./model.js";
+import { parseAnswer } from "./http_source.js";
 
 // The characters of `tf_interp/report/embedding.py`: none that HTML or JSON would have to escape.
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%'()*+-;=,?@^_`{|}~.";

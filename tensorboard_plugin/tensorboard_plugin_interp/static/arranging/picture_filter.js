@@ -1,5 +1,6 @@
 /** Which of the pictures are shown: only right ones, only wrong ones, those of a class, those whose name has a text. */
 import { findNames } from "../choosing/found_names.js";
+import { byName } from "../format.js";
 
 /** @type {string[][]} */
 export const OUTCOMES = [
@@ -24,7 +25,7 @@ export const OUTCOMES = [
  */
 export function classesOf(pictures) {
   const all = new Set(pictures.flatMap(({ labels, predictions }) => [...labels, ...predictions]));
-  return [...all].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  return [...all].sort(byName);
 }
 
 /**

@@ -7,6 +7,8 @@
  * @typedef {(context: CanvasRenderingContext2D) => void} Draw
  */
 import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
+import { drawInTurn, leaveOut } from "./pixels/in_turn.js";
+import { fade, layOver } from "./pixels/shading.js";
 
 /**
  * Colors of groups as [r,g,b], searched for being told apart with any kind of color vision: two of the first six differ
@@ -104,21 +106,6 @@ export function readLevel(sheet, index, place) {
 }
 
 /**
- * Lay a low-resolution color field over a canvas, smoothly.
- * @param {CanvasRenderingContext2D} context
- * @param {ImageData} field
- */
-function layOver(context, field) {
-  const small = document.createElement("canvas");
-  small.width = field.width;
-  small.height = field.height;
-  /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(field, 0, 0);
-  context.imageSmoothingEnabled = true;
-  context.imageSmoothingQuality = "high";
-  context.drawImage(small, 0, 0, context.canvas.width, context.canvas.height);
-}
-
-/**
  * The colors of several groups at once. Where groups overlap the stronger one leads; the strongest sets the opacity.
  * @param {Cells[]} maps one per group, 0..255
  * @param {number[]} colors number of the color of each
@@ -197,13 +184,25 @@ function signedField(positive, negative, brighter) {
  */
 export function Canvas({ size, ratio, label, draw, depends, loading }) {
   const ref = useRef(/** @type {any} */ (null));
+  const busy = useRef(loading);
+  const drawn = useRef(false);
+  busy.current = loading;
   useLayoutEffect(() => {
-    if (!draw) return;
-    const scale = Math.min(2, window.devicePixelRatio || 1);
-    ref.current.width = Math.round(size * scale);
-    ref.current.height = Math.round((size * scale) / ratio);
-    draw(ref.current.getContext("2d"));
-  }, depends);
+    if (!draw || (loading && drawn.current)) return; // of two sheets one is there: no new map on an old picture
+    const canvas = ref.current;
+    drawInTurn(canvas, () => {
+      const scale = Math.min(2, window.devicePixelRatio || 1);
+      canvas.width = Math.round(size * scale);
+      canvas.height = Math.round((size * scale) / ratio);
+      draw(canvas.getContext("2d"));
+      canvas.setAttribute("aria-busy", String(busy.current));
+      drawn.current = true;
+    });
+  }, [...depends, loading]);
+  useLayoutEffect(() => {
+    const canvas = ref.current;
+    return () => leaveOut(canvas);
+  }, []);
   return html`
     <canvas
       ref=${ref}
@@ -228,13 +227,18 @@ export function ratioOf(sheet, index) {
   return width / height || 1;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Drawable} sheet @param {number} index */
-export function drawCell(context, sheet, index) {
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Drawable} sheet
+ * @param {number} index
+ * @param {CanvasImageSource} [from] another picture with the same cells
+ */
+export function drawCell(context, sheet, index, from = sheet.image) {
   const { x, y, width, height } = place(sheet, index);
   const smooth = context.canvas.width / width < 12; // larger blocks stay blocks: a blur would feign detail
   context.imageSmoothingEnabled = smooth;
   context.imageSmoothingQuality = "high";
-  context.drawImage(sheet.image, x, y, width, height, 0, 0, context.canvas.width, context.canvas.height);
+  context.drawImage(from, x, y, width, height, 0, 0, context.canvas.width, context.canvas.height);
 }
 
 /**
@@ -245,14 +249,7 @@ export function drawCell(context, sheet, index) {
  * @param {number} amount of darkness, 0..1
  */
 export function drawFaded(context, sheet, index, amount) {
-  const { width, height } = context.canvas;
-  drawCell(context, sheet, index);
-  context.globalCompositeOperation = "saturation";
-  context.fillStyle = "#808080";
-  context.fillRect(0, 0, width, height);
-  context.globalCompositeOperation = "source-over";
-  context.fillStyle = `rgba(22,24,30,${amount})`;
-  context.fillRect(0, 0, width, height);
+  drawCell(context, sheet, index, fade(sheet.image, amount));
 }
 
 /**

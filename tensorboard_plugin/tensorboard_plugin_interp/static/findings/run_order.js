@@ -3,7 +3,7 @@
  *
  * @import { Runs } from "../model.js"
  */
-import { runName } from "../format.js";
+import { byName, runName } from "../format.js";
 
 /**
  * @param {Runs} runs
@@ -17,7 +17,7 @@ export function orderRuns(runs, text) {
   );
   return Object.keys(runs)
     .filter((run) => runName(run).toLowerCase().includes(wanted))
-    .sort((one, other) => (time.get(other) ?? 0) - (time.get(one) ?? 0) || one.localeCompare(other, "en", { numeric: true }));
+    .sort((one, other) => (time.get(other) ?? 0) - (time.get(one) ?? 0) || byName(one, other));
 }
 
 /**

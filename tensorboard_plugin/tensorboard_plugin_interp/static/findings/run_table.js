@@ -3,7 +3,7 @@
  *
  * @import { Ctx, Series } from "../model.js"
  */
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useMemo, useState } from "../vendor/preact-htm.js";
 import { showRun } from "../comparing/compared.js";
 import { plural, runName, whole } from "../format.js";
 import { useRecord } from "../model.js";
@@ -16,9 +16,9 @@ const PAGE = 15; // each row asks for two records
 export function RunTable({ ctx }) {
   const [text, setText] = useState("");
   const [page, setPage] = useState(0);
+  const found = useMemo(() => orderRuns(ctx.runs, text), [ctx.runs, text]);
   const all = Object.keys(ctx.runs);
   if (all.length < 2) return null;
-  const found = orderRuns(ctx.runs, text);
   const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
   const at = Math.min(page, last);
   return html`

@@ -5,6 +5,7 @@
  * @typedef {{text: string, what: string, save: () => unknown}} Item `what` tells one from another
  */
 import { html, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { drawRest } from "../drawing/pixels/in_turn.js";
 import { runName, whole } from "../format.js";
 import { download, pngOf, pngOfSvg, readTable, svgOf } from "./drawings.js";
 import { fileName } from "./file_names.js";
@@ -74,7 +75,10 @@ function find(scope) {
     ...pictures.map((canvas) => ({
       text: "PNG",
       what: label(canvas),
-      save: () => download(new Blob([pngOf(canvas)], { type: PNG }), nameFile(canvas, label(canvas), "png")),
+      save: () => {
+        drawRest();
+        download(new Blob([pngOf(canvas)], { type: PNG }), nameFile(canvas, label(canvas), "png"));
+      },
     })),
   ];
 }

@@ -11,7 +11,7 @@ import { Paged } from "../arranging/paged.js";
 import { Cell, GroupMap } from "../drawing/canvas.js";
 import { Legend, Swatch } from "../drawing/direction.js";
 import { className, namePicture, percent, plural, quantityOf, whole } from "../format.js";
-import { useSeries, useSheet } from "../model.js";
+import { useSheet, useWholeSeries } from "../model.js";
 import { PictureSides } from "../groups/comparison/large_sides.js";
 import { Comparison } from "../groups/comparison/side_by_side.js";
 import { GroupCard, strongest } from "../groups/group_card.js";
@@ -74,7 +74,7 @@ export function Groups({ ctx }) {
 function Body({ ctx, series, record }) {
   const [pointed, setPointed] = useState(/** @type {number|null} */ (null)); // by identity: steps may exchange places
   const icons = useSheet(record, record.data.icons);
-  const entries = useSeries(ctx.store, ctx.run, series.tag, series.steps);
+  const { entries, waiting } = useWholeSeries(ctx.store, ctx.run, series.tag, series.steps);
   const { groups = [], residual_effects: residual = {} } = record.data;
   const identities = groups.map(identityOf);
   const key = (/** @type {number} */ identity) => JSON.stringify([series.tag, identity]);
@@ -112,7 +112,7 @@ function Body({ ctx, series, record }) {
         <${Switches} ctx=${ctx} record=${record} order=${order} only=${only} />
         <${ShareHistory} ctx=${ctx} record=${record} entries=${entries} only=${only} />
       </div>
-      <ul class="group-list" onPointerLeave=${() => setPointed(null)}>
+      <ul class="group-list" aria-busy=${waiting && !entries.length} onPointerLeave=${() => setPointed(null)}>
         <li class="caption">
           Share of the activation, strongest channels,${" "}
           <${Term} tip=${EFFECT}>mean effect (${quantityOf(record)})<//>
