@@ -145,4 +145,4 @@ def test_training_collects_no_results(model):
 
 def _count_results():
     gc.collect()
-    return sum(isinstance(item, ConceptTest) for item in gc.get_objects())
+    return sum(type(item) is ConceptTest for item in gc.get_objects())

@@ -181,7 +181,7 @@ def slow(self, *args):
 program.Program.step = slow
 sys.exit(cli.main(sys.argv[1:]))
 """
-    command = [sys.executable, "-c", slow, *words, "--part", "features", "--units", "2", "--steps", "1000"]
+    command = [sys.executable, "-c", slow, *words, "--part", "features", "--units", "2", "--steps", "300"]
     child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + 120

@@ -179,7 +179,7 @@ def test_the_command_line_takes_them(command, folder, tmp_path, capsys):
     for path in [batch_networks.save(number, folder) for number in (None, 1, 4)]:
         logs = tmp_path / f"logs_{path.stem}"
         words = ["--probe", str(tmp_path / "probe"), "--layer", "conv", "--logdir", str(logs)]
-        words += ["--units", "2", "--groups", "2", "--steps", "4"]
+        words += ["--units", "2", "--groups", "2", "--steps", "4", "--decisions", "pictures=2"]
         assert cli.main([command, str(path), *(words if command == "analyze" else [])]) == 0, capsys.readouterr().err
         out = capsys.readouterr().out
         if command == "inspect":
