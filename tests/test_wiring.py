@@ -1,5 +1,7 @@
 """Layers from a network's own graph: the same as a trace shows, or none at all."""
 
+import functools
+
 import keras
 import networks
 import numpy as np
@@ -31,6 +33,7 @@ def two_inputs():
     return keras.Model([x, other], L.Dense(2, name="end")(L.Concatenate()([pooled, other])))
 
 
+@functools.cache  # no test changes more than the weights
 def application(name, side=32):
     return getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=5)
 
@@ -46,6 +49,12 @@ PLAIN = {
         for name in ("MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "ResNet50V2", "VGG16")
     },
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    yield
+    application.cache_clear()
 
 
 @pytest.mark.parametrize("case", PLAIN)
