@@ -86,7 +86,8 @@ def test_a_layer_and_its_table(deep):
     assert list(table["method"].unique()) == [*methods, "random"]
     # behind "conv" all is linear: gradient x input is exact there, and integrated gradients are the same
     np.testing.assert_allclose(found.deletion[0], found.deletion[1], atol=1e-5)
-    assert "better than random orders in" in found.explain().splitlines()[0]
+    assert "better than all 4 random orders in" in found.explain().splitlines()[0]
+    assert "(chance: 20%)" in found.explain().splitlines()[0]
     assert repr(found).startswith("Faithfulness('gradient_x_input'")
 
 
@@ -184,3 +185,13 @@ def test_noise_on_a_series_keeps_its_range():
     assert np.abs(noisy - series).max() < 0.06 * np.ptp(series)
     assert (noisy - series).std() == pytest.approx(0.01 * np.ptp(series), rel=0.1)
     assert set(_disturb({"a": series, "b": series[:, 0]}, 0.01, random)) == {"a", "b"}
+
+
+def test_of_random_orders_as_many_are_better_than_all_others_as_is_told():
+    areas = np.random.default_rng(0).uniform(size=(1 + 20, 4000)).astype(np.float32)
+    curves = np.repeat(areas[[0, 1], :, None, None], 3, -1)  # a method that is an order like any other
+    null = np.stack([areas[1:, :, None]] * 2)
+    found = Faithfulness(("any", "random"), (0.0,), None, curves, curves, null, areas[:2], areas[:2])
+    assert found.chance == 1 / 21
+    assert found.better_than_random()[0].mean() == pytest.approx(found.chance, abs=0.01)
+    assert "of 4000 pictures (chance: 5%)" in found.sentence("any")
