@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
+from browser_quiet import evaluate_at_once
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, Playwright
 
 from tf_interp.concepts.result.explain import CLAIMS
@@ -76,7 +77,7 @@ def wait_for_runs(url: str, count: int, seconds: float = 60) -> dict[str, Any]:
     raise AssertionError(f"{url} shows {sum(map(len, found.values()))} of {count} series after {seconds} s")
 
 
-def wait_until(true: Callable[[], object], what: str, seconds: float = 10) -> None:
+def wait_until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for something that becomes true soon."""
     end = time.monotonic() + seconds
     while not true():
@@ -125,9 +126,10 @@ class Tab:
             "pictures are drawn",
         )
 
-    def pictures(self, within: str = "main") -> list[dict[str, Any]]:
+    def pictures(self, within: str = "main", at_once: bool = False) -> list[dict[str, Any]]:
         """Return, for each canvas, its size, what it holds in short, its range of grey and its strongest color."""
-        return self.frame.evaluate(
+        return (evaluate_at_once if at_once else Frame.evaluate)(
+            self.frame,
             """(within) => [...document.querySelectorAll(within + " canvas")].map((canvas) => {
                 const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
                 let low = 255, high = 0, color = 0, sum = 0;
@@ -188,7 +190,7 @@ def open_tab(browser: BrowserContext, url: str, width: int = 1280, height: int =
     """Open the tab of a running TensorBoard, and fail afterwards if the page had any error."""
     page = browser.new_page()
     page.set_viewport_size({"width": width, "height": height})
-    page.set_default_timeout(8000)
+    page.set_default_timeout(20_000)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"pageerror: {error}"))
     page.on("console", lambda message: _note(problems, message.type == "error", message.text, message.location["url"]))

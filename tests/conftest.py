@@ -9,6 +9,7 @@ import fake_run
 import pytest
 import tensorflow as tf
 from browser_checks import CHROMIUM, start_browser
+from browser_quiet import count_work, read_at_rest
 from playwright.sync_api import BrowserContext
 
 from tensorboard_plugin_interp import metadata
@@ -65,4 +66,7 @@ def browser() -> Iterator[BrowserContext]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, start_browser(playwright) as context:
+        count_work(context)
+        undo = read_at_rest()
         yield context
+        undo()

@@ -22,7 +22,7 @@ def open_report(browser: BrowserContext, path: pathlib.Path, link: str = "", sch
     """Open a report, and fail afterwards if it had any error, or asked for anything but itself."""
     page = browser.new_page()
     page.set_viewport_size({"width": 1280, "height": 1000})
-    page.set_default_timeout(8000)
+    page.set_default_timeout(20_000)
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"pageerror: {error}"))
