@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from browser_checks import check_all, check_theme, open_tab, start_tensorboard, wait_for_runs
 
-from tf_interp import cli, demo, read, read_findings
+from tf_interp import cli, demo, read, read_findings, write_report
 from tf_interp.attribution.methods.switching_off.shapley import shapley_values
 from tf_interp.concepts.result.explain import SPECIFIC
 from tf_interp.groups.meaning.naming.name_evidence import overlap
@@ -64,6 +64,10 @@ def test_behavior_agrees_with_the_concept_test(finding):
     assert finding.class_accuracy < 0.5 < 0.8 < finding.other_accuracy
     assert finding.fooled > 0.5
     assert finding.fooled_by_mark < 0.1
+
+
+def test_its_report_can_be_sent_by_mail(finding, tmp_path):
+    assert write_report(finding.log_dir, tmp_path / "report.html").stat().st_size < 6_000_000
 
 
 def test_a_group_sits_on_the_tag(finding):

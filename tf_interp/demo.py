@@ -252,7 +252,7 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
                 warm_steps=24,
                 at="neuron",
                 seed=seed,
-                switches=[0, 2, 5, 10, 12, 15, 16, 17],  # three digits without and with the tag, and two more with it
+                switches=[0, 2, 5, 10, 12, 15],  # three digits without and with the tag
             ),
             Attributions(pictures=20),
             Decisions(pictures=20),  # the same ten digits, clean and tagged
