@@ -350,8 +350,14 @@ def take_dict(images: Mapping[str, Any], strings: Collection[str] = ()) -> Any:
     counts = {name: len(value) for name, value in arrays.items()}
     if len(set(counts.values())) != 1:
         raise ValueError(f"all inputs of a network need the same number of rows, got {counts}")
-    arrays = {name: value.astype(np.float32) if value.dtype == np.float64 else value for name, value in arrays.items()}
+    arrays = {name: _shorten(value) for name, value in arrays.items()}
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+
+
+def _shorten(value: np.ndarray) -> np.ndarray:
+    """Return float64 as float32, but for numbers of 2**24 and more, such as times: those would lose whole units."""
+    exact = value.dtype == np.float64 and np.abs(value).max(initial=0) < 2**24
+    return value.astype(np.float32) if exact else value
 
 
 def _holds_strings(value: np.ndarray) -> bool:

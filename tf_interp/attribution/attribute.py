@@ -134,7 +134,7 @@ def attribute(
     if path is None and isinstance(chosen, ClassActivation):
         path = find_last_map(model)
         notes.append(f"{method} drew its map of {path!r}, the last layer with positions")
-    check_input(array, path, input)
+    check_input(model, array, path, input)
     if asked is None and path is None and not options and _takes_pictures(model, input):
         chosen = read_method(method, AT_PICTURES)
     scores = resolve_scores(model, target, count, array)

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tf_interp.attribution.scores import Scores
@@ -184,10 +185,11 @@ def open_scene(
     return scene if path is None else dataclasses.replace(scene, point=scene.activation(path))
 
 
-def check_input(array: Any, path: str | None, input: str | None) -> None:
+def check_input(model: Model, array: Any, path: str | None, input: str | None) -> None:
     """Say if there is nothing to attribute to: no layer, and several inputs, or one that has no gradient.
 
     Args:
+        model: the network.
         array: what the network is given.
         path: the layer that is attributed to, or None.
         input: name of an input, or None.
@@ -205,7 +207,15 @@ def check_input(array: Any, path: str | None, input: str | None) -> None:
     if input is not None and (path is not None or not isinstance(array, Mapping) or input not in array):
         known = list(array) if isinstance(array, Mapping) else "one without a name"
         raise ValueError(f"input must be one of several inputs, and then no layer is named; got {input!r}, {known}")
-    kind = (array[input] if isinstance(array, Mapping) else array).dtype.kind
+    value = array[input] if isinstance(array, Mapping) else array
+    kind, specs = value.dtype.kind, model.input_specs or {}
+    if value.dtype == np.float64 and any(specs[name].dtype == tf.float64 for name in ([input] if input else specs)):
+        moved = np.abs(value - value.astype(np.float32)).max()
+        raise ValueError(
+            f"{name_place(path, input)} holds numbers of up to {np.abs(value).max():.4g} for a network that computes "
+            f"in float64, but is attributed to in float32, which would move them by up to {moved:.2g}: name a layer "
+            "behind it, as layer="
+        )
     if kind != "f":
         holds = "strings" if kind in "USO" else "whole numbers, such as tokens,"
         what = name_place(path, input)

@@ -23,15 +23,16 @@ def take_images(images: Any, specs: Sequence[tf.TensorSpec] | None) -> Any:
     Raises:
         TypeError: if they are not numbers, or single images are not floats.
     """
+    double = any(spec.dtype == tf.float64 for spec in specs or ())
     if isinstance(images, list | tuple):
         ranks = {np.ndim(item) for item in images}
         pictures = ranks == {3} if specs is None else len(specs) == 1 and max(ranks, default=0) <= 3
-        images = tf.stack([_to_tensor(item) for item in images]) if pictures else list(images)
+        images = tf.stack([_to_tensor(item, double) for item in images]) if pictures else list(images)
     if isinstance(images, Mapping | list):
-        tensors = tf.nest.map_structure(_to_tensor, images)
+        tensors = tf.nest.map_structure(lambda item: _to_tensor(item, double), images)
         _check_numbers(tensors)
         return tensors
-    images = _to_tensor(images)
+    images = _to_tensor(images, double)
     whole = specs is not None and len(specs) == 1 and specs[0].dtype.is_integer  # then it takes them as they are
     if not images.dtype.is_floating and images.shape.rank in (3, 4) and not whole:  # of other ranks: no pictures
         kind = images.dtype.name
@@ -138,14 +139,15 @@ def from_unit_range(preprocess: Preprocess | None) -> Preprocess | None:
     return lambda images: preprocess(255.0 * images)
 
 
-def _to_tensor(value: Any) -> tf.Tensor:
+def _to_tensor(value: Any, double: bool = False) -> tf.Tensor:
+    """Return a value as a tensor, float64 only for a network that computes so: numpy makes that of any numbers."""
     if not tf.is_tensor(value):
         value = np.asarray(value)
-        value = value.astype(np.float32) if value.dtype == np.float64 else value
+        value = value.astype(np.float32) if value.dtype == np.float64 and not double else value
         if value.dtype == object and not all(isinstance(item, str | bytes) for item in value.flat):
             raise TypeError("images must be an array [N,H,W,C], got objects of different shapes or types")
     tensor = tf.convert_to_tensor(value)
-    return tf.cast(tensor, tf.float32) if tensor.dtype == tf.float64 else tensor
+    return tf.cast(tensor, tf.float32) if tensor.dtype == tf.float64 and not double else tensor
 
 
 def _fits(value: Any, spec: tf.TensorSpec) -> bool:

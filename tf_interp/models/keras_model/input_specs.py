@@ -109,9 +109,9 @@ def to_specs(source: Any, batched: bool) -> Any:
     if not hasattr(source, "shape") or not hasattr(source, "dtype"):
         raise TypeError(f"input must be a shape (H, W, C) or a sample batch [N,H,W,C], got {source!r}")
     dtype = tf.as_dtype(source.dtype)
-    return tf.TensorSpec(
-        [None, *source.shape[1:]], tf.float32 if dtype == tf.float64 else dtype, getattr(source, "name", None)
-    )
+    if dtype == tf.float64 and isinstance(source, np.ndarray | np.generic):  # what numpy makes of any numbers
+        dtype = tf.as_dtype(tf.float32)
+    return tf.TensorSpec([None, *source.shape[1:]], dtype, getattr(source, "name", None))
 
 
 def name_specs(structure: Any) -> dict[str, tf.TensorSpec]:
