@@ -87,6 +87,21 @@ def test_probabilities_that_are_not_recognized_are_told():
     assert (head.kind, head.quantity) == ("multiclass", "probability")
 
 
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+def test_shares_of_a_softmax_that_a_mask_cuts_are_no_probabilities_though_the_loss_makes_some_of_them(loss):
+    x = keras.Input((4,))
+    network = keras.Model(x, L.Dense(3, activation="softmax")(x) * np.array([1, 0.5, 0.2], "float32"))
+    network.compile("sgd", loss)
+    head = open_model(network).head()
+    assert (head.kind, head.quantity) == ("multiclass", "number")
+    assert "on noise the outputs do not sum to one, so they are none" in head.caution
+    given, labels = np.random.default_rng(0).normal(size=(6, 4)).astype("float32"), np.arange(6) % 3
+    shares = network.predict(given, verbose=0)
+    made = shares / shares.sum(-1, keepdims=True)  # what the caution says of Keras
+    wanted = labels if loss.startswith("sparse") else np.eye(3)[labels]
+    assert network.evaluate(given, wanted, verbose=0) == pytest.approx(-np.log(made[range(6), labels]).mean(), rel=1e-5)
+
+
 def test_probabilities_are_seen_where_loud_noise_gives_one_class_everywhere():
     x = keras.Input((4,))
     p = L.Dense(3, activation="softmax", name="dense")(keras.ops.abs(x))

@@ -47,6 +47,11 @@ _TRAINED_AS_ONE = (
     "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "
     "saturate, not in logits. " + _RETURN
 )
+_UNEQUAL = (
+    "the loss, {}, takes probabilities of one of several classes, but on noise the outputs do not sum to one, so they "
+    "are none: Keras's crossentropies divide them by their sum, which the network does not. Effects are in the numbers "
+    "as they are returned, and how {} makes them is not recognized. " + _RETURN
+)
 _ORDERED = (
     "its numbers never {} from one to the next, whatever the weights are, as the steps of an order do (at least, at "
     "most class k): these are no logits of classes, each of its own, and the largest is always the {}. Ask about one "
@@ -99,11 +104,13 @@ class Seen(NamedTuple):
         shares: whether they lie in [0,1] and sum to one.
         logs: whether their exponentials do.
         outside: whether some lie outside [0,1].
+        unequal: whether all lie in [0,1], but some do not sum to one.
     """
 
     shares: bool = False
     logs: bool = False
     outside: bool = False
+    unequal: bool = False
 
 
 def tell_recognized(end: End, loss: Loss | None, trained: str | None, alone: bool = False) -> str | None:
@@ -176,6 +183,8 @@ def _judge(
     takes, plain = None if loss is None else loss.takes, "number" if dense else "logit"
     if loss is not None and takes == "probabilities":
         if end.bounded or not (end.free or seen.outside):
+            if trained == "multiclass" and seen.unequal:
+                return "number", None, _UNEQUAL.format(loss.name, end.operation)
             return "probability", None, _TRAINED_AS_ONE.format(loss.name, end.operation)
         if loss.overlaps:
             needed = "sigmoid" if trained == "binary" else "sigmoid or softmax"

@@ -156,7 +156,9 @@ def _join(usual: Seen | None, loud: Seen | None) -> Seen:
     """Return what holds for usual noise and, where that gave numbers at all, for loud noise."""
     if usual is None or loud is None:
         return usual or Seen()
-    return Seen(usual.shares and loud.shares, usual.logs and loud.logs, usual.outside or loud.outside)
+    outside = usual.outside or loud.outside
+    unequal = (usual.unequal or loud.unequal) and not outside
+    return Seen(usual.shares and loud.shares, usual.logs and loud.logs, outside, unequal)
 
 
 def _see(values: np.ndarray, alike: bool = False) -> Seen | None:
@@ -173,7 +175,9 @@ def _see(values: np.ndarray, alike: bool = False) -> Seen | None:
     if values.ndim < 2 or values.shape[-1] < 2 or same:
         return Seen(outside=outside)
     logs = values.max() <= 1e-6 and np.allclose(np.exp(values).sum(-1), 1, atol=1e-3)
-    return Seen(not outside and np.allclose(values.sum(-1), 1, atol=1e-3), bool(logs), outside)
+    sums = values.sum(-1)
+    unequal = not outside and not np.allclose(sums, 1, atol=1e-2)
+    return Seen(not outside and np.allclose(sums, 1, atol=1e-3), bool(logs), outside, unequal)
 
 
 def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen: Seen) -> Guess:
