@@ -48,6 +48,25 @@ ENDS = {
     "two that rise": (lambda x: tf.cumsum(tf.abs(x), -1) + tf.cumsum(tf.nn.softmax(x), -1), 1),
     "rise less fall": (lambda x: tf.cumsum(tf.abs(x), -1) - tf.cumsum(tf.abs(x), -1, reverse=True), 1),
     "rise and any": (lambda x: tf.cumsum(tf.abs(x), -1) + x, 0),
+    "quantiles one by one": (
+        lambda x: tf.concat([low := x[:, :1], mid := low + tf.nn.softplus(x[:, 1:2]), mid + tf.exp(x[:, 2:3])], -1),
+        1,
+    ),
+    "ends of an interval": (
+        lambda x: tf.stack([x[:, 0] - 1.64 * (width := tf.exp(x[:, 1])), x[:, 0], x[:, 0] + 1.64 * width], -1),
+        1,
+    ),
+    "interval upside down": (lambda x: tf.concat([x[:, :1] + tf.exp(x[:, 1:2]), x[:, :1] - x[:, 2:3] ** 2], -1), -1),
+    "interval without a sign": (lambda x: tf.concat([x[:, :1] - x[:, 1:2], x[:, :1] + x[:, 1:2]], -1), 0),
+    "two numbers": (lambda x: tf.concat([x[:, :1], x[:, 1:2] + tf.exp(x[:, 2:3])], -1), 0),
+    "one step too small": (
+        lambda x: tf.concat([low := x[:, :1], mid := low + tf.exp(x[:, 1:2]), low + tf.exp(x[:, 2:3])], -1) + 0 * mid,
+        0,
+    ),
+    "one over the other": (
+        lambda x: tf.concat([x[:, :1], x[:, :1] + tf.exp(x[:, 1:2])], 0) * tf.constant([[1.0, -1.0]]),
+        0,
+    ),
     "differences": (lambda x: tf.cumsum(tf.abs(x), -1) - tf.cumsum(tf.nn.softmax(x), -1), 0),
 }
 

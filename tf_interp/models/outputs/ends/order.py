@@ -1,11 +1,12 @@
 """Whether numbers rise or fall from one to the next, whatever the weights are, as the steps of an order do."""
 
+import itertools
 from collections.abc import Collection
 
 import tensorflow as tf
 
 from tf_interp.models.outputs.ends.bounds import find_bounds
-from tf_interp.models.outputs.ends.operations import PASSING, is_constant, is_even, read_value, strip
+from tf_interp.models.outputs.ends.operations import PASSING, is_constant, is_even, is_same, read_value, strip
 from tf_interp.models.outputs.ends.written_out import BOUNDING
 
 _DEEPEST = 16
@@ -39,6 +40,8 @@ def _read(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
         return -_read(inputs[0], weights, depth - 1)
     if kind in ("Cumsum", "Cumprod", "ReverseV2", "StridedSlice", "MatMul"):
         return _read_row(tensor, weights, depth)
+    if kind in ("ConcatV2", "Pack"):
+        return _read_columns(tensor, weights)
     if kind in BOUNDING or kind in ("Add", "AddV2", "Sub", "BiasAdd", "Mul", "RealDiv"):
         return _read_pair(tensor, weights, depth)
     return 0
@@ -103,3 +106,42 @@ def _read_pair(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:
         orders[1] = -orders[1]
     found = {order for item, order in zip(inputs, orders, strict=True) if any(item is row for row in rows)}
     return found.pop() if len(found) == 1 else 0
+
+
+def _read_columns(tensor: tf.Tensor, weights: Collection[str]) -> int:
+    """Return the order of numbers that are put side by side: quantiles, the ends of an interval.
+
+    Each is a sum; what is left of the next one without the terms of the one before decides.
+    """
+    operation, rank = tensor.op, tensor.shape.rank
+    pieces = [*operation.inputs]
+    axis = operation.get_attr("axis") if operation.type == "Pack" else tf.get_static_value(pieces.pop())
+    single = operation.type == "Pack" or all(item.shape[-1] == 1 for item in pieces)
+    if axis is None or int(axis) % rank != rank - 1 or not single:
+        return 0
+    steps = [_bound_step(*pair, weights) for pair in itertools.pairwise(pieces)]
+    return 1 if all(low >= 0 for low, _ in steps) else -1 if all(high <= 0 for _, high in steps) else 0
+
+
+def _bound_step(first: tf.Tensor, second: tf.Tensor, weights: Collection[str]) -> tuple[float, float]:
+    """Return bounds of how much larger one sum is than another, whatever the weights are."""
+    left = _list_terms(first, -1)
+    for item, sign in _list_terms(second, 1):
+        same = next((known for known in left if known[1] == -sign and is_same(known[0], item)), None)
+        if same is None:
+            left.append((item, sign))
+        else:
+            left.remove(same)
+    bounds = [(*find_bounds(item, weights), sign) for item, sign in left]
+    low = sum(low if sign > 0 else -high for low, high, sign in bounds)
+    return low, sum(high if sign > 0 else -low for low, high, sign in bounds)
+
+
+def _list_terms(tensor: tf.Tensor, sign: int, depth: int = _DEEPEST) -> list[tuple[tf.Tensor, int]]:
+    """Return what a tensor is a sum of, each with 1 or -1; its numbers may stand in another shape."""
+    tensor = strip(tensor)
+    signs = {"Add": (1, 1), "AddV2": (1, 1), "Sub": (1, -1), "Neg": (-1,)}.get(tensor.op.type)
+    if signs is None or depth == 0:
+        return [(tensor, sign)]
+    pairs = zip(tensor.op.inputs, signs, strict=True)
+    return [term for item, own in pairs for term in _list_terms(item, sign * own, depth - 1)]
