@@ -95,3 +95,35 @@ def test_a_layer_that_is_too_small_for_the_groups_is_told_with_a_way():
         ValueError, match=r"5 channels, fewer than the 6 groups asked for: give parts with NeuronGroups\(5\)"
     ):
         list(ti.analyze(ti.open_model(network), probe, ["small"], [ti.NeuronGroups(6)]))
+
+
+class Doubled(L.Dense):
+    def __call__(self, *args, **kwargs):
+        return 2 * super().__call__(*args, **kwargs)
+
+
+class Owner(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Doubled(4, name="first"), L.Dense(2, name="second")
+
+    def call(self, values):
+        return self.second(self.first(values))
+
+
+@pytest.mark.parametrize("form", ["subclassed", "functional", "sequential"])
+def test_a_layer_that_does_more_around_its_call_is_told(form):
+    network = Owner()
+    network(IMAGES)
+    if form == "functional":
+        x = keras.Input((7,))
+        network = keras.Model(x, L.Dense(2, name="second")(Doubled(4, name="first")(x)))
+    elif form == "sequential":
+        network = keras.Sequential([keras.Input((7,)), Doubled(4, name="first"), L.Dense(2, name="second")])
+    model = ti.open_model(network)
+    (told,) = [note for note in model.notes if "__call__" in note]
+    assert told.startswith("Doubled has a __call__ of its own: of 'first' is read, and replaced, what its call returns")
+    got = model.run(IMAGES, ["first", "output"])
+    np.testing.assert_allclose(got["output"], network(IMAGES), rtol=1e-5, atol=1e-6)
+    first = network.first if form == "subclassed" else network.get_layer("first")
+    np.testing.assert_allclose(got["first"], first.call(IMAGES), rtol=1e-5, atol=1e-6)
