@@ -29,12 +29,6 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(10_000)
 
 
-def pytest_collection_finish() -> None:
-    """Let no later collection of garbage look through what stays anyway: the modules of TensorFlow, the tests."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="session")
 def finding(tmp_path_factory: pytest.TempPathFactory) -> demo.DemoResult:
     """One run of the demo, for the tests of its story and of its tab."""
