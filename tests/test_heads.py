@@ -237,6 +237,23 @@ def test_the_first_of_two_classes_has_the_rest_of_the_probability():
     np.testing.assert_allclose(model.head().spread(outputs), np.concatenate([1 - outputs, outputs], -1))
 
 
+@pytest.mark.parametrize("end", ["sigmoid", None])
+def test_of_as_many_numbers_as_go_in_it_is_told_that_they_were_taken_for_classes(end, tmp_path):
+    def build(width):
+        return keras.Sequential([keras.Input((12,)), L.Dense(3, activation="relu"), L.Dense(width, activation=end)])
+
+    model = build(12)
+    model.export(tmp_path, verbose=False)
+    for source in (model, tmp_path):
+        assert "as many as go in" in open_model(source).head().caution
+        assert "as many as go in" in attribute(open_model(source), np.ones((2, 12), np.float32), 1).notes[0]
+        assert open_model(source, head="regression").head().caution is None
+        assert open_model(source, class_names=[f"tag {i}" for i in range(12)]).head().caution is None
+    assert open_model(build(11)).head().caution is None
+    model.compile(loss="binary_crossentropy" if end else keras.losses.BinaryCrossentropy(from_logits=True))
+    assert open_model(model).head().caution is None
+
+
 def test_logits_that_lie_in_the_range_by_chance_stay_logits():
     x = keras.Input((4,))
     for seed in range(5):

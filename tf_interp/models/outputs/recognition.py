@@ -24,6 +24,10 @@ _ONE_BETWEEN = (
     "one number between {:.3g} and {:.3g}, whatever the weights are, was taken for a regression; if it decides between "
     "two classes, say head='binary'"
 )
+_REBUILT = (
+    "{} numbers come out, as many as go in, and no loss is known: they were taken for what speaks for classes; if the "
+    "network rebuilds or continues its input, say head='regression'"
+)
 _ORDINARY = ("BiasAdd", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedBatchNormV3", "Relu")  # ends of a map
 _LOUD = 30.0  # times usual noise
 
@@ -68,6 +72,9 @@ def list_heads(model: Any) -> dict[str, Head]:
         names = own or _plain_names(model, path, shapes, labels)
         loss = losses.get(path)
         guess = _guess_kind(end, shape, loss, seen.get(path, Seen()))
+        unknown = loss is None and names is None and end.kind != "softmax" and guess.caution is None
+        if unknown and _is_as_input(model, shape):
+            guess = guess._replace(caution=_REBUILT.format(shape[0]))
         source = "network" if loss is None or loss.kind(shape[-1] if shape else 1) is None else "loss"
         head = Head(
             path,
@@ -96,6 +103,13 @@ def list_heads(model: Any) -> dict[str, Head]:
             )
         found[path] = head
     return found
+
+
+def _is_as_input(model: Any, shape: tuple[int | None, ...]) -> bool:
+    """Return whether an output is a vector as long as the one that the network takes."""
+    taken = [spec.shape for spec in (model.input_specs or {}).values()]
+    one = len(taken) == len(shape) == 1 and shape[0] not in (None, 1) and taken[0].rank == 2
+    return one and taken[0][1] == shape[0]
 
 
 def _check_kind(kind: str, label: str, shape: tuple[int | None, ...]) -> None:
