@@ -171,6 +171,13 @@ def trained(request):
     return networks
 
 
+def test_what_is_no_logit_is_not_called_one(trained):
+    x = keras.Input((16, 16, 1))
+    lengths = open_model(keras.Model(x, keras.ops.sqrt(keras.ops.square(trained[1](x)))))
+    assert lengths.head().quantity == "number"
+    assert "numbers of 16 probe pictures spread by" in lengths.range_guess(PICTURES[::50]).evidence
+
+
 def test_a_trained_network_is_asked_by_its_logits(trained):
     probe = PICTURES[::50]
     right = [open_model(trained[1]), open_model(trained[255], preprocess="0..255")]

@@ -20,6 +20,7 @@ NAN_WEIGHTS = (
     "means anything, also where a ReLU turns NaN into zeros"
 )
 _REMEDY = "multiply by 255 in preprocess (preprocess='0..255')"
+_PLURALS = {"probability": "probabilities", "log-probability": "log-probabilities", "number": "numbers"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,7 +229,8 @@ def _guess_by_logits(
         relative.append(spreads[-1] / (float(np.sqrt((logits.mean(0) ** 2).mean())) + spreads[-1] + 1e-12))
         outputs.append(logits)
     named = f"{len(pictures)} {'probe' if real else 'noise'} pictures"
-    said = f"logits of {named} spread by {spreads[0]:.2g} as [0,1], by {spreads[1]:.2g} as 0..255"
+    what = _PLURALS.get(model.head().quantity, "logits")
+    said = f"{what} of {named} spread by {spreads[0]:.2g} as [0,1], by {spreads[1]:.2g} as 0..255"
     drowned = relative[0] < 0.05 and relative[1] > 10 * relative[0] and spreads[1] > 0.3  # biases alone decide
     weak = real and not in_training and spreads[1] > 1  # of noise a network need not think anything
     if guess.expects is not None:  # the first weights get what they should
