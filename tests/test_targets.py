@@ -145,9 +145,11 @@ def test_the_command_line_means_the_same(name, folder, tmp_path, monkeypatch):
         for number, image in enumerate(images):
             Image.fromarray((image * 255 + 0.5).astype(np.uint8)).save(tmp_path / kind / f"{number:02}.png")
     target = list(headed.targets)[-1]
-    command = ["analyze", "model.keras", "--probe", "probe", "--layer", "conv", "--logdir", "logs", "--units", "1"]
-    command += ["--groups", "2", "--steps", "1", "--concepts", "concepts", "--random", "random"]
-    if name != "two heads, dict":  # what the other parts make of each head is tested above and by `test_decisions`
+    command = ["analyze", "model.keras", "--probe", "probe", "--layer", "conv", "--logdir", "logs"]
+    command += ["--concepts", "concepts", "--random", "random"]
+    if name == "two heads, dict":  # what the other parts make of each head is tested above and by `test_decisions`
+        command += ["--units", "1", "--groups", "2", "--steps", "1"]
+    else:
         command += ["--part", "concepts"]
     command += ["--target", str(target)]
     monkeypatch.chdir(tmp_path)
