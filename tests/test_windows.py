@@ -114,12 +114,26 @@ def test_a_silent_layer_and_volumes_have_an_answer():
     volumes = keras.Sequential([keras.Input((4, 4, 4, 2)), keras.layers.Conv3D(3, 1, name="conv")])
     with pytest.raises(ValueError, match="window is 1, got 3"):
         ti.find_groups(ti.open_model(volumes), np.ones((4, 4, 4, 4, 2), np.float32), "conv", 2, window=3)
+    with pytest.raises(ValueError, match="window is 1, got 3"):
+        ti.scan_groups(ti.open_model(volumes), np.ones((4, 4, 4, 4, 2), np.float32), "conv", [2], window=3)
+
+
+@pytest.mark.parametrize("method", ["nmf", "semi_nmf"])
+def test_a_scan_is_of_the_same_groups(method):
+    images, _ = make_things()
+    model, given = make_layer(), {"method": method, "window": 3}
+    scan = ti.scan_groups(model, images, "parts", [2, 3, 4, 6], **given)
+    errors = [ti.find_groups(model, images, "parts", k, **given).error for k in (2, 3, 4, 6)]
+    np.testing.assert_allclose(scan.error, errors, rtol=1e-5)
+    plain = ti.scan_groups(model, images, "parts", [2, 3, 4, 6], method=method)
+    assert np.abs(scan.stability - plain.stability).max() > 0.01, "the halves are looked at through the window, too"
 
 
 @pytest.mark.parametrize("window", [0, 2, -1, 1.5, "3", None, True])
 def test_what_is_no_window_is_refused(window):
     for find in (lambda: ti.NeuronGroups(2, window=window),
-                 lambda: ti.find_groups(make_layer(), make_things(2)[0], "parts", 2, window=window)):  # fmt: skip
+                 lambda: ti.find_groups(make_layer(), make_things(2)[0], "parts", 2, window=window),
+                 lambda: ti.scan_groups(make_layer(), make_things(8)[0], "parts", [2], window=window)):  # fmt: skip
         with pytest.raises(ValueError, match="window is an odd number of positions"):
             find()
 

@@ -13,7 +13,7 @@ from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.halves import count_groups
 from tf_interp.groups.methods.choice import MUCH, Automatic, choose, settle_by_start, share_negative
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted
-from tf_interp.groups.methods.windows import average_windows, check_window, fit_windows
+from tf_interp.groups.methods.windows import average_windows, check_flat, check_window, fit_windows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
@@ -103,8 +103,7 @@ def find_groups(
     array = take_inputs(model, images, "find_groups")
     path = check_count(model, layer, 1 if k == AUTO else k, chosen)
     start, names = take_start(init, path)
-    if window > 1 and len(model.layers[path] or ()) > 3:
-        raise ValueError(f"layer {path!r} has volumes, whose slices lie below each other: window is 1, got {window}")
+    check_flat(model, path, window)
     activations = read_layer(model, array, path, 1 if isinstance(k, str) else k, batch_size)
     padded, told = take_padding(model, array, path, activations)
     notes: tuple[str, ...] = told

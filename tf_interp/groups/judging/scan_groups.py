@@ -13,7 +13,7 @@ from tf_interp.groups.found_groups import say_left_out
 from tf_interp.groups.judging.halves import RESAMPLES, THRESHOLD, agreement, draw_halves, suggest
 from tf_interp.groups.matching import cosines
 from tf_interp.groups.methods.choice import choose, share_negative
-from tf_interp.groups.methods.factorizer import fit_rows
+from tf_interp.groups.methods.windows import average_windows, check_flat, check_window, fit_windows
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
 from tf_interp.plots import plot_curves
@@ -116,6 +116,7 @@ def scan_groups(
     seed: int = 0,
     iterations: int = 200,
     batch_size: int = 64,
+    window: int = 1,
 ) -> GroupScan:
     """Find out how many groups a layer has: the most that two halves of the pictures still agree on.
 
@@ -131,6 +132,7 @@ def scan_groups(
         seed: of the starts and the divisions.
         iterations: the most that a fit may take.
         batch_size: images per forward pass.
+        window: as in `find_groups`.
 
     Returns:
         The scan, with the suggested number and its reason.
@@ -151,9 +153,11 @@ def scan_groups(
     if not isinstance(resamples, numbers.Integral) or resamples < 1:
         raise ValueError(f"resamples must be 1 or more, got {resamples!r}")
     chosen = choose(method, reducer)
+    check_window(window)
     array = take_inputs(model, images, "scan_groups")
     paths = [check_count(model, layer, k, chosen) for k in ks]
     path = paths[0]
+    check_flat(model, path, window)
     counts = sorted({int(k) for k in ks})
     activations = read_layer(model, array, path, counts[-1], batch_size)
     smaller = len(activations) // 2 * (activations.size // activations.shape[-1] // len(activations))
@@ -165,12 +169,14 @@ def scan_groups(
     rows = activations.reshape(-1, activations.shape[-1])
     chosen = chosen.settle(rows)  # one method for all numbers and halves
     orders = draw_halves(len(activations), resamples, seed)
+    kept = activations if chosen.keeps_negative else np.maximum(activations, 0)
+    means = average_windows(kept, window) if window > 1 else activations
     errors, stable, alike = [], [], []
     for k in counts:
-        found = fit_rows(chosen, rows, k, seed=seed, iterations=iterations)
+        found = fit_windows(chosen, activations, None, k, window, seed=seed, init=None, iterations=iterations)
         errors.append(found.error)
         alike.append(_redundancy(found.vectors))
-        stable.append([agreement(chosen, activations, order, k, seed, iterations) for order in orders])
+        stable.append([agreement(chosen, means, order, k, seed, iterations) for order in orders])
     stability, least = np.moveaxis(np.array(stable, np.float32), 2, 0)
     suggested, reason = suggest(counts, np.median(stability, 1), least.min(1), threshold)
     error, redundancy = np.array(errors, np.float32), np.array(alike, np.float32)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows, measure
+from tf_interp.models import Model
 
 
 def check_window(window: Any) -> None:
@@ -19,6 +20,18 @@ def check_window(window: Any) -> None:
     """
     if not isinstance(window, numbers.Integral) or isinstance(window, bool) or window < 1 or window % 2 == 0:
         raise ValueError(f"window is an odd number of positions on a side, 1, 3, 5, ..., got {window!r}")
+
+
+def check_flat(model: Model, path: str, window: int) -> None:
+    """Raise a ValueError if a layer has no plane that windows could lie in.
+
+    Args:
+        model: the network.
+        path: of the layer.
+        window: positions on a side.
+    """
+    if window > 1 and len(model.layers[path] or ()) > 3:
+        raise ValueError(f"layer {path!r} has volumes, whose slices lie below each other: window is 1, got {window}")
 
 
 def average_windows(activations: np.ndarray, window: int, padded: np.ndarray | None = None) -> np.ndarray:
