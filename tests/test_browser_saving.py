@@ -137,6 +137,90 @@ def test_a_chart_is_saved_with_its_styles(url: str, report: pathlib.Path, browse
                 assert main_colors(drawn) == main_colors(shot) == main_colors(seen)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_card_saves_its_own_picture(
+    scheme: str, report: pathlib.Path, report_logs: pathlib.Path, browser: BrowserContext
+) -> None:
+    record = record_of(report_logs, "features")
+    link = f"#interpretability{RUN}&p.interpretability.section=features"
+    with open_report(browser, report, link, scheme) as tab:
+        tab.wait_for_pictures()
+        layer = tab.frame.get_by_role("region", name="Layer conv2")
+        cards = layer.locator(".grid > li")
+        tab.page.mouse.move(2, 2)
+        assert cards.get_by_role("button", name=re.compile("^Save ")).count() == 0, "cards are not cluttered"
+        for place, unit in ((0, record.data["units"][0]), (2, record.data["units"][2])):
+            cards.nth(place).hover()
+            assert cards.nth(place).get_by_role("button", name=re.compile("^Save ")).count() == 1
+            name, file = save(tab, cards.nth(place), "PNG", f"What {unit['name']} looks for")
+            assert name == f"tagged_conv2_What-{unit['name'].replace(' ', '-')}-looks-for_step-{STEPS[-1]}.png"
+            sheet = record.data["pictures"]
+            image = Image.fromarray(record.images[sheet["image"]]).convert("RGB")
+            size = (image.width // sheet["columns"], image.height // sheet["rows"])
+            row, column = divmod(unit["picture"], sheet["columns"])
+            box = (column * size[0], row * size[1], (column + 1) * size[0], (row + 1) * size[1])
+            written = np.asarray(image.crop(box), float)
+            saved = np.asarray(Image.open(io.BytesIO(file)).convert("RGB").resize(size), float)
+            assert np.abs(saved - written).mean() < 6, "the picture of this card"
+        tab.page.mouse.move(2, 2)
+        cards.nth(1).get_by_role("button").first.focus()
+        wait_until(lambda: cards.get_by_role("button", name=re.compile("^Save ")).count() == 1, "that with the focus")
+        tab.page.keyboard.press("Tab")
+        named = "document.activeElement.getAttribute('aria-label')"
+        assert tab.frame.evaluate(named) == f"Save {record.data['units'][1]['name']}"
+        tab.page.keyboard.press("Enter")
+        menu = cards.nth(1).get_by_role("menu")
+        menu.wait_for()
+        box = menu.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, "no entry is beyond the edge"
+        tab.shoot(f"saving-card-{scheme}")
+        with tab.page.expect_download() as caught:
+            tab.page.keyboard.press("Enter")
+        assert record.data["units"][1]["name"].replace(" ", "-") in caught.value.suggested_filename
+
+
+def test_a_finger_sees_the_button_of_each_card_and_chart(report: pathlib.Path, browser: BrowserContext) -> None:
+    assert browser.browser is not None
+    touch = browser.browser.new_context(has_touch=True, is_mobile=True)
+    link = f"#interpretability{RUN}&p.interpretability.section=groups"
+    with open_report(touch, report, link) as tab:
+        tab.wait_for_pictures()
+        layer = tab.frame.get_by_role("region", name="Layer conv2")
+        for place in (layer.locator(".group").first, layer.locator(".chart").first, layer.locator(".grid > li").first):
+            button = place.get_by_role("button", name=re.compile("^Save "))
+            assert button.count() == 1
+            assert button.locator("xpath=../..").evaluate("one => getComputedStyle(one).opacity") == "1"
+        tab.shoot("saving-touch")
+    touch.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chart_saves_itself_and_names_its_target(
+    scheme: str, report: pathlib.Path, report_logs: pathlib.Path, browser: BrowserContext
+) -> None:
+    link = f"#interpretability{RUN}&p.interpretability.section=concepts"
+    with open_report(browser, report, link, scheme) as tab:
+        tab.wait_for_pictures()
+        target = tab.frame.locator("section[aria-label^='Target ']").first
+        asked = record_of(report_logs, "concepts").data["tests"][0]["target"]
+        chart = target.locator(".chart")
+        tab.page.mouse.move(2, 2)
+        button = chart.locator(".save-chart")
+        assert button.evaluate("one => getComputedStyle(one).opacity") == "0"
+        chart.hover()
+        assert button.evaluate("one => getComputedStyle(one).opacity") == "1"
+        name, file = save(tab, chart, "SVG", f"Effect on {asked} over the steps of ")
+        said = " ".join(re.findall(r">([^<]*)</text>", file.decode()))
+        assert f"Effect on {asked} over the steps of" in said, "the chart can be read alone"
+        assert name.startswith("tagged_conv2_Effect-on-")
+        layer = tab.frame.get_by_role("region", name="Layer conv2")
+        layer.get_by_role("button", name=re.compile("^Save ")).first.click()
+        for item in layer.get_by_role("menuitem").all():
+            assert item.evaluate("one => one.scrollWidth <= one.clientWidth"), f"cut off: {item.inner_text()}"
+        tab.shoot(f"saving-concepts-{scheme}")
+
+
 def test_the_menu_works_by_keys_and_a_name_is_no_formula(tmp_path: pathlib.Path, browser: BrowserContext) -> None:
     from tf_interp.report import write_report
 

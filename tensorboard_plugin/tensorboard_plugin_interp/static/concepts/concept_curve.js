@@ -32,6 +32,9 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
       };
     }),
   }));
+  const [targets, concepts] = [rows.map((row) => row.target), rows.map((row) => row.concept)].map((some) =>
+    [...new Set(some)].join(", "),
+  );
   return html`
     <div>
       <p class="caption">
@@ -49,7 +52,7 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
         }
       </p>
       <${LineChart}
-        label=${`Effect over the steps of ${series.map((line) => line.name).join(", ")}`}
+        label=${`Effect on ${targets} over the steps of ${concepts}`}
         series=${[...series, ...others]}
         zero
         height=${height}

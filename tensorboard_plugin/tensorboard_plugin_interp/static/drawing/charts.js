@@ -9,6 +9,7 @@
  */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { tellChart } from "../saving/chart_frame.js";
+import { Save } from "../saving/save_menu.js";
 import { coordinate, decimals, number, percent, whole } from "../format.js";
 
 const MARGIN = { top: 10, right: 14, bottom: 24, left: 46 };
@@ -190,6 +191,7 @@ function Frame({ label, about, height, xs, range, percents = false, at, beside, 
           `
         }
       </svg>
+      <span class="save-chart"><${Save} what=${`chart: ${label}`} scope=".chart" /></span>
       ${
         shown !== null &&
         html`

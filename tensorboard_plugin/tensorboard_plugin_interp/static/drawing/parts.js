@@ -9,6 +9,7 @@ import { coordinate, number, percent, plural, signed, whole } from "../format.js
 import { stepAt, useRecord } from "../model.js";
 import { Lead } from "../words/lead.js";
 import { Save, tellPlace } from "../saving/save_menu.js";
+import { SaveNear, useNear } from "../saving/save_near.js";
 import { Made } from "../words/made.js";
 
 /** @param {{kind?: string, children?: any}} props a sentence in place of something that is not there */
@@ -209,7 +210,7 @@ export function Cards({ ctx, kind, tag, look, grid, cards }) {
     <ul class=${grid}>
       ${cards.map(
         ({ name, key, label, title, dim, content }) => html`
-          <li key=${key ?? name}>
+          <${Card} key=${key ?? name} what=${title ?? name} small=${grid.split(" ").includes("row")}>
             <button
               class="card ${look} ${dim ? "dim" : ""}"
               aria-pressed=${ctx.isOpen(kind, tag, name)}
@@ -219,10 +220,21 @@ export function Cards({ ctx, kind, tag, look, grid, cards }) {
             >
               ${content}
             </button>
-          </li>
+          <//>
         `,
       )}
     </ul>
+  `;
+}
+
+/** @param {{what: string, small: boolean, children?: any}} props one of them; a small one has no room for tools */
+function Card({ what, small, children }) {
+  const [near, watch] = useNear();
+  return html`
+    <li class="savable" ...${watch}>
+      ${children}
+      <${SaveNear} near=${near && !small} what=${what} scope=".savable" />
+    </li>
   `;
 }
 

@@ -8,6 +8,7 @@ import { html } from "../vendor/preact-htm.js";
 import { Direction, Legend, Swatch } from "../drawing/direction.js";
 import { Effects } from "../drawing/parts.js";
 import { number, percent } from "../format.js";
+import { SaveNear, useNear } from "../saving/save_near.js";
 import { Word } from "./group_detail.js";
 import { GroupName } from "./names/group_name.js";
 
@@ -19,11 +20,17 @@ import { GroupName } from "./names/group_name.js";
 export function GroupCard({ ctx, record, index, name, icons, color, widest, most, look, held, onPoint, onHold }) {
   const { groups = [], icons: sheet } = record.data;
   const group = groups[index];
+  const [near, watch] = useNear();
+  const enter = () => {
+    watch.onPointerEnter(null);
+    onPoint(true);
+  };
   return html`
-    <li class="card group ${look}" style=${{ "--group": color }} onPointerEnter=${() => onPoint(true)}>
+    <li class="card group savable ${look}" style=${{ "--group": color }} ...${watch} onPointerEnter=${enter}>
       <div class="group-title">
         <${Swatch} color=${color} />
         <${GroupName} ctx=${ctx} layer=${record.layer} groups=${groups} index=${index} />
+        <${SaveNear} near=${near} what=${name} scope=".group" />
       </div>
       <button
         class="group-head"

@@ -14,6 +14,7 @@ import { csvOf, valueOf } from "./table_text.js";
 
 const CSV = "text/csv;charset=utf-8";
 const PNG = "image/png";
+const EDGE = 8; // pixels that a menu keeps from the edge of the page
 
 /** @param {Element} element @returns {{run?: string, layer?: string, step?: number}} what it is part of */
 function placeOf(element) {
@@ -48,7 +49,7 @@ function find(scope) {
   const named = (/** @type {string} */ what) =>
     [...scope.querySelectorAll(what)].filter((one) => one.getAttribute("aria-label") && one.getClientRects().length);
   const label = (/** @type {Element} */ one) => one.getAttribute("aria-label") ?? "";
-  const charts = /** @type {SVGSVGElement[]} */ (named("svg[role=img]"));
+  const charts = /** @type {SVGSVGElement[]} */ (named("svg[role=img]:not(.given-mark)"));
   const tables = /** @type {HTMLTableElement[]} */ ([...scope.querySelectorAll("table")]);
   const pictures = /** @type {HTMLCanvasElement[]} */ (named("canvas[role=img]:not(.absent):not(.waiting)"));
   return [
@@ -113,12 +114,18 @@ export function Save({ what, scope, record, further = [] }) {
   };
   const open = () => {
     setProblem("");
+    if (items) return setItems(null);
     const around = box.current.closest(scope);
-    setItems(items ? null : [...further, ...(around ? itemsOf(around, record) : [])]);
+    const found = [...further, ...(around ? itemsOf(around, record) : [])];
+    if (found.length) setItems(found);
+    else setProblem("Nothing here can be saved: its picture is not there");
   };
   useLayoutEffect(() => {
     if (!items) return undefined;
-    box.current.querySelector("[role=menuitem]")?.focus({ preventScroll: true });
+    const menu = box.current.querySelector("[role=menu]");
+    const { left } = menu.getBoundingClientRect();
+    if (left < EDGE) menu.style.right = `${parseFloat(getComputedStyle(menu).right) + left - EDGE}px`; // a card at the left
+    menu.querySelector("[role=menuitem]")?.focus({ preventScroll: true });
     const listen = (/** @type {Event} */ event) => !box.current.contains(event.target) && setItems(null);
     document.addEventListener("pointerdown", listen);
     return () => document.removeEventListener("pointerdown", listen);
