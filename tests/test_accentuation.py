@@ -7,6 +7,7 @@ import pytest
 from recipe_networks import SIZE, means, open_small
 
 import tf_interp as ti
+from tf_interp.analysis.parts import features
 from tf_interp.features import SGD, CloseTo
 from tf_interp.features.recipes.accentuation import accentuate
 
@@ -105,6 +106,21 @@ def test_features_add_the_best_probe_picture_made_stronger(model, at):
     plain = next(ti.Analysis(model, probe, ["conv2"], [ti.Features([1, 4], steps=4, at=at)]).run(0))
     assert "accentuated" not in plain.data
     assert "accentuated" not in plain.data["units"][0]
+
+
+def test_a_look_with_little_room_accentuates_in_fewer_steps_and_says_so(model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        features,
+        "accentuate",
+        lambda *given, steps, **options: asked.append(steps) or accentuate(*given, steps=steps, **options),
+    )
+    probe = ti.Probe.from_arrays(networks.pictures(5, seed=3, size=SIZE))
+    analysis = ti.Analysis(model, probe, ["conv2"], [ti.Features([1, 4], steps=4, accentuate=True)], repeated=True)
+    told = [next(analysis.run(step, effort=effort)).data["notes"] for step, effort in enumerate((1.0, 0.25))]
+    assert asked == [64, 16]
+    said = "to keep within max_overhead, probe pictures were accentuated in 16 steps, not 64"
+    assert [said in notes for notes in told] == [False, True]
 
 
 def test_what_cannot_be_accentuated_is_told():

@@ -112,6 +112,18 @@ def test_the_cost_counts_what_will_be_drawn(analysis, tmp_path, monkeypatch):
     assert sum(ticks) == 36, "the bar ends where the cost said"
 
 
+def test_the_cost_counts_pictures_that_are_accentuated(analysis, tmp_path, monkeypatch):
+    monkeypatch.setattr(Drawing, "try_out", lambda self, model, directions: 0.5)
+    parts = [Features([0, 1], steps=3, accentuate=True)]
+    accented = Analysis(analysis.model, analysis.probe, ["a"], parts)
+    cost = estimate_cost(accented)
+    assert cost.drawings == (("features", 2, 3 + 64),)
+    assert cost.seconds == 2 * (3 + 64) * 0.5
+    ticks = []
+    list(accented.run(workspace=Workspace(tmp_path, advance=ticks.append)))
+    assert sum(ticks) == cost.steps, "the bar ends where the cost said"
+
+
 def test_the_rate_is_the_time_between_steps(analysis, monkeypatch):
     clock = types.SimpleNamespace(perf_counter=itertools.chain([-100.0], itertools.count()).__next__)
     monkeypatch.setattr("tf_interp.analysis.drawing.time", clock)  # compiling takes 100 s, each step one

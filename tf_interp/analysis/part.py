@@ -342,6 +342,15 @@ class Part(abc.ABC):
         """
         return None
 
+    def further_steps(self, view: View, drawing: Drawing | None) -> int:
+        """Return the steps that a look takes for each of these beside those of its drawing, such as to accentuate.
+
+        Args:
+            view: what is looked at.
+            drawing: as `View.prepare` returned it.
+        """
+        return 0
+
     @abc.abstractmethod
     def make(self, view: View) -> Iterator[Draft]:
         """Yield the drafts of one step."""

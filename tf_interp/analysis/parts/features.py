@@ -38,7 +38,7 @@ class Features(Part):
         param: "probe" draws with the frequencies, colors, values and background of the probe's pictures, "photographs"
             with those of photographs; "auto" takes the first for grey pictures and the second for all others.
         accentuate: whether to add to each unit its best probe picture, in which what excites it was made stronger; this
-            takes 64 further steps a unit at each look.
+            takes 64 further steps a unit at each look, fewer where `max_overhead` leaves no room for them.
 
     Raises:
         ValueError: if a number is below 1.
@@ -86,6 +86,14 @@ class Features(Part):
         units = range(min(self.units, count)) if isinstance(self.units, int) else self.units
         return Directions.from_channels(layer, list(units), count)
 
+    def further_steps(self, view: View, drawing: Drawing | None) -> int:
+        """Return the steps that each unit's accentuated picture gets; 0 where none is made."""
+        pictures = view.probe.images
+        plain = isinstance(pictures, np.ndarray) and pictures.ndim == 4
+        if not self.accentuate or not plain or drawing is None or drawing.options.keys() - {"param"}:
+            return 0
+        return max(1, round(view.effort * _ACCENTS))
+
     def make(self, view: View) -> Iterator[Draft]:
         """Yield one draft per layer."""
         for layer in view.layers:
@@ -109,10 +117,15 @@ class Features(Part):
             ranks = [(int(row), unit) for unit, indices in zip(units, best, strict=True) for row in indices]
             notes += places.notes
             crops = view.show_crops(places.values, *zip(*ranks, strict=True)) if ranks else None
-            accents = self._accentuate(view, drawing, directions, shown[:, units].argmax(0), activations)
+            further = self.further_steps(view, drawing)
+            accents = self._accentuate(view, further, directions, shown[:, units].argmax(0), activations)
             if self.accentuate and accents is None:
                 notes.append(
                     "no probe picture was accentuated: the network takes no pictures in [0,1], or several inputs"
+                )
+            if accents is not None and view.effort < 1:
+                notes.append(
+                    f"to keep within max_overhead, probe pictures were accentuated in {further} steps, not {_ACCENTS}"
                 )
             path = self._check_path(view, layer, drawing, rendering, best)
             if drawing is not None and rendering is not None:
@@ -165,12 +178,10 @@ class Features(Part):
             yield Draft(self.kind, layer, f"What {len(units)} channels of {layer} detect", data, album, settings, notes)
 
     def _accentuate(
-        self, view: View, drawing: Drawing | None, directions: Directions, rows: np.ndarray, activations: np.ndarray
+        self, view: View, steps: int, directions: Directions, rows: np.ndarray, activations: np.ndarray
     ) -> "_Accents | None":
-        """Return the given probe picture of each unit with what excites it made stronger, where it is asked for."""
-        pictures = view.probe.images
-        plain = isinstance(pictures, np.ndarray) and pictures.ndim == 4
-        if not self.accentuate or not plain or drawing is None or drawing.options.keys() - {"param"}:
+        """Return the given probe picture of each unit with what excites it made stronger; None without steps."""
+        if not steps:
             return None
         asked: Any = directions
         if self.drawing.at == "neuron":  # where it fires most, since the picture is not moved
@@ -179,9 +190,12 @@ class Features(Part):
                 fires = activations[row] @ direction.vectors[0]
                 y, x = np.unravel_index(int(fires.argmax()), fires.shape)
                 asked.append(direction_neuron(direction.layer, direction.vectors[0], int(x), int(y)))
-        made = accentuate(view.model, pictures[rows], asked, distance=_DISTANCE, steps=_ACCENTS, seed=self.drawing.seed)
+        pictures = view.probe.images[rows]
+        made = accentuate(view.model, pictures, asked, distance=_DISTANCE, steps=steps, seed=self.drawing.seed)
         if made.stopped:
             raise KeyboardInterrupt
+        if view.workspace is not None:
+            view.workspace.advance(steps * len(rows))
         return _Accents(rows, made.images, made.activations, made.status)
 
     def _check_path(

@@ -16,7 +16,8 @@ class Cost:
     """What the drawings of an analysis will cost; the rest takes little beside them.
 
     Args:
-        drawings: (kind of the part, pictures, steps of each), a line for each part that draws.
+        drawings: (kind of the part, pictures, steps of each, with those to accentuate another one), a line for each
+            part that draws.
         seconds: how long that will take, about; 0 for none.
         memory: most bytes that the process held while it tried, or None if that is not known.
     """
@@ -41,19 +42,19 @@ def estimate_cost(analysis: Analysis, written: Collection[str] = ()) -> Cost:
     Raises:
         ValueError: if something cannot be drawn.
     """
-    jobs: list[tuple[str, str, Drawing, Directions]] = []
+    jobs: list[tuple[str, str, Drawing, Directions, int]] = []
     for part in analysis.parts:
         view = analysis.view(part)
         drawing, _ = view.prepare(part.drawing)
         for layer in analysis.missing(part, written) if drawing is not None else ():
             directions = part.directions(view, layer)
             if drawing is not None and directions is not None:
-                jobs.append((part.kind, layer, drawing, directions))
-    rates = _measure_rates(analysis, {layer: (drawing, directions) for _, layer, drawing, directions in jobs})
+                jobs.append((part.kind, layer, drawing, directions, drawing.steps + part.further_steps(view, drawing)))
+    rates = _measure_rates(analysis, {layer: (drawing, directions) for _, layer, drawing, directions, _ in jobs})
     pictures: dict[tuple[str, int], int] = {}
-    for kind, _, drawing, directions in jobs:
-        pictures[kind, drawing.steps] = pictures.get((kind, drawing.steps), 0) + len(directions)
-    seconds = sum(drawing.steps * len(some) * rates[layer] for _, layer, drawing, some in jobs)
+    for kind, _, _, directions, steps in jobs:
+        pictures[kind, steps] = pictures.get((kind, steps), 0) + len(directions)
+    seconds = sum(steps * len(some) * rates[layer] for _, layer, _, some, steps in jobs)
     return Cost(tuple((kind, number, count) for (kind, count), number in pictures.items()), seconds, _peak_memory())
 
 
