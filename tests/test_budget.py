@@ -1,13 +1,17 @@
 """What a look may cost: cheap parts keep every look, costly ones wait, by a clock that is set by hand."""
 
 import pickle
+import sys
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tf_interp as ti
 from tf_interp.callback.budget import Budget
+from tf_interp.groups import nmf
+from tf_interp.groups.methods import semi_nmf
 
 
 class Clock:
@@ -190,3 +194,30 @@ def test_pictures_drawn_in_fewer_steps_say_so(tmp_path, monkeypatch):
     }
     assert not any(told in r.data["notes"] for r in records if r.step in (0, 3))
     assert [r.data["settings"]["steps"] for r in records if r.kind == "features"] == [32, 2, 2, 8]
+
+
+def test_a_first_look_translates_no_python_and_a_second_compiles_nothing(monkeypatch):
+    compiled, real = [], tf.function
+
+    def watch(*given, **options):
+        if "tf_interp" in sys._getframe(1).f_code.co_filename:  # not what Keras compiles
+            compiled.append(options.get("autograph", True))
+        return real(*given, **options)
+
+    monkeypatch.setattr(tf, "function", watch)
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Conv2D(6, 3, activation="relu", name="a"), keras.layers.Conv2D(6, 3, name="b")]
+    head = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    pictures = np.random.default_rng(0).random((6, 12, 12, 1)).astype(np.float32)
+    probe = ti.Probe.from_arrays(pictures, labels=[0, 1, 2, 0, 1, 2])
+    parts = [ti.Features(2, steps=2), ti.NeuronGroups(2, steps=2), ti.Attributions(), ti.Decisions()]
+    for solver in (nmf._solver, semi_nmf._solver):
+        solver.cache_clear()  # as in a new process
+    model = ti.open_model(keras.Sequential([keras.Input((12, 12, 1)), *layers, *head]))
+    analysis = ti.Analysis(model, probe, ["a", "b"], parts, repeated=True)
+    list(analysis.run(0))
+    first = len(compiled)
+    assert first <= 27, "a rise is paid by every first look"
+    assert not any(compiled), "translating Python took longer than the traces"
+    list(analysis.run(1))
+    assert len(compiled) == first

@@ -187,15 +187,19 @@ def solve_weights(rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 def _weigher(k: int):
     matrix, factors = tf.TensorSpec([None, None], tf.float64), tf.TensorSpec([k, None], tf.float64)
 
-    @tf.function(input_signature=[matrix, factors])
+    @tf.function(input_signature=[matrix, factors], autograph=False)
     def run(rows, vectors):
         products, gram = tf.matmul(vectors, rows, transpose_b=True), _gram(vectors)
-        weights, change, step = tf.zeros_like(products), tf.constant(1, tf.float64), 0
-        while step < _SWEEPS and change > 1e-10 * tf.reduce_max(weights):
-            before, weights = weights, sweep(weights, products, gram)
-            change = tf.reduce_max(abs(weights - before))
-            step += 1
-        return tf.transpose(weights)
+
+        def goes_on(step, weights, change):
+            return (step < _SWEEPS) & (change > 1e-10 * tf.reduce_max(weights))
+
+        def improve(step, weights, change):
+            new = sweep(weights, products, gram)
+            return step + 1, new, tf.reduce_max(abs(new - weights))
+
+        start = tf.constant(0), tf.zeros_like(products), tf.constant(1, tf.float64)
+        return tf.transpose(tf.while_loop(goes_on, improve, start)[1])
 
     return run.get_concrete_function()
 
@@ -209,22 +213,27 @@ def _solver(k: int):
             tf.TensorSpec([None, None], tf.float32),
             tf.TensorSpec([k, None], tf.float32),
             tf.TensorSpec([], tf.int32),
-        ]
+        ],
+        autograph=False,  # translating Python loops took longer than the trace
     )
     def solve(matrix, vectors, iterations):
         total = sum_squares(matrix)
         weights = tf.zeros([k, tf.shape(matrix)[0]])  # transposed throughout: a factor's values lie side by side
-        error, fall = total, total
-        step = 0
-        while step < iterations and still_falls(fall, error, total):
+
+        def goes_on(step, weights, vectors, error, fall):
+            return (step < iterations) & still_falls(fall, error, total)
+
+        def improve(step, weights, vectors, error, fall):
             products, gram = tf.matmul(vectors, matrix, transpose_b=True), _gram(vectors)
             before, weights = weights, sweep(weights, products, gram)
             fall = gain(before, weights, products, gram)
             products, gram = tf.matmul(weights, matrix), _gram(weights)
             before, vectors = vectors, sweep(vectors, products, gram)
             fall += gain(before, vectors, products, gram)
-            error -= fall
-            step += 1
+            return step + 1, weights, vectors, error - fall, fall
+
+        start = tf.constant(0), weights, vectors, total, total
+        step, weights, vectors, error, _ = tf.while_loop(goes_on, improve, start)
         lengths = tf.norm(vectors, axis=1)
         vectors = tf.math.divide_no_nan(vectors, lengths[:, None])
         weights = weights * lengths[:, None]

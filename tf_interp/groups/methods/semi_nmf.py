@@ -65,14 +65,19 @@ def _solver(k: int):
     """Return the compiled factorization into k factors, for matrices of any size."""
     matrix, factors = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([k, None], tf.float32)
 
-    @tf.function(input_signature=[matrix, factors, tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)])
+    numbers = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
+
+    @tf.function(input_signature=[matrix, factors, *numbers], autograph=False)  # as in `nmf`
     def solve(matrix, vectors, iterations, price):
         total = sum_squares(matrix)
         vectors = tf.math.l2_normalize(vectors, 1)
         weights = tf.zeros([k, tf.shape(matrix)[0]])  # transposed: a factor's values lie side by side
         error, fall = total, total
-        step = 0
-        while step < iterations and still_moves(fall, error):
+
+        def goes_on(step, weights, vectors, error, fall):
+            return (step < iterations) & still_moves(fall, error)
+
+        def improve(step, weights, vectors, error, fall):
             products, gram = tf.matmul(vectors, matrix, transpose_b=True), tf.matmul(vectors, vectors, transpose_b=True)
             before, weights = weights, sweep(weights, products - price, gram)
             fall = gain(before, weights, products - price, gram)
@@ -85,11 +90,16 @@ def _solver(k: int):
             fall -= tf.reduce_sum(dearer)
             vectors = tf.math.divide_no_nan(vectors, lengths[:, None])
             weights *= lengths[:, None]
-            error -= fall
-            step += 1
+            return step + 1, weights, vectors, error - fall, fall
+
+        start = tf.constant(0), weights, vectors, error, fall
+        step, weights, vectors, *_ = tf.while_loop(goes_on, improve, start)
         products, gram = tf.matmul(vectors, matrix, transpose_b=True), tf.matmul(vectors, vectors, transpose_b=True)
-        for _ in tf.range(FREE_SWEEPS):
-            weights = sweep(weights, products, gram)
+
+        def improve_weights(index, weights):
+            return index + 1, sweep(weights, products, gram)
+
+        _, weights = tf.while_loop(lambda index, _: index < FREE_SWEEPS, improve_weights, (tf.constant(0), weights))
         return tf.transpose(weights), vectors, step
 
     return solve.get_concrete_function()
