@@ -427,3 +427,22 @@ def test_a_map_is_explained_by_its_mean_where_no_target_is_named():
     assert [row["logit"] for row in record.data["pictures"]] == pytest.approx(means.tolist(), rel=1e-4)
     assert record.data["target"]["name"] == "the mean of the map"
     assert any("what is explained is their mean" in note for note in record.data["notes"])
+
+
+@pytest.mark.parametrize("axes", [(3,), (1, 2)])
+def test_of_shares_that_no_mean_tells_apart_the_largest_is_explained(axes):
+    x = keras.Input((6, 6, 3))
+    y = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(x)
+    y = keras.ops.exp(keras.layers.Conv2D(3 if axes == (3,) else 1, 1, kernel_initializer="ones")(y))
+    network = keras.Model(x, keras.ops.transpose(y / keras.ops.sum(y, axes, keepdims=True), (0, 2, 1, 3)))
+    fill = np.random.default_rng(1)
+    network.set_weights([fill.normal(0, 0.5, item.shape) for item in network.get_weights()])
+    images = np.random.default_rng(0).random((3, 6, 6, 3), np.float32)
+    (record,) = analyze(open_model(network), Probe.from_arrays(images), ["conv"], [Attributions()])
+    numbers = np.asarray(network(images))
+    largest = numbers.max(-1).mean((1, 2)) if axes == (3,) else numbers.max((1, 2, 3))
+    got = [row["logit"] for row in record.data["pictures"]]
+    if any("softmax" in note for note in record.data["notes"]):
+        pytest.fail("the softmax was found, so that this tests nothing")
+    assert got == pytest.approx(largest.tolist(), rel=1e-4)
+    assert any("so that nothing moves it" in note for note in record.data["notes"])

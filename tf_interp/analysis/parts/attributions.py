@@ -1,6 +1,6 @@
 """`Attributions`: what pushed a decision, and where in the picture."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ class Attributions(Part):
 
     Args:
         target: class index or name for all pictures, or what else `Model.target` takes; None takes the class that
-            each picture is taken for, of a regression the first number, of a map the mean of its numbers.
+            each picture is taken for, of a regression the first number, of a map the mean of its numbers (of shares, of
+            which nothing moves the mean, that of the largest at each position).
         pictures: how many probe pictures, from the first on.
         method: as in `attribute`.
 
@@ -47,8 +48,9 @@ class Attributions(Part):
         images, logits = pick_rows(view.probe.images, slice(count)), view.logits[:count]
         asked, said = self.target, list[str]()
         if asked is None and view.head.kind == "dense":
-            asked = _mean_of_map
-            said = [f"the output is {view.head.describe()}: what is explained is their mean; target= names another"]
+            asked, why = _choose_of_map(logits)
+            what = "their mean" if asked is _mean_of_map else asked.__name__
+            said = [f"the output is {view.head.describe()}{why}: what is explained is {what}; target= names another"]
         elif asked is None and not view.head.decides:
             asked = 0
         fixed = None if asked is None else view.target(asked)
@@ -92,8 +94,36 @@ class Attributions(Part):
             )  # fmt: skip
 
 
+def _choose_of_map(numbers: np.ndarray) -> tuple[Callable[[tf.Tensor], tf.Tensor], str]:
+    """Return what to explain of a map, and why not its mean: nothing moves the mean of shares, as a softmax gives."""
+    rows = numbers.reshape(-1, numbers.shape[-1])
+    if numbers.shape[-1] > 1 and _are_same(rows):
+        return _largest_at_positions, ", whose numbers have the same sum at each position, so that nothing moves it"
+    if _are_same(numbers.reshape(len(numbers), -1)):
+        return _largest_of_map, ", whose numbers have the same sum in each picture, so that nothing moves it"
+    return _mean_of_map, ""
+
+
+def _are_same(rows: np.ndarray) -> bool:
+    """Return whether rows of numbers that differ have one sum, up to rounding."""
+    differ = len(rows) > 1 and np.ptp(rows, 0).max(initial=0.0) > 1e-3 * np.abs(rows).max(initial=0.0)
+    return bool(differ and np.ptp(rows.sum(-1)) <= 1e-5 * np.abs(rows).sum(-1).max())
+
+
 def _mean_of_map(output: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.reshape(output, (tf.shape(output)[0], -1)), -1)
 
 
 _mean_of_map.__name__ = "the mean of the map"  # what records call it
+
+
+def _largest_at_positions(output: tf.Tensor) -> tf.Tensor:
+    return _mean_of_map(tf.reduce_max(output, -1))
+
+
+def _largest_of_map(output: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_max(tf.reshape(output, (tf.shape(output)[0], -1)), -1)
+
+
+_largest_at_positions.__name__ = "the mean over positions of the largest number at each"
+_largest_of_map.__name__ = "the largest number of the map"
