@@ -41,7 +41,7 @@ _BETWEEN = (
 _TAKEN = "they were taken for what speaks for classes, but "
 _JOINED = (
     "it joins {}: effects are in the numbers as they are returned, which are of several kinds, and cannot be compared "
-    "between columns. Give its parts as outputs of their own, or head="
+    "between columns. Give its parts as outputs of their own, or say with head= what all of it is"
 )
 _TRAINED_AS_ONE = (
     "the loss, {}, takes probabilities, but how {} makes them is not recognized: effects are in probabilities, which "
