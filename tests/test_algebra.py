@@ -178,12 +178,12 @@ def test_needs_name_the_layers():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: channel(["conv"], 0), "layer must be the name of one layer, got list ['conv']"),
-        (lambda: channel(3, 0), "layer must be the name of one layer, got int 3"),
-        (lambda: channel(None, 0), "layer must be the name of one layer, got NoneType None"),
-        (lambda: neuron(["conv"], 0), "layer must be the name of one layer, got list"),
-        (lambda: deepdream(np.zeros(2)), "layer must be the name of one layer, got ndarray"),
-        (lambda: channel_interpolate("conv", 0, {"conv"}, 1), "layer2 must be the name of one layer, got set"),
+        (lambda: channel(["conv"], 0), "a layer is named by a string, got ['conv'] of type list"),
+        (lambda: channel(3, 0), "a layer is named by a string, got 3 of type int"),
+        (lambda: channel(None, 0), "a layer is named by a string, got None"),
+        (lambda: neuron(["conv"], 0), "a layer is named by a string, got ['conv']"),
+        (lambda: deepdream(np.zeros(2)), "a layer is named by a string, got array"),
+        (lambda: channel_interpolate("conv", 0, {"conv"}, 1), "a layer is named by a string, got {'conv'} of type set"),
         (lambda: keyed(form=[1]), "form must be a text, a number or something else that can be hashed, got list [1]"),
     ],
 )

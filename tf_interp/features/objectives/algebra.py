@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_interp.display import cut
 from tf_interp.features.matrices import average_positions
+from tf_interp.models.layer_names import check_name
 
 
 class Lookup(Protocol):
@@ -262,11 +263,8 @@ def _operand(x: Any) -> Objective:
 
 
 def _check_setting(title: str, name: str, value: Any) -> None:
-    if name.rstrip("0123456789") == "layer" and not isinstance(value, str):
-        raise TypeError(
-            f"{title}: {name} must be the name of one layer, got {type(value).__name__} {cut(value, 60)}; for several "
-            "layers add objectives up"
-        )
+    if name.rstrip("0123456789") == "layer":
+        check_name(value)
     try:
         hash(value)
     except TypeError:
