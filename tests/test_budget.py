@@ -186,14 +186,27 @@ def test_pictures_drawn_in_fewer_steps_say_so(tmp_path, monkeypatch):
     parts = [ti.Features([0, 1], steps=32, warm_steps=8), ti.NeuronGroups(2, steps=16, warm_steps=4)]
     watch = ti.InterpCallback(tmp_path, ti.Probe.from_arrays(x[:3]), layers=["conv"], parts=parts, on_error="raise")
     network.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[watch])
-    told = "to keep within max_overhead, pictures that go on from the last ones got 25% of their steps"
+    told = "to keep within max_overhead, pictures got 25% of their usual steps: those of later looks go on from there"
     records = list(ti.read(tmp_path))
-    assert {(r.kind, told in r.data["notes"]) for r in records if r.step in (1, 2)} == {
-        ("features", True),
-        ("groups", True),
+    assert {(r.kind, r.step) for r in records if told in r.data["notes"]} == {
+        (kind, step) for kind in ("features", "groups") for step in (0, 1, 2)
     }
-    assert not any(told in r.data["notes"] for r in records if r.step in (0, 3))
-    assert [r.data["settings"]["steps"] for r in records if r.kind == "features"] == [32, 2, 2, 8]
+    steps = [r.data["settings"]["steps"] for r in records if r.kind == "features"]
+    assert steps == [8, 2, 2, 32 - 8 - 2 - 2], "what the first look saved is made up for at the end"
+
+
+@pytest.mark.parametrize(("share", "epochs", "steps"), [(0.05, 0, [32]), (0.05, 1, [8, 24]), (None, 1, [32, 8])])
+def test_a_first_look_saves_steps_only_where_later_ones_go_on(tmp_path, share, epochs, steps):
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, name="conv"), keras.layers.Flatten(),
+                                keras.layers.Dense(2)])  # fmt: skip
+    network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = np.random.default_rng(0).random((8, 8, 8, 1), np.float32), np.arange(8) % 2
+    parts = [ti.Features([0, 1], steps=32, warm_steps=8)]
+    watch = ti.InterpCallback(
+        tmp_path, ti.Probe.from_arrays(x[:3]), layers=["conv"], parts=parts, on_error="raise", max_overhead=share
+    )
+    network.fit(x, y, epochs=epochs, verbose=0, callbacks=[watch])
+    assert [r.data["settings"]["steps"] for r in ti.read(tmp_path) if r.kind == "features"] == steps
 
 
 def test_a_first_look_translates_no_python_and_a_second_compiles_nothing(monkeypatch):

@@ -117,7 +117,7 @@ class Analysis:
             about: further entries for the data of each record; `notes` and `warnings` are added to those there are.
             progress: share of the training that is over, 0..1; None where nobody knows.
             training: how many trainings have begun, as in `View`.
-            effort: share of the usual steps that pictures which go on from the last ones get, above 0 and at most 1.
+            effort: share of their usual steps that pictures get, as in `View`.
             workspace: where finished pieces are kept and found, of a network that is looked at once.
             written: tags (`kind/layer`) of the records that there are already at this step: they are left out.
 

@@ -41,7 +41,8 @@ class Drawing:
         param: "probe" draws with the frequencies, colors, values and background of the probe's pictures, "photographs"
             with those of photographs; "auto" takes the first for grey pictures and the second for all others.
         options: further ones of `render`, such as what other inputs get; see `View.prepare`.
-        effort: share of its steps that a later picture gets, above 0 and at most 1; see `View.prepare`.
+        effort: share of its steps that a picture gets, above 0 and at most 1; see `View.prepare`.
+        complete: whether a picture is to have all steps by then that it has not had; see `View.prepare`.
 
     Raises:
         ValueError: if a number is below 1, or `at` or `param` is unknown.
@@ -57,6 +58,7 @@ class Drawing:
     param: str = "auto"
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     effort: float = 1.0
+    complete: bool = False
 
     def __post_init__(self) -> None:
         if self.at not in _OBJECTIVES:
@@ -68,11 +70,14 @@ class Drawing:
         if self.penalty is not None and not isinstance(self.penalty, Objective):
             raise TypeError(f"penalty must be an objective such as 0.01 * l1(), got {self.penalty!r}")
 
-    def count_steps(self, warm: bool) -> int:
-        """Return the optimization steps of the first picture, or of a later one."""
-        if not warm:
-            return self.steps
-        return max(1, round(self.effort * (self.warm_steps or max(1, self.steps // 8))))
+    def count_steps(self, done: int) -> int:
+        """Return the optimization steps of the next picture.
+
+        Args:
+            done: steps that the picture has had which it goes on from; 0 for none.
+        """
+        usual = (self.warm_steps or max(1, self.steps // 8)) if done else self.steps
+        return max(1, round(self.effort * usual), self.steps - done if self.complete else 0)
 
     def try_out(self, model: Model, directions: Directions, steps: int = 8) -> float:
         """Draw for a few steps, and return how many seconds a step of one picture takes.
@@ -115,7 +120,7 @@ class Drawing:
         if workspace is not None:
             return self._draw_in_pieces(model, directions, workspace, key)
         init = None if last is None else last.restarted()
-        return self._render(model, directions, steps=self.count_steps(last is not None), init=init)
+        return self._render(model, directions, steps=self.count_steps(steps_of(last)), init=init)
 
     def _draw_in_pieces(self, model: Model, directions: Directions, workspace: Workspace, key: str) -> Drawn:
         """Draw what was not finished before.
@@ -152,3 +157,8 @@ class Drawing:
         if rendering.stopped:
             raise KeyboardInterrupt
         return rendering
+
+
+def steps_of(last: Rendering | Drawn | None) -> int:
+    """Return how many optimization steps pictures have had from their beginning on, 0 where there are none."""
+    return last.state.step if isinstance(last, Rendering) else 0

@@ -50,7 +50,7 @@ class View:
         step: of the training; 0 of a finished model.
         progress: share of the training that is over, 0..1; None where nobody knows.
         training: how many trainings have begun that were looked at, this one with them; 0 of a finished model.
-        effort: share of the usual steps that pictures which go on from the last ones get, above 0 and at most 1.
+        effort: share of their usual steps that pictures get, above 0 and at most 1; later ones go on from there.
     """
 
     model: Model
@@ -165,8 +165,8 @@ class View:
         notes, options, array = list[str](), dict[str, Any](), self.probe.images
         if self.effort < 1:
             notes.append(
-                "to keep within max_overhead, pictures that go on from the last ones got "
-                f"{self.effort:.0%} of their steps"
+                f"to keep within max_overhead, pictures got {self.effort:.0%} of their usual steps: those of later "
+                "looks go on from there"
             )
         if isinstance(array, Mapping):
             others = {key: value for key, value in array.items() if key != name}
@@ -187,7 +187,8 @@ class View:
         options |= {} if prior is None else {"param": prior}
         drawing = dataclasses.replace(drawing, param="photographs" if prior is None else "probe")
         notes += told
-        return dataclasses.replace(drawing, options=options, effort=self.effort), notes
+        complete = self.progress == 1  # what first looks saved is made up for at the end
+        return dataclasses.replace(drawing, options=options, effort=self.effort, complete=complete), notes
 
     def _choose_prior(self, asked: str, options: Mapping[str, Any]) -> tuple[PicturePrior | None, list[str]]:
         """Return what is learned from the probe to draw with, None to draw as photographs are, and sentences.

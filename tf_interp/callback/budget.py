@@ -44,6 +44,16 @@ class Budget:
             if kind is not None:
                 self._costs.setdefault(kind, {})[effort] = seconds
 
+    def plan_first(self, kinds: Mapping[str, bool], alone: bool = False) -> dict[str, float]:
+        """Return the effort of each part in the first look, which is on top: little, since later ones go on from it.
+
+        Args:
+            kinds: as in `plan`.
+            alone: whether no look will follow.
+        """
+        saves = self.share is not None and not alone
+        return {kind: _EFFORTS[0] if draws and saves else 1.0 for kind, draws in kinds.items()}
+
     def plan(self, kinds: Mapping[str, bool], whole: bool = False) -> dict[str, float]:
         """Return the effort of each part in a look now, 0..1; 0 is a part that the look must do without.
 

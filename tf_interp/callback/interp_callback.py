@@ -49,8 +49,8 @@ class InterpCallback(keras.callbacks.Callback):
         on_error: "warn" logs and goes on (a part that fails three times in a row is switched off), "disable" switches
             a part off at its first failure, "raise" raises.
         max_overhead: share of the training time that looks may take, e.g. 0.05; over it pictures get fewer steps, then
-            what costs most is left out, or the whole look, and counted. The look before training is not held against
-            it; that, the first after it (which shows what parts cost) and the last are always made. None: no limit.
+            what costs most is left out, or the whole look, and counted. Always made are the look before training, which
+            is not held against it, in a quarter of the steps, the first after it, and the last. None: no limit.
         preprocess: from images in [0,1] to what the model was trained on, if that differs.
         class_names: names by class index; None takes the probe's.
         head: what the output is, where the guess is wrong, as in `open_model`.
@@ -171,10 +171,10 @@ class InterpCallback(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Look at the final weights, and when all callbacks are done at those that they put back; close the log."""
+        self._has_ended = True
         if self._weights is None:  # there was nothing to train
             self.on_epoch_begin(0)
         self._look_at_end()
-        self._has_ended = True
         if not self._comes_last:
             self.close()
 
@@ -188,7 +188,7 @@ class InterpCallback(keras.callbacks.Callback):
 
     def _begin_fit(self) -> WeightLog:
         weights = self._begin(self._prepare(), self._steps.now())
-        self._look(self._steps.now(), self._epoch, first=True)
+        self._look(self._steps.now(), self._epoch, self._budget.plan_first(self._kinds, self._has_ended), first=True)
         self._budget.begin()  # the first look compiles: not held against the budget
         return weights
 

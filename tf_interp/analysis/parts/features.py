@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_interp.analysis.drawing import Drawing
+from tf_interp.analysis.drawing import Drawing, steps_of
 from tf_interp.analysis.part import SHOWN, Album, Draft, Part, View
 from tf_interp.capture import read_activations
 from tf_interp.directions import Directions, to_positions
@@ -166,7 +166,7 @@ class Features(Part):
                 **({} if accents is None else {"accentuated": album.add_shown(view.show(accents.images), None)}),
             }
             settings = {
-                "steps": (drawing or self.drawing).count_steps(last is not None),
+                "steps": (drawing or self.drawing).count_steps(steps_of(last)),
                 "warm": last is not None,
                 "at": self.drawing.at,
                 **({} if drawing is None else {"param": drawing.param}),
