@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_interp.models.outputs.ends.logits import describe_end, find_logits
+from tf_interp.models.outputs.ends.logits import find_logits
+from tf_interp.models.outputs.output_end import describe_end
 
 
 def _log_odds(x):
@@ -79,7 +80,7 @@ def trace(function, batch=None):
     def run(x):
         output = function(x)
         found = find_logits(output)
-        seen["end"] = describe_end(output, found)
+        seen["end"] = describe_end(output, found, {"x": x})
         return output, output if found is None else found.tensor
 
     return seen, run(X if batch is None else X[:batch])

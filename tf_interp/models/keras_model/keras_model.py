@@ -32,8 +32,9 @@ from tf_interp.models.keras_model.training_mode import Told, tell_training
 from tf_interp.models.keras_model.wiring import Wiring, read_wiring
 from tf_interp.models.layer_names import LayerRow
 from tf_interp.models.model import Model, Weights
-from tf_interp.models.outputs.ends.logits import DRAWN, End, check_end, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.outputs.ends.logits import find_logits, no_way_to_logits
 from tf_interp.models.outputs.losses import Loss, read_losses
+from tf_interp.models.outputs.output_end import DRAWN, End, check_end, describe_end
 from tf_interp.models.private import outside_graphs
 
 
@@ -359,10 +360,9 @@ class KerasModel(Model):
 
     def _find_ends(self) -> Mapping[str, End]:
         """Return how each output ends, which only a trace shows."""
-        traced = self._trace_all()
-        with traced.graph.as_default():
+        with (traced := self._trace_all()).graph.as_default():
             return {
-                name: describe_end(output, None if self._keeps_end(name) else find_logits(output))
+                name: describe_end(output, None if self._keeps_end(name) else find_logits(output), traced.inputs)
                 for name, output in zip(self._found.outputs, list_tensors(traced.output), strict=True)
             }
 

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from tf_interp.models.outputs.ends.logits import End
 from tf_interp.models.outputs.losses import Loss
+from tf_interp.models.outputs.output_end import End
 
 SELECTED = (
     "it holds the boxes that {} selected: they have no fixed meaning from picture to picture, and no gradient leads to "
@@ -23,20 +23,20 @@ _LOGS = (
     "them is not recognized: effects are in log-probabilities, which every class moves, not in logits. " + _RETURN
 )
 _BOUNDED = (
-    "all outputs lie in [0,1], whatever the weights are; if they are probabilities, effects are in probabilities, not "
-    "in logits: how {} makes them is not recognized"
+    "all outputs lie in [0,1], {always}; if they are probabilities, effects are in probabilities, not in logits: how "
+    "{} makes them is not recognized"
 )
 _POSITIVE = (
-    "none of its numbers is ever negative, whatever the weights are: they were taken for what speaks for classes, but "
-    "{} makes no logits. Lengths (of capsules), distances and rates are something else, and effects are in them"
+    "none of its numbers is ever negative, {always}: they were taken for what speaks for classes, but {} makes no "
+    "logits. Lengths (of capsules), distances and rates are something else, and effects are in them"
 )
 _NEGATIVE = (
-    "none of its numbers is ever above zero, whatever the weights are: they were taken for what speaks for classes, as "
+    "none of its numbers is ever above zero, {always}: they were taken for what speaks for classes, as "
     "minus a distance does, but {} makes no logits, and effects are in the numbers as they are"
 )
 _BETWEEN = (
-    "all its numbers lie between {:.3g} and {:.3g}, whatever the weights are: {}logits have no such bounds, unless "
-    "they are cosines or were capped. Effects are in the numbers as they are"
+    "all its numbers lie between {:.3g} and {:.3g}, {always}: {}logits have no such bounds, unless they are cosines or "
+    "were capped. Effects are in the numbers as they are"
 )
 _TAKEN = "they were taken for what speaks for classes, but "
 _JOINED = (
@@ -71,8 +71,8 @@ _LOGS_AS_ONE = (
 )
 _OR_LOGITS = ", or compile it with from_logits=True in the loss"
 _ONE_TOO_MANY = (
-    "the loss, {}, takes logits (from_logits=True), but what the network returns lies in [0,1], whatever the weights "
-    "are: the loss puts a softmax or sigmoid behind probabilities. Compile it without from_logits=True"
+    "the loss, {}, takes logits (from_logits=True), but what the network returns lies in [0,1], {always}: the loss "
+    "puts a softmax or sigmoid behind probabilities. Compile it without from_logits=True"
 )
 _CLIPPED = (
     "what it returns is clipped to [{:.3g}, {:.3g}] behind its {}: effects are on the logit, which moves on where what "
@@ -142,7 +142,7 @@ def tell_recognized(end: End, loss: Loss | None, trained: str | None, alone: boo
         told.append(_LOGS_AS_ONE.format(loss.name, _OR_LOGITS if loss.has_logits else ""))
     # of a plain softmax or sigmoid Keras takes the input itself, and warns
     if loss is not None and loss.takes == "logits" and end.bounded and not end.plain:
-        told.append(_ONE_TOO_MANY.format(loss.name))
+        told.append(_ONE_TOO_MANY.format(loss.name, always=end.always))
     return "; ".join(told) or None
 
 
@@ -192,21 +192,19 @@ def _judge(
         needed = "softmax" if trained == "multiclass" else "sigmoid"
         return "number", None, _RAW.format(loss.name, end.operation, needed, _OR_LOGITS if loss.has_logits else "")
     if loss is not None and takes == "logits":
-        return "logit", None, _ONE_TOO_MANY.format(loss.name) if end.bounded else None
+        return "logit", None, _ONE_TOO_MANY.format(loss.name, always=end.always) if end.bounded else None
     if end.bounded:
-        return "number", "in [0,1]", _BOUNDED.format(end.operation)
+        return "number", "in [0,1]", _BOUNDED.format(end.operation, always=end.always)
+    low, high = end.fed
     if trained:  # by a hinge, which takes numbers between bounds as well
-        return "number" if end.high - end.low < float("inf") else plain, None, None
-    if end.low < 0 < end.high and end.high - end.low < float("inf"):
-        return (
-            "number",
-            f"between {end.low:.3g} and {end.high:.3g}",
-            _BETWEEN.format(end.low, end.high, "" if dense else _TAKEN),
-        )
-    if not dense and end.low >= 0:
-        return "number", "that are never negative", _POSITIVE.format(end.operation)
-    if not dense and end.high <= 0:
-        return "number", "that are never above zero", _NEGATIVE.format(end.operation)
+        return "number" if high - low < float("inf") else plain, None, None
+    if low < 0 < high and high - low < float("inf"):
+        told = _BETWEEN.format(low, high, "" if dense else _TAKEN, always=end.always)
+        return "number", f"between {low:.3g} and {high:.3g}", told
+    if not dense and low >= 0:
+        return "number", "that are never negative", _POSITIVE.format(end.operation, always=end.always)
+    if not dense and high <= 0:
+        return "number", "that are never above zero", _NEGATIVE.format(end.operation, always=end.always)
     return plain, None, None
 
 

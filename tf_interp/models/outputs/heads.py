@@ -17,9 +17,9 @@ KINDS = {
     "other": "something else",
 }
 _BOUNDED = (
-    "all its numbers lie in [0,1], whatever the weights are: they were taken for probabilities, though how is not "
-    "recognized. Effects are in probabilities, which saturate, not in logits. Let the network return its logits, where "
-    "that is possible"
+    "all its numbers lie in [0,1], where all that the network takes does: they were taken for probabilities, though "
+    "how is not recognized. Effects are in probabilities, which saturate, not in logits. Let the network return its "
+    "logits, where that is possible"
 )
 _DECIDING = ("multiclass", "binary", "multilabel")
 
@@ -37,7 +37,7 @@ class Head:
         names: names by class index (of a regression: of the numbers), or None.
         quantity: what the numbers are: "logit", or what stands in for it.
         caution: a sentence that a person should read, such as that logits cannot be had; or None.
-        bounded: whether its numbers lie in [0,1] whatever the weights are.
+        bounded: whether its numbers lie in [0,1] whatever the weights are, where all that the network takes does.
         source: who says what it is: "network" (how it ends), "loss" or "user".
         also: further names that it answers to, such as that of a signature.
         ordered: whether its numbers rise or fall from one to the next, whatever the weights are: steps, no classes.

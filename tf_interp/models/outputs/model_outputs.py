@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from tf_interp.display import cut, name_some, quote, tell, write_size
-from tf_interp.models.outputs.ends.logits import End
 from tf_interp.models.outputs.heads import KINDS, Head, did_you_mean
 from tf_interp.models.outputs.losses import Loss
+from tf_interp.models.outputs.output_end import End
 from tf_interp.models.outputs.recognition import list_heads
 from tf_interp.models.outputs.targets import Target, resolve_target
 

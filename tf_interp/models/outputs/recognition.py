@@ -8,20 +8,20 @@ import numpy as np
 from tf_interp.models.batching.batch_mixing import make_batch
 from tf_interp.models.outputs import cautions
 from tf_interp.models.outputs.cautions import Seen
-from tf_interp.models.outputs.ends.logits import End
 from tf_interp.models.outputs.heads import KINDS, Head
 from tf_interp.models.outputs.losses import Loss
+from tf_interp.models.outputs.output_end import End
 from tf_interp.models.private import outside_graphs
 
 _ONE_NUMBER = (
     "one number without a sigmoid was taken for a regression; if it is the logit of two classes, say head='binary'"
 )
 _ONE_BOUNDED = (
-    "one number in [0,1], whatever the weights are, was taken for a regression; if it is the probability of the second "
+    "one number in [0,1], {always}, was taken for a regression; if it is the probability of the second "
     "of two classes, say head='binary'"
 )
 _ONE_BETWEEN = (
-    "one number between {:.3g} and {:.3g}, whatever the weights are, was taken for a regression; if it decides between "
+    "one number between {:.3g} and {:.3g}, {always}, was taken for a regression; if it decides between "
     "two classes, say head='binary'"
 )
 _REBUILT = (
@@ -171,7 +171,7 @@ def _join(usual: Seen | None, loud: Seen | None) -> Seen:
     if usual is None or loud is None:
         return usual or Seen()
     outside = usual.outside or loud.outside
-    unequal = (usual.unequal or loud.unequal) and not outside
+    unequal = usual.unequal or (loud.unequal and not outside)  # a loud mask leads outside, where a usual one does not
     return Seen(usual.shares and loud.shares, usual.logs and loud.logs, outside, unequal)
 
 
@@ -217,10 +217,11 @@ def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen
         return Guess("regression", f"trained with {loss.name}", "number", None)
     if not dense and trained is None and count == 1 and not end.joins:
         if end.bounded:
-            return Guess("regression", "one number in [0,1]", "number", _ONE_BOUNDED)
-        if end.high - end.low < float("inf"):
-            evidence = f"one number between {end.low:.3g} and {end.high:.3g}"
-            return Guess("regression", evidence, "number", _ONE_BETWEEN.format(end.low, end.high))
+            return Guess("regression", "one number in [0,1]", "number", _ONE_BOUNDED.format(always=end.always))
+        low, high = end.fed
+        if high - low < float("inf"):
+            told = _ONE_BETWEEN.format(low, high, always=end.always)
+            return Guess("regression", f"one number between {low:.3g} and {high:.3g}", "number", told)
         return Guess("regression", "one number without a sigmoid", "number", _ONE_NUMBER)
     quantity, why, caution = cautions.tell_numbers(end, loss, trained, seen, dense)
     if dense:

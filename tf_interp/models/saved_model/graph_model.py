@@ -13,7 +13,8 @@ from tf_interp.models.inputs import Preprocess
 from tf_interp.models.layer_names import LayerRow
 from tf_interp.models.layout import find_channels_first
 from tf_interp.models.model import Model, Weights
-from tf_interp.models.outputs.ends.logits import DRAWN, End, describe_end, find_logits, no_way_to_logits
+from tf_interp.models.outputs.ends.logits import find_logits, no_way_to_logits
+from tf_interp.models.outputs.output_end import DRAWN, End, describe_end
 from tf_interp.models.private import GRADIENT_ATTRIBUTE, is_plain, tell_loops_of_variables
 from tf_interp.models.saved_model.frozen_graph import read_frozen_graph
 from tf_interp.models.saved_model.graph_folding import Chain, find_chains
@@ -97,7 +98,8 @@ class GraphModel(Model):
         self._raw = dict(zip(names, outputs, strict=True))
         weights = self._read.named_weights
         self._how = {
-            name: describe_end(end, found, weights) for name, end, found in zip(names, outputs, logits, strict=True)
+            name: describe_end(end, found, self._fed, weights)
+            for name, end, found in zip(names, outputs, logits, strict=True)
         }
         self._outputs = {
             name: output if found is None else found.tensor
@@ -234,7 +236,8 @@ class GraphModel(Model):
         super().expect(head, output)
         weights = self._read.named_weights
         for name in [name for name in self._outputs if self._keeps_end(name)]:
-            self._outputs[name], self._how[name] = self._raw[name], describe_end(self._raw[name], None, weights)
+            self._outputs[name] = self._raw[name]
+            self._how[name] = describe_end(self._raw[name], None, self._fed, weights)
             self._roots.pop(name, None)
         return self
 

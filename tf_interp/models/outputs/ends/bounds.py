@@ -52,7 +52,9 @@ _RISING: dict[str, Callable[[float], float]] = {  # functions that never fall: b
 }
 
 
-def find_bounds(tensor: tf.Tensor, weights: Collection[str] = ()) -> tuple[float, float]:
+def find_bounds(
+    tensor: tf.Tensor, weights: Collection[str] = (), shares: Collection[tf.Tensor] = ()
+) -> tuple[float, float]:
     """Return the lowest and the highest number that a tensor can hold, as far as its operations say.
 
     Interval arithmetic: each operation turns the bounds of what it takes into those of what it gives. What is not known
@@ -61,8 +63,9 @@ def find_bounds(tensor: tf.Tensor, weights: Collection[str] = ()) -> tuple[float
     Args:
         tensor: in the current graph.
         weights: names of the constants that stand for weights, in a network that was saved with their values.
+        shares: tensors that are taken to lie in [0,1], such as inputs of the network that may be masks.
     """
-    return _find_all([tensor], {}, weights)[0]
+    return _find_all([tensor], {id(item): (0.0, 1.0) for item in shares}, weights)[0]
 
 
 def _find_all(tensors: Sequence[tf.Tensor], given: Mapping[int, Bounds], weights: Collection[str]) -> list[Bounds]:
@@ -158,7 +161,9 @@ def _read_cast(to: tf.DType, of: tf.DType, bounds: Bounds) -> Bounds:
     """Return the bounds of numbers of another type: whole ones are cut off towards 0, and begin anew past the last."""
     if to.is_bool:
         return 0.0, 1.0
-    if not to.is_integer or of.is_bool:
+    if of.is_bool:
+        return max(bounds[0], 0.0), min(bounds[1], 1.0)
+    if not to.is_integer:
         return bounds
     low, high = (math.trunc(end) if math.isfinite(end) else end for end in bounds)
     if (to.min <= low and high <= to.max) or (of.is_integer and low >= 0 and to.size >= 4):
