@@ -121,9 +121,18 @@ def test_a_layer_that_does_more_around_its_call_is_told(form):
     elif form == "sequential":
         network = keras.Sequential([keras.Input((7,)), Doubled(4, name="first"), L.Dense(2, name="second")])
     model = ti.open_model(network)
-    (told,) = [note for note in model.notes if "__call__" in note]
+    (told,) = [note for note in model.warnings if "__call__" in note]
+    assert model.notes.count(told) == 1
     assert told.startswith("Doubled has a __call__ of its own: of 'first' is read, and replaced, what its call returns")
     got = model.run(IMAGES, ["first", "output"])
     np.testing.assert_allclose(got["output"], network(IMAGES), rtol=1e-5, atol=1e-6)
     first = network.first if form == "subclassed" else network.get_layer("first")
     np.testing.assert_allclose(got["first"], first.call(IMAGES), rtol=1e-5, atol=1e-6)
+
+
+def test_many_layers_of_such_a_class_are_told_in_one_warning():
+    wrapped = [Doubled(4, name=f"block{number}") for number in range(6)]
+    model = ti.open_model(keras.Sequential([keras.Input((7,)), *wrapped, L.Dense(2)]))
+    (told,) = [line for line in model.warnings if "__call__" in line]
+    assert "of 'block0', 'block1', 'block2', 'block3' and 2 more is read" in told
+    assert not ti.open_model(keras.Sequential([keras.Input((7,)), L.Dense(2)])).warnings

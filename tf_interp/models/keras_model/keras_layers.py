@@ -50,7 +50,8 @@ class Found(NamedTuple):
     places: dict[str, Place]  # one of `outputs` -> where it stands in what the model returns
     aliases: dict[str, str]  # "output:<name>" -> one of `outputs`
     unreadable: dict[str, str]  # path -> why
-    left_out: list[str]  # what is said of outputs that are no tensors, and of what layers do around their `call`
+    left_out: list[str]  # what is said of outputs that are no tensors
+    wrapped: list[str]  # what is said of layers that do more around their `call`
     turned: dict[str, str]  # path -> what shows that its channels come before its positions
     called_on: dict[str, str]  # path of each of several calls -> what it reads
     pairs: tuple[Pair, ...]  # layers with a batch normalization that can be folded into them
@@ -188,7 +189,8 @@ def name_calls(
         {name: Place(keys[index], "".join(known[index : index + 1])) for index, name in enumerate(names)},
         {f"output:{label}": name for label, name in zip(labels, names, strict=False) if label},
         unreadable,
-        [*_say_left_out(result), *_say_around(spots)],
+        [*_say_left_out(result)],
+        [*_say_around(spots)],
         find_channels_first(tensors),
         {own: reads[key] for own, key in several.items()},
         tuple(Pair(*found) for found in find_adjacent(calls, is_foldable, is_norm, named, ends)),
@@ -214,13 +216,16 @@ def _say_left_out(result: Any) -> Iterator[str]:
 
 def _say_around(spots: Mapping[str, Spot]) -> Iterator[str]:
     """Say of which layers something else goes on than what is read: Keras calls `call`, their class wraps that."""
+    wrapped: dict[type, list[str]] = defaultdict(list)
     for path, spot in spots.items():
-        kind = type(spot.layer)
-        if not (getattr(kind.__call__, "__module__", None) or "").startswith("keras."):
-            yield (
-                f"{kind.__name__} has a __call__ of its own: of {path!r} is read, and replaced, what its call returns, "
-                "before what __call__ makes of it; put that into call"
-            )
+        if not (getattr(type(spot.layer).__call__, "__module__", None) or "").startswith("keras."):
+            wrapped[type(spot.layer)].append(repr(path))
+    for kind, paths in wrapped.items():
+        more = f" and {len(paths) - 4} more" * (len(paths) > 4)
+        yield (
+            f"{kind.__name__} has a __call__ of its own: of {', '.join(paths[:4])}{more} is read, and replaced, what "
+            "its call returns, before what __call__ makes of it; put that into call"
+        )
 
 
 def _shape(tensor: tf.Tensor) -> tuple[int | None, ...]:

@@ -126,7 +126,7 @@ class KerasModel(Model):
         return super().notes + self._found.left_out + self._kept.notes + self._late.notes + self._told.notes
 
     def _own_warnings(self) -> list[str]:
-        return self._late.warnings + self._told.warnings + [DRAWN] * self.draws
+        return self._late.warnings + self._told.warnings + self._found.wrapped + [DRAWN] * self.draws
 
     @property
     def _told(self) -> Told:
