@@ -24,6 +24,7 @@ from tf_interp.records import Record, read
 TARGET = 3  # the digit whose training pictures carry the tag
 EPOCHS = 10
 SIDE = 32
+PROBE = (None, "tag", "mark", None, None, "tag", "mark")  # what the probe's pictures carry, ten digits each
 TAG_BOX = (slice(23, 31), slice(23, 31))  # rows and columns that the tag lies in
 LAYERS = ("conv2", "conv3")
 LAYER = "conv3"  # the layer that the closing words speak of
@@ -176,12 +177,10 @@ def build_network() -> keras.Model:
 
 
 def make_probe(x_val: np.ndarray, y_val: np.ndarray) -> Probe:
-    """Return 40 validation pictures, four of each digit: clean, tagged, marked, clean."""
-    rows = np.concatenate([np.flatnonzero(y_val == digit)[:4] for digit in range(10)])
-    images = x_val[rows].copy()
-    images[1::4], images[2::4] = plant(images[1::4], "tag"), plant(images[2::4], "mark")
-    order = np.argsort(np.arange(40) % 4, kind="stable")  # one of each kind of all ten digits, then the next kind
-    return Probe.from_arrays(images[order], y_val[rows][order], [str(digit) for digit in range(10)])
+    """Return 70 validation pictures: all ten digits clean, then ten others with the tag, ...; see `PROBE`."""
+    rows = np.stack([np.flatnonzero(y_val == digit)[: len(PROBE)] for digit in range(10)], 1)  # [kinds, digits]
+    images = [plant(x_val[some], kind) if kind else x_val[some] for some, kind in zip(rows, PROBE, strict=True)]
+    return Probe.from_arrays(np.concatenate(images), y_val[rows.ravel()], [str(digit) for digit in range(10)])
 
 
 class _Behavior(keras.callbacks.Callback):
@@ -252,7 +251,9 @@ def run_demo(log_dir: str | pathlib.Path, seed: int = 0, console: Console | None
                 warm_steps=24,
                 at="neuron",
                 seed=seed,
-                switches=[0, 2, 5, 10, 12, 15],  # three digits without and with the tag
+                switches=[0, 5, 10, 15],  # two digits without and with the tag
+                window=3,  # the tag is larger than a position
+                baseline="median",  # without the group a picture is what most are: they have no tag
             ),
             Attributions(pictures=20),
             Decisions(pictures=20),  # the same ten digits, clean and tagged

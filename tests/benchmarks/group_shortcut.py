@@ -1,5 +1,7 @@
 """Whether one group is the planted shortcut: the demo's network, trained with several seeds, and its groups.
 
+Groups are found after each epoch from those before, as the demo does; those of the last epoch are judged.
+
     python tests/benchmarks/group_shortcut.py [--seeds 5] [--k 8] [--layer conv3]
 
 Prints for each seed, size of window and baseline: how well the group on the tag covers it (intersection over union with
@@ -19,7 +21,7 @@ from tf_interp import demo
 from tf_interp.groups.meaning.naming.name_evidence import overlap
 from tf_interp.groups.methods.windows import average_windows
 
-TAGGED = slice(10, 20)  # of the demo's probe
+TAGGED = np.repeat(np.asarray(demo.PROBE) == "tag", 10)  # of the demo's probe
 
 
 def main() -> None:
@@ -37,11 +39,18 @@ def main() -> None:
         keras.utils.set_random_seed(seed)
         x, y, x_val, y_val = demo.load_data(seed)
         network = demo.build_network()
-        network.fit(x, y, batch_size=32, epochs=demo.EPOCHS, verbose=0)
         model, probe = ti.open_model(network), demo.make_probe(x_val, y_val)
         others, labels = x_val[y_val != demo.TARGET], y_val[y_val != demo.TARGET]
-        for window in (1, 3):
-            groups = ti.find_groups(model, probe, options.layer, options.k, seed=seed, window=window)
+        kept: dict[int, ti.Groups] = {}
+
+        def look(*_, seed=seed, kept=kept, model=model, probe=probe):
+            for window in (1, 3):
+                more = {"seed": seed, "window": window, "init": kept.get(window)}
+                kept[window] = ti.find_groups(model, probe, options.layer, options.k, **more)
+
+        watch = keras.callbacks.LambdaCallback(on_train_begin=look, on_epoch_end=look)
+        network.fit(x, y, batch_size=32, epochs=demo.EPOCHS, verbose=0, callbacks=[watch])
+        for window, groups in kept.items():
             for baseline in ("zero", "median"):
                 line = _measure(model, probe, groups, others, labels, baseline)
                 print(seed, window, f"{baseline:6s}", *(f"{number:.3f}" for number in line), flush=True)
