@@ -115,6 +115,16 @@ ENDS = {
     ),
     "twice": (lambda y: ops.softmax(ops.softmax(y)), "multiclass", "logit", "stood there twice"),
     "tanh": (ops.tanh, "multiclass", "number", "lie between -1 and 1"),
+    "by its square": (lambda y: y / (1 + y**2), "multiclass", "number", "lie between -0.5 and 0.5"),
+    "by a root": (lambda y: y / ops.sqrt(1 + ops.square(y)), "multiclass", "number", "lie between -1 and 1"),
+    "scaled to length": (
+        lambda y: 16 * y / ops.sqrt(_row(ops.sum, ops.square(y)) + 1e-12),
+        "multiclass",
+        "number",
+        "lie between -16 and 16",
+    ),
+    "scaled to length, by a layer": (lambda y: L.UnitNormalization()(y) * 10, "multiclass", "number", "-10 and 10"),
+    "bell": (lambda y: y * ops.exp(-(y * y)), "multiclass", "number", "lie between -0.5 and 0.5"),
     **{
         name: (lambda y, make=make: make(y[:, :, None]), "multiclass", "number", "lie between -1 and 1")
         for name, make in {

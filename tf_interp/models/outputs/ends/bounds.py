@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.models.outputs.ends.growth import find_limit
 from tf_interp.models.outputs.ends.inner_bounds import (
     CHOICES,
     FREE,
@@ -136,6 +137,9 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds], weights: Colle
         parts = [look(item) for item in inputs]
         parts = [parts[0], (-parts[1][1], -parts[1][0])] if kind == "Sub" else parts
         return sum(low for low, _ in parts), sum(high for _, high in parts)
+    if kind == "Mul" and any(a.op.type == "Neg" and a.op.inputs[0] is b for a, b in (inputs, inputs[::-1])):  # -x * x
+        least, most = sorted(map(abs, look(inputs[0])))
+        return -most * most, -least * least if look(inputs[0])[0] > 0 or look(inputs[0])[1] < 0 else 0.0
     if kind in ("Mul", "RealDiv", "DivNoNan", "Reciprocal", "Inv"):
         first, second = (look(item) for item in inputs) if len(inputs) > 1 else ((1.0, 1.0), look(inputs[0]))
         if kind != "Mul":
@@ -144,7 +148,9 @@ def _read(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds], weights: Colle
                 join_bounds([second, (0.0, 0.0)]) if kind == "DivNoNan" else second
             )  # 0 is what it gives for no number
         products = [0.0 if 0 in (a, b) else a * b for a in first for b in second]  # no number is infinite itself
-        return min(products), max(products)
+        low, high = min(products), max(products)
+        limit = None if high - low < math.inf else find_limit(tensor, look)
+        return (low, high) if limit is None else (max(low, -limit), min(high, limit))
     if kind in ("Maximum", "Minimum", "ClipByValue"):
         low, high = look(inputs[0])
         if kind != "Minimum":

@@ -43,9 +43,35 @@ def is_constant(tensor: tf.Tensor) -> bool:
 
 def strip(tensor: tf.Tensor) -> tf.Tensor:
     """Return a tensor without what only passes it on, or shapes it."""
-    while tensor.op.type in (*PASSING, *SHAPING) and len(tensor.op.inputs) and not cuts_off(tensor):
+    while (tensor.op.type in (*PASSING, *SHAPING) and len(tensor.op.inputs) and not cuts_off(tensor)) or (
+        tensor.op.type == "StridedSlice" and None not in list_kept_axes(tensor.op)
+    ):
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
     return tensor
+
+
+def list_kept_axes(operation: tf.Operation) -> list[int | None]:
+    """Return for each axis of what a slice takes from where it stands behind it; None where not all of it is taken."""
+    masks = {
+        name: operation.get_attr(f"{name}_mask") for name in ("begin", "end", "new_axis", "shrink_axis", "ellipsis")
+    }
+    strides, rank = tf.get_static_value(operation.inputs[3]), operation.inputs[0].shape.rank
+    if strides is None or rank is None:
+        return [None]
+    set_in = [{name for name, mask in masks.items() if mask >> place & 1} for place in range(strides.size)]
+    named = sum(not found & {"new_axis", "ellipsis"} for found in set_in)
+    kept: list[int | None] = []
+    behind = 0
+    for stride, found in zip(strides.flat, set_in, strict=True):
+        if "ellipsis" in found:
+            kept += range(behind, behind + rank - named)
+            behind += rank - named
+        elif "new_axis" in found:
+            behind += 1
+        else:
+            kept.append(behind if {"begin", "end"} <= found and stride == 1 and "shrink_axis" not in found else None)
+            behind += "shrink_axis" not in found
+    return [*kept, *range(behind, behind + rank - len(kept))]
 
 
 def cuts_off(tensor: tf.Tensor) -> bool:

@@ -13,7 +13,6 @@ from tf_interp.models.outputs.ends.operations import (
     is_aligned,
     is_log_total,
     is_same,
-    read_value,
     reduces_last,
     strip,
 )
@@ -37,23 +36,13 @@ def read_relation(tensor: tf.Tensor, look: Callable[[tf.Tensor], Bounds], weight
         above, below = inputs[0], _strip_guard(inputs[1])
         if not _is_aligned(above, inputs[1], below):
             return None
-        if below.op.type in ("Sum", "Max") and is_same(below.op.inputs[0], above) and look(above)[0] >= 0:
-            return 0.0, 1.0
-        if _is_each(inputs[1], above) and is_same(below, above) and look(above)[0] >= 0:  # x / (1 + x)
-            return 0.0, 1.0
-        if _is_size(below, above, inputs[1]) or _is_contrast(above, inputs[1], look):
+        if _is_contrast(above, inputs[1], look):
             return -1.0, 1.0
         top, under = strip(above).op, below.op
         spans = top.type == under.type == "Sub" and _is_least(top.inputs[1], top.inputs[0])
         if spans and _is_least(under.inputs[1], top.inputs[0]):
             largest = strip(under.inputs[0])
             return (0.0, 1.0) if largest.op.type == "Max" and is_same(largest.op.inputs[0], top.inputs[0]) else None
-    if kind in ("RealDiv", "DivNoNan", "Mul") and _find_length_axes(tensor) is not None:
-        return -1.0, 1.0
-    for x, scale in (inputs, inputs[::-1]) if kind == "Mul" else ():  # x * rsqrt(1 + x^2)
-        root = _strip_guard(scale, ("Minimum",)).op
-        if root.type == "Rsqrt" and _is_each(scale, x) and _is_square(_strip_guard(root.inputs[0]), x):
-            return -1.0, 1.0
     if kind == "MatMul" and not operation.get_attr("transpose_a"):
         return _read_average(operation, look, weights)
     return None
@@ -127,35 +116,6 @@ def _is_square(tensor: tf.Tensor, of: tf.Tensor) -> bool:
     square = strip(tensor).op
     twice = square.type == "Square" or (square.type == "Mul" and square.inputs[0] is square.inputs[1])
     return twice and is_same(square.inputs[0], of)
-
-
-def _is_size(size: tf.Tensor, of: tf.Tensor, divisor: tf.Tensor) -> bool:
-    """Return whether numbers are no less than the sizes of others: |x|, sqrt(x^2 + 1), lengths by any power of |x|."""
-    if size.op.type == "Sqrt":
-        return _is_each(divisor, of) and _is_square(_strip_guard(size.op.inputs[0]), of)
-    root = _read_quotient(size.op.inputs[1]) if size.op.type == "Pow" else 1.0
-    size = _strip_guard(size.op.inputs[0]) if size.op.type == "Pow" else size
-    if not (_is_aligned(of, divisor, size) if size.op.type in ("Sum", "Max") else _is_each(divisor, of)):
-        return False
-    size = strip(size.op.inputs[0]) if size.op.type in ("Sum", "Max") else size
-    power = _read_quotient(size.op.inputs[1]) if size.op.type == "Pow" else 1.0
-    size = strip(size.op.inputs[0]) if size.op.type == "Pow" else size
-    inverse = root is not None and power is not None and power > 0 and abs(root * power - 1) < 1e-6
-    return bool(inverse and size.op.type == "Abs" and is_same(size.op.inputs[0], of))
-
-
-def _is_each(divisor: tf.Tensor, of: tf.Tensor) -> bool:
-    """Return whether each number has a divisor of its own."""
-    known = divisor.shape.rank is not None and divisor.shape.rank == of.shape.rank
-    return known and divisor.shape.is_compatible_with(of.shape)
-
-
-def _read_quotient(tensor: tf.Tensor) -> float | None:
-    """Return a constant, or one that is divided by another."""
-    if tensor.op.type != "RealDiv":
-        return read_value(tensor)
-    above, below = map(read_value, tensor.op.inputs)
-    return above / below if above is not None and below else None
 
 
 def _is_contrast(above: tf.Tensor, below: tf.Tensor, look: Callable[[tf.Tensor], Bounds]) -> bool:
