@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_interp import find_groups, open_model, read_activations, stream_groups, tcav
+from tf_interp import (
+    compare_groupings,
+    find_groups,
+    judge_groups,
+    open_model,
+    read_activations,
+    scan_groups,
+    stream_groups,
+    tcav,
+)
 from tf_interp.models.batching.padding import find_padding
 
 L = keras.layers
@@ -135,6 +144,23 @@ def test_streamed_groups_are_those_of_find_groups(opened):
     np.testing.assert_allclose(groups.weights, wanted.weights[:3], rtol=1e-3, atol=1e-5)
     assert groups.error == pytest.approx(wanted.error, rel=1e-3)
     assert any("9 of 20 positions are padding" in note for note in groups.notes)
+
+
+def test_cards_and_scans_are_of_what_is_no_padding():
+    keras.utils.set_random_seed(0)
+    model = open_model(_embed(L.GRU(4, return_sequences=True, name="layer")))
+    lengths = np.random.default_rng(0).integers(2, 6, (24, 1))
+    tokens = np.where(np.arange(5) < lengths, np.random.default_rng(1).integers(1, 9, (24, 5)), 0)
+    rows = np.asarray(model.run(tokens, ["layer"])["layer"])[tokens != 0]
+    groups = find_groups(model, tokens, "layer", 2, method="semi_nmf")
+    (card,) = compare_groupings(model, tokens, "layer", 2, methods=["semi_nmf"], refits=1).cards
+    rest = rows - groups.weights[:, 0][tokens != 0] @ groups.vectors
+    assert card.r2 == pytest.approx(1 - (rest**2).sum() / ((rows - rows.mean(0)) ** 2).sum(), abs=1e-4)
+    assert judge_groups(model, tokens, groups, refits=1).r2 == pytest.approx(card.r2, abs=1e-4)
+    assert any("positions are padding" in note for note in card.notes)
+    scan = scan_groups(model, tokens, "layer", [2], method="semi_nmf", resamples=1)
+    assert scan.error[0] == pytest.approx(groups.error, rel=1e-4)
+    assert any("positions are padding" in note for note in scan.notes)
 
 
 def test_a_row_that_is_padding_throughout_keeps_its_mean(opened):

@@ -13,7 +13,7 @@ from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.halves import count_groups
 from tf_interp.groups.methods.choice import MUCH, Automatic, choose, settle_by_start, share_negative
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted
-from tf_interp.groups.methods.windows import average_windows, check_flat, check_window, fit_windows
+from tf_interp.groups.methods.windows import average_kept, check_flat, check_window, fit_windows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
@@ -104,16 +104,13 @@ def find_groups(
     path = check_count(model, layer, 1 if k == AUTO else k, chosen)
     start, names = take_start(init, path)
     check_flat(model, path, window)
-    activations = read_layer(model, array, path, 1 if isinstance(k, str) else k, batch_size)
-    padded, told = take_padding(model, array, path, activations)
-    notes: tuple[str, ...] = told
-    if padded is not None:
-        activations = np.where(padded[..., None], 0, activations)
+    activations, padded, notes = read_counted(model, array, path, 1 if isinstance(k, str) else k, batch_size)
+    ids = digest_images(array)
     if isinstance(k, str):
         settled = chosen.settle(activations.reshape(-1, activations.shape[-1]))
-        means = average_windows(activations, window, padded)
-        k, reason = count_groups(settled, means, seed=seed, iterations=iterations)
-        notes = (*notes, reason)
+        means = average_kept(settled, activations, window, padded)
+        k, reasons = count_groups(settled, means, padded, ids, seed=seed, iterations=iterations)
+        notes = (*notes, *reasons)
     groups = group(
         path,
         activations,
@@ -123,7 +120,7 @@ def find_groups(
         init=start,
         iterations=iterations,
         names=names,
-        ids=digest_images(array),
+        ids=ids,
         padded=padded,
         window=window,
     )
@@ -174,6 +171,7 @@ def group(
         weights[~padded] = found.weights
         found = found._replace(weights=weights)
     groups = as_groups(path, found, activations.shape[:-1], chosen, names=names, ids=ids, negative=negative)
+    groups = dataclasses.replace(groups, window=window)
     if not automatic or not chosen.keeps_negative:
         return groups
     return dataclasses.replace(groups, notes=(say_kept(negative, path, chosen), *groups.notes))
@@ -196,6 +194,26 @@ def take_padding(
         return None, () if said is None else (f"{said}, but {say_all_count(path)}",)
     said = say_padding(int(np.count_nonzero(found)), found.size)
     return found[:, None], (f"{said}: they were left out, and no group fires there",)
+
+
+def read_counted(
+    model: Model, images: Any, path: str, k: int, batch_size: int
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """Return what a layer does, as `read_layer`, with 0 at padding; where that is; and what a person should know of it.
+
+    Args:
+        model: the network.
+        images: what it is given.
+        path: of the layer.
+        k: number of groups.
+        batch_size: images per forward pass.
+
+    Returns:
+        float32 [N,h,w,C]; bool [N,h,w] or None; sentences.
+    """
+    activations = read_layer(model, images, path, k, batch_size)
+    padded, told = take_padding(model, images, path, activations)
+    return activations if padded is None else np.where(padded[..., None], 0, activations), padded, told
 
 
 def say_kept(negative: float, path: str, chosen: Factorizer) -> str:

@@ -34,6 +34,7 @@ class Groups(Directions):
             None is nothing. `error` and `shares` are of the activation without it.
         left_out: part of the activation (of the sum of absolute values) that is negative and that the method leaves
             out, 0..1: `error` and `shares` are of the rest, in which these numbers are 0.
+        window: how near neurons had to fire to fire together, positions on a side.
         chosen_from: all groups of a grouping and which of them these are, where they are some of it: on other pictures
             each still has the weight that it has among all.
     """
@@ -46,6 +47,7 @@ class Groups(Directions):
     method: Factorizer | None = None
     offset: np.ndarray | None = None
     left_out: float = 0.0
+    window: int = 1
     chosen_from: "tuple[Groups, np.ndarray] | None" = None
 
     def weights_for(self, images: Any) -> np.ndarray | None:

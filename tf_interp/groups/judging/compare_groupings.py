@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from tf_interp.display import name_some, quote, tell
-from tf_interp.groups.find import check_count, group, read_layer
+from tf_interp.groups.find import check_count, group, read_counted
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.grouping_card import GroupingCard, judge
 from tf_interp.groups.methods.choice import METHODS, choose
+from tf_interp.groups.methods.windows import check_flat, check_window
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model, take_inputs
@@ -65,6 +66,7 @@ def compare_groupings(
     seed: int = 0,
     iterations: int = 200,
     batch_size: int = 64,
+    window: int = 1,
 ) -> GroupingComparison:
     """Compare ways to group a layer: what they explain, how few groups at a position, and whether they are found again.
 
@@ -80,13 +82,14 @@ def compare_groupings(
         seed: of the first start; the refits have the ones after it.
         iterations: the most that a fit may take.
         batch_size: images per forward pass.
+        window: as in `find_groups`, of all methods.
 
     Returns:
         A card for each method.
 
     Raises:
         TypeError: if the model was not opened, or a method is none.
-        ValueError: if the layer does not exist, or `k` does not fit it.
+        ValueError: if the layer does not exist, or `k` or `window` does not fit it.
 
     Example:
         >>> found = ti.compare_groupings(model, photos[:8], "conv", 3, methods=["nmf", "semi_nmf"], refits=1)
@@ -100,16 +103,19 @@ def compare_groupings(
         raise TypeError(f'methods must be a list of one or more, such as ["nmf", "semi_nmf"], got {methods!r}')
     chosen = [choose("auto", item) if callable(getattr(item, "fit", None)) else choose(item) for item in methods]
     _check_refits(refits)
+    check_window(window)
     array = take_inputs(model, images, "compare_groupings")
     paths = [check_count(model, layer, k, method) for method in chosen]
-    activations = read_layer(model, array, paths[0], k, batch_size)
+    check_flat(model, paths[0], window)
+    activations, padded, told = read_counted(model, array, paths[0], k, batch_size)
     ids = digest_images(array)
     cards = []
     for method in chosen:
-        groups = group(paths[0], activations, k, method, seed=seed, ids=ids, iterations=iterations)
-        cards.append(
-            judge(groups, groups.method or method, activations, refits=refits, seed=seed, iterations=iterations)
+        found = group(
+            paths[0], activations, k, method, seed=seed, ids=ids, iterations=iterations, padded=padded, window=window
         )
+        groups, settled = dataclasses.replace(found, notes=(*found.notes, *told)), found.method or method
+        cards.append(judge(groups, settled, activations, padded, refits=refits, seed=seed, iterations=iterations))
     return GroupingComparison(tuple(cards))
 
 
@@ -157,9 +163,9 @@ def judge_groups(
     if weights is None:
         raise ValueError("the groups were found on other images: give the images that find_groups had")
     path = model.resolve(groups.layer, channels=True)
-    activations = read_layer(model, array, path, len(groups), batch_size)
+    activations, padded, _ = read_counted(model, array, path, len(groups), batch_size)
     known = dataclasses.replace(groups, weights=weights, ids=tuple(digest_images(array)))
-    return judge(known, groups.method, activations, refits=refits, seed=seed, iterations=iterations)
+    return judge(known, groups.method, activations, padded, refits=refits, seed=seed, iterations=iterations)
 
 
 def _check_refits(refits: int) -> None:

@@ -7,11 +7,14 @@ import numpy as np
 
 from tf_interp.display import cut, number_of, quote, tell
 from tf_interp.groups.found_groups import Groups
+from tf_interp.groups.judging.picture_halves import count_rows, divide, say_few, take_halves
 from tf_interp.groups.matching import cosines, pair_up
 from tf_interp.groups.methods.factorizer import Factorizer, fit_rows
+from tf_interp.groups.methods.windows import average_kept
 
 UNSTABLE = 0.5  # a group that agrees less with itself, as concept vectors do
 _CHUNK = 20_000  # rows compared with all groups at a time
+_SAME = 1e-13  # of the squares of a layer; less is rounding
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +37,8 @@ class GroupingCard:
         seeds_before: mean matched cosine of the starts themselves, before any fitting; NaN where a method has no start.
         random: mean matched cosine of the groups with the same numbers in random channels.
         collinearity: float32 [K]: largest |cosine| with another group.
-        distance: float32 [K]: 1 - largest cosine with an activation; large where a group looks like nothing there is.
+        distance: float32 [K]: 1 - largest cosine with an activation less the groups' offset, where weights have signs
+            of either sign; large where a group looks like nothing there is.
         notes: sentences on what a person should know.
     """
 
@@ -118,56 +122,83 @@ def _number(value: float) -> str:
 
 
 def judge(
-    groups: Groups, method: Factorizer, activations: np.ndarray, *, refits: int, seed: int, iterations: int
-) -> GroupingCard:
-    """Return the card of groups of these activations, [N,h,w,C]."""
-    k, rows = len(groups), activations.reshape(-1, activations.shape[-1])
-    weights = groups.weights.reshape(-1, k)
-    rest = rows - weights @ groups.vectors - (0 if groups.offset is None else groups.offset)
-    spread = _squares(rows - rows.mean(0))
-    whole = _squares(rows - rows.mean())
+    groups: Groups, method: Factorizer, activations: np.ndarray, padded: np.ndarray | None = None, *, refits: int,
+    seed: int, iterations: int,
+) -> GroupingCard:  # fmt: skip
+    """Return the card of groups of these activations.
+
+    Groups that are some of a grouping are looked for among all that halves and other starts find.
+
+    Args:
+        groups: with the weights and ids of these pictures.
+        method: settled.
+        activations: float32 [N,h,w,C].
+        padded: bool [N,h,w], True at positions that do not count; None is none.
+        refits: fits with other starts, at least 1.
+        seed: of the groups.
+        iterations: the most that a fit may take.
+    """
+    whole, places = groups.chosen_from or (groups, np.arange(len(groups)))
+    vectors, counted = whole.vectors, slice(None) if padded is None else ~padded
+    rows = activations[counted].reshape(-1, activations.shape[-1])
+    weights = groups.weights[counted].reshape(-1, len(groups))
+    centered = rows if groups.offset is None else rows - groups.offset
+    means = average_kept(method, activations, groups.window, padded)
+    each = means[counted].reshape(rows.shape)
 
     def fit(part: np.ndarray, number: int, iterations: int = iterations) -> np.ndarray:
-        return fit_rows(method, part, k, seed=seed + number, iterations=iterations).vectors
+        return fit_rows(method, part, len(vectors), seed=seed + number, iterations=iterations).vectors
 
-    def match(vectors: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def compare(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+        cosine = cosines(some, others)
+        return np.abs(cosine) if method.signed_weights else cosine
+
+    def match(some: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the row of `others` that belongs to each vector, and their cosine."""
-        cosine = cosines(vectors, others)
-        cosine = np.abs(cosine) if method.signed_weights else cosine
+        cosine = compare(some, others)
         order = pair_up(cosine)[1]
-        return order, cosine[np.arange(k), order]
+        return order, cosine[np.arange(len(some)), order]
 
     notes = []
     rng = np.random.default_rng((seed, 3))
-    halves = np.full(k, np.nan)
-    parts = [
-        activations[half].reshape(-1, rows.shape[1]) for half in np.array_split(rng.permutation(len(activations)), 2)
-    ]
-    if min(map(len, parts)) < k:
-        notes.append(f"{len(activations)} pictures are too few to find {k} groups in each half: give more pictures")
+    stable = np.full(len(vectors), np.nan)
+    halves = divide(groups.ids, rng)
+    if count_rows(activations.shape, padded, halves) < len(vectors):
+        count = len(set(groups.ids))
+        notes.append(f"{count} pictures are too few to find {len(vectors)} groups in each half: give more pictures")
     else:
-        first, second = (fit(part, 0) for part in parts)
-        a, b = (vectors[match(groups.vectors, vectors)[0]] for vectors in (first, second))
-        cosine = (cosines(a, b) * np.eye(k)).sum(1)
-        halves = np.abs(cosine) if method.signed_weights else cosine
-    seeds = np.mean([match(groups.vectors, fit(rows, number))[1] for number in range(1, refits + 1)], axis=0)
+        notes += say_few(groups.ids)
+        first, second = (fit(part, 0) for part in take_halves(means, padded, halves))
+        stable = np.diag(compare(*(found[match(vectors, found)[0]] for found in (first, second))))
+    seeds = np.mean([match(vectors, fit(each, number))[1] for number in range(1, refits + 1)], axis=0)
     before = np.nan
     if method.has_start and rows.any():
-        starts = [fit(rows, number, 0) for number in range(refits + 1)]
+        starts = [fit(each, number, 0) for number in range(refits + 1)]
         before = float(np.mean([match(starts[0], start)[1].mean() for start in starts[1:]]))
-    mixed = [match(groups.vectors, rng.permuted(groups.vectors, axis=1))[1].mean() for _ in range(10)]
-    alike = np.abs(cosines(groups.vectors, groups.vectors)) - np.eye(k)
-    nearest = [cosines(groups.vectors, rows[at : at + _CHUNK]).max(1) for at in range(0, len(rows), _CHUNK)]
-    if not spread:
+    notes += method.say_start()
+    mixed = [match(vectors, rng.permuted(vectors, axis=1))[1][places].mean() for _ in range(10)]
+    alike = np.abs(cosines(groups.vectors, groups.vectors)) - np.eye(len(groups))
+    blocks = range(0, len(rows), _CHUNK)
+    nearest = [compare(groups.vectors, centered[at : at + _CHUNK]).max(1) for at in blocks]
+    rest, spread, total = (
+        _squares(item)
+        for item in (centered - weights @ groups.vectors, rows - _mean(rows, 0), rows - _mean(rows, None))
+    )
+    even = spread <= _SAME * _squares(rows)
+    if even:
         notes.append("the layer is the same everywhere: R2 is not defined")
-    r2 = 1 - _squares(rest) / spread if spread else np.nan
     return GroupingCard(
-        groups, method.label, r2, 1 - spread / whole if whole else np.nan,
+        groups, method.label, np.nan if even else 1 - rest / spread,
+        1 - spread / total if total > _SAME * _squares(rows) else np.nan,
         float((weights != 0).sum(1).mean()), float((weights == 0).mean()), int((~weights.any(0)).sum()),
-        halves.astype(np.float32), seeds.astype(np.float32), before, float(np.mean(mixed)),
+        stable[places].astype(np.float32), seeds[places].astype(np.float32), before, float(np.mean(mixed)),
         np.maximum(alike.max(1), 0).astype(np.float32), (1 - np.max(nearest, axis=0)).astype(np.float32),
         (*groups.notes, *notes),
     )  # fmt: skip
+
+
+def _mean(rows: np.ndarray, axis: int | None) -> np.ndarray:
+    return rows.mean(axis, dtype=np.float64)
 
 
 def _squares(rows: np.ndarray) -> float:

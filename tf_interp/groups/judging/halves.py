@@ -1,8 +1,11 @@
 """How many groups hold: as many as two halves of the pictures still agree on, each of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tf_interp.groups.judging.grouping_card import UNSTABLE
+from tf_interp.groups.judging.picture_halves import Halves, count_rows, divide, say_few, take_halves
 from tf_interp.groups.matching import cosines, pair_up
 from tf_interp.groups.methods.factorizer import Factorizer, fit_rows
 
@@ -11,26 +14,24 @@ THRESHOLD = 0.8  # median stability from which a number of groups holds
 COUNTS = (2, 3, 4, 6, 8, 12, 16)  # numbers of groups that k="auto" tries
 
 
-def draw_halves(count: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """Return orders of the pictures; each divides them into its first and its second half."""
+def draw_halves(ids: Sequence[str], resamples: int, seed: int) -> list[Halves]:
+    """Return random divisions of pictures into two halves, by their content hashes; see `divide`."""
     rng = np.random.default_rng((seed, 5))
-    return [rng.permutation(count) for _ in range(resamples)]
+    return [divide(ids, rng) for _ in range(resamples)]
 
 
 def agreement(
-    method: Factorizer, activations: np.ndarray, order: np.ndarray, k: int, seed: int, iterations: int
+    method: Factorizer, halves: Sequence[np.ndarray], k: int, seed: int, iterations: int
 ) -> tuple[float, float]:
     """Return the median and the lowest matched cosine of the groups of two halves of the pictures.
 
     Args:
         method: that finds the groups.
-        activations: float32 [N,h,w,C].
-        order: of the pictures, from `draw_halves`.
+        halves: two of float32 [n,C], from `take_halves`.
         k: number of groups.
         seed: of the starts.
         iterations: the most that a fit may take.
     """
-    halves = [activations[half].reshape(-1, activations.shape[-1]) for half in np.array_split(order, 2)]
     first, second = (fit_rows(method, half, k, seed=seed, iterations=iterations).vectors for half in halves)
     cosine = cosines(first, second)
     cosine = np.abs(cosine) if method.signed_weights else cosine
@@ -68,37 +69,44 @@ def suggest(counts: list[int], stability: np.ndarray, least: np.ndarray, thresho
     return counts[row], f"{text}; {counts[row + 1]} have {stability[row + 1]:.3f} and {least[row + 1]:.3f}"
 
 
-def count_groups(method: Factorizer, activations: np.ndarray, *, seed: int, iterations: int) -> tuple[int, str]:
-    """Return how many groups a layer has, and why: what `scan_groups` with `COUNTS` suggests.
+def count_groups(
+    method: Factorizer, activations: np.ndarray, padded: np.ndarray | None, ids: Sequence[str], *, seed: int,
+    iterations: int,
+) -> tuple[int, tuple[str, ...]]:  # fmt: skip
+    """Return how many groups a layer has, why, and cautions: what `scan_groups` with `COUNTS` suggests.
 
     The largest number comes first, and the first that holds ends the search: smaller ones would not be taken.
 
     Args:
         method: that finds the groups.
         activations: float32 [N,h,w,C].
+        padded: bool [N,h,w], True at positions that do not count; None is none.
+        ids: content hash of each picture.
         seed: of the starts and the divisions.
         iterations: the most that a fit may take.
 
     Raises:
         ValueError: if there are too few pictures for halves.
     """
-    *form, channels = activations.shape
-    smaller = form[0] // 2 * int(np.prod(form[1:]))
+    channels = activations.shape[-1]
+    divisions = draw_halves(ids, RESAMPLES, seed)
+    smaller = min(count_rows(activations.shape, padded, halves) for halves in divisions)
     counts = [k for k in COUNTS if k <= min(smaller, channels)]
     if not counts:
         if channels == 1 and smaller:
-            return 1, "the layer has one channel, and so one group"
+            return 1, ("the layer has one channel, and so one group",)
         raise ValueError(
             f'k="auto" finds groups in halves of the pictures, which have {smaller} positions here: give more '
             "pictures, or a number"
         )
-    orders = draw_halves(form[0], RESAMPLES, seed)
     tried: list[int] = []
     stability: list[float] = []
     least: list[float] = []
     for k in reversed(counts):
         tried.insert(0, k)
-        values = [agreement(method, activations, order, k, seed, iterations) for order in orders]
+        values = [
+            agreement(method, take_halves(activations, padded, halves), k, seed, iterations) for halves in divisions
+        ]
         middle, lowest = np.array(values, np.float32).T
         stability.insert(0, float(np.median(middle)))
         least.insert(0, float(lowest.min()))
@@ -107,4 +115,4 @@ def count_groups(method: Factorizer, activations: np.ndarray, *, seed: int, iter
     suggested, reason = suggest(tried, np.array(stability), np.array(least), THRESHOLD)
     if suggested is None:
         suggested = tried[int(np.argmax(stability))]
-    return suggested, f'k="auto": {reason}'
+    return suggested, (f'k="auto": {reason}', *say_few(ids))

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from tf_interp.display import quote, tell, write_range
-from tf_interp.groups.find import check_count, read_layer
+from tf_interp.groups.find import check_count, read_counted
 from tf_interp.groups.found_groups import say_left_out
 from tf_interp.groups.judging.halves import RESAMPLES, THRESHOLD, agreement, draw_halves, suggest
+from tf_interp.groups.judging.picture_halves import count_rows, say_few, take_halves
 from tf_interp.groups.matching import cosines
 from tf_interp.groups.methods.choice import choose, share_negative
-from tf_interp.groups.methods.windows import average_windows, check_flat, check_window, fit_windows
+from tf_interp.groups.methods.windows import average_kept, check_flat, check_window, fit_windows
+from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import take_inputs
 from tf_interp.plots import plot_curves
@@ -38,6 +40,7 @@ class GroupScan:
             in any resample; None where there is no such number.
         reason: why, in a sentence.
         left_out: part of the activation that is negative and was left out, as of `Groups`.
+        notes: sentences on what a person should know.
     """
 
     layer: str
@@ -50,6 +53,7 @@ class GroupScan:
     suggested: int | None
     reason: str
     left_out: float = 0.0
+    notes: tuple[str, ...] = ()
 
     def to_dataframe(self) -> Any:
         """Return a table: a row per number of groups.
@@ -86,7 +90,7 @@ class GroupScan:
         return plot_curves(self.ks, curves, ("number of groups", f"of {self.layer}"), self.suggested)
 
     def explain(self) -> str:
-        """Return a line per number of groups, and the suggestion with its reason."""
+        """Return a line per number of groups, the suggestion with its reason, and a line for each note."""
         part = " that is not negative" if say_left_out(self.left_out) else ""
         middle, lowest = np.median(self.stability, 1), self.least.min(1)
         rows = zip(self.ks, self.error, middle, lowest, self.redundancy, strict=True)
@@ -96,7 +100,7 @@ class GroupScan:
             for k, error, stable, least, alike in rows
         ]
         told = [f"{self.left_out:.1%} of the activation is negative and was left out"] if part else []
-        return "\n".join([*lines, *told, self.reason])
+        return "\n".join([*lines, *told, self.reason, *(f"Note: {note}." for note in self.notes)])
 
     def __repr__(self) -> str:
         best = "none suggested" if self.suggested is None else f"{self.suggested} suggested"
@@ -159,30 +163,41 @@ def scan_groups(
     path = paths[0]
     check_flat(model, path, window)
     counts = sorted({int(k) for k in ks})
-    activations = read_layer(model, array, path, counts[-1], batch_size)
-    smaller = len(activations) // 2 * (activations.size // activations.shape[-1] // len(activations))
+    activations, padded, notes = read_counted(model, array, path, counts[-1], batch_size)
+    ids = digest_images(array)
+    divisions = draw_halves(ids, resamples, seed)
+    smaller = min(count_rows(activations.shape, padded, halves) for halves in divisions)
     if smaller < counts[-1]:
         raise ValueError(
             f"half of these {len(activations)} pictures has {smaller} positions in {path!r}, too few for {counts[-1]} "
             "groups: give more pictures"
         )
-    rows = activations.reshape(-1, activations.shape[-1])
+    rows = activations.reshape(-1, activations.shape[-1]) if padded is None else activations[~padded]
     chosen = chosen.settle(rows)  # one method for all numbers and halves
-    orders = draw_halves(len(activations), resamples, seed)
-    kept = activations if chosen.keeps_negative else np.maximum(activations, 0)
-    means = average_windows(kept, window) if window > 1 else activations
+    means = average_kept(chosen, activations, window, padded)
+    parts = [take_halves(means, padded, halves) for halves in divisions]
     errors, stable, alike = [], [], []
     for k in counts:
-        found = fit_windows(chosen, activations, None, k, window, seed=seed, init=None, iterations=iterations)
+        found = fit_windows(chosen, activations, padded, k, window, seed=seed, init=None, iterations=iterations)
         errors.append(found.error)
         alike.append(_redundancy(found.vectors))
-        stable.append([agreement(chosen, means, order, k, seed, iterations) for order in orders])
+        stable.append([agreement(chosen, halves, k, seed, iterations) for halves in parts])
     stability, least = np.moveaxis(np.array(stable, np.float32), 2, 0)
     suggested, reason = suggest(counts, np.median(stability, 1), least.min(1), threshold)
     error, redundancy = np.array(errors, np.float32), np.array(alike, np.float32)
     left_out = 0.0 if chosen.keeps_negative else share_negative(rows)
     return GroupScan(
-        path, np.array(counts), error, stability, least, redundancy, threshold, suggested, reason, left_out
+        path,
+        np.array(counts),
+        error,
+        stability,
+        least,
+        redundancy,
+        threshold,
+        suggested,
+        reason,
+        left_out,
+        (*notes, *say_few(ids)),
     )
 
 

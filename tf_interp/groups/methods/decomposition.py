@@ -38,6 +38,12 @@ class Decomposition(Factorizer):
                 f"sklearn.decomposition.PCA(), got {type(self.reducer).__name__} without {' and '.join(missing)}"
             )
 
+    def say_start(self) -> tuple[str, ...]:  # noqa: D102
+        given = None if inspect.isclass(self.reducer) else self.reducer.get_params().get("random_state")
+        if given is None:
+            return ()
+        return (f"random_state={given!r} of {self.label} is the same in all fits: none has another start",)
+
     def fit(self, rows: np.ndarray, k: int, *, seed: int, init: np.ndarray | None, iterations: int) -> Fitted:  # noqa: D102
         from sklearn.base import clone
 

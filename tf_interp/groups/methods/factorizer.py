@@ -58,6 +58,10 @@ class Factorizer(abc.ABC):
         """
         return self
 
+    def say_start(self) -> tuple[str, ...]:
+        """Return what a person should know of fits with other starts: nothing, or that there are none."""
+        return ()
+
     @abc.abstractmethod
     def fit(self, rows: np.ndarray, k: int, *, seed: int, init: np.ndarray | None, iterations: int) -> Fitted:
         """Divide rows into k groups.

@@ -53,6 +53,22 @@ def average_windows(activations: np.ndarray, window: int, padded: np.ndarray | N
     return (total * (there[..., None] / np.maximum(count, 1))).astype(np.float32)
 
 
+def average_kept(
+    method: Factorizer, activations: np.ndarray, window: int, padded: np.ndarray | None = None
+) -> np.ndarray:
+    """Return what the vectors of a method are found in: means of a window, of what the method keeps.
+
+    Args:
+        method: settled.
+        activations: [N,h,w,C].
+        window: positions on a side, odd; 1 is the activations as they are.
+        padded: as in `average_windows`.
+    """
+    if window == 1:
+        return activations
+    return average_windows(activations if method.keeps_negative else np.maximum(activations, 0), window, padded)
+
+
 def _sum_windows(array: np.ndarray, window: int) -> np.ndarray:
     """Return the sum around each position of [N,h,w,C], along one side and then the other."""
     for axis in (1, 2):
@@ -87,10 +103,9 @@ def fit_windows(
     rows = activations[counted].reshape(-1, activations.shape[-1])
     if window == 1 or not rows.any():
         return fit_rows(method, rows, k, seed=seed, init=init, iterations=iterations)
-    kept = activations if method.keeps_negative else np.maximum(activations, 0)
-    means = average_windows(kept, window, padded)[counted].reshape(rows.shape)
+    means = average_kept(method, activations, window, padded)[counted].reshape(rows.shape)
     found = fit_rows(method, means, k, seed=seed, init=init, iterations=iterations)
-    kept = kept[counted].reshape(rows.shape)
+    kept = rows if method.keeps_negative else np.maximum(rows, 0)
     weights = method.weigh(kept if found.offset is None else kept - found.offset, found.vectors)
     said = f"groups are of what fires together within {window} x {window} positions; where they fire is found for each"
     return measure(
