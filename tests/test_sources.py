@@ -43,6 +43,36 @@ def test_arrays_of_pixels_and_of_floats(tmp_path):
         read_probe(str(tmp_path / "d.npz"), MODEL, None)
 
 
+def test_numbers_that_are_no_pixels_stay_as_they_are(tmp_path):
+    tokens, photos = np.array([[3, 200, 7], [0, 1, 255]], np.uint8), np.full((2, 8, 8, 3), 51, np.uint8)
+    np.savez(tmp_path / "a.npz", photo=photos, words=tokens)
+    two = types.SimpleNamespace(input_shape={"photo": (8, 8, 3), "words": (3,)})
+    found = read_probe(str(tmp_path / "a.npz"), two, None)
+    assert found.images["words"].tolist() == tokens.tolist()
+    assert found.images["photo"].max() == np.float32(0.2)
+    assert [note.partition(": ")[2] for note in found.notes] == [
+        "input 'words' is uint8 [2, 3], taken for numbers up to 255 and not for pixels; if it holds pixels in a row, "
+        "divide by 255"
+    ]
+    np.savez(tmp_path / "b.npz", x=tokens)
+    table = types.SimpleNamespace(input_shape=(3,))
+    assert read_probe(str(tmp_path / "b.npz"), table, None).images.tolist() == tokens.tolist()
+
+
+def test_pixels_in_doubt_are_told(tmp_path):
+    masks = np.array([0, 1], np.uint8).repeat(64).reshape(2, 8, 8, 1)
+    np.savez(tmp_path / "a.npz", x=masks, y=[0, 1], target=[5, 6])
+    probe = read_probe(str(tmp_path / "a.npz"), MODEL, None)
+    assert probe.images.max() == 1, "1 of 255 would be black"
+    assert "0 and 1 alone" in probe.notes[0]
+    assert "not read: ['target']" in probe.notes[1]
+    np.savez(tmp_path / "b.npz", series=np.full((2, 8, 4), 51, np.uint8), table=np.ones((2, 3)))
+    two = types.SimpleNamespace(input_shape={"series": (8, 4), "table": (3,)})
+    probe = read_probe(str(tmp_path / "b.npz"), two, None)
+    assert probe.images["series"].max() == np.float32(0.2)
+    assert "'series' is uint8 [2, 8, 4], taken for grey pixels" in probe.notes[0]
+
+
 def test_functions_by_name(tmp_path, monkeypatch):
     (tmp_path / "scaling_of_mine.py").write_text("def twice(x):\n    return 2 * x\nvalue = 3\n")
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,7 @@
 """What a command is given as files and names: pictures, class names, preprocessing, concepts, and the model itself."""
 
 import argparse
+import dataclasses
 import glob
 import importlib
 import pathlib
@@ -152,29 +153,54 @@ def _read_pictures(source: str, files: list[pathlib.Path], size: tuple[int, int]
 
 
 def _read_arrays(path: pathlib.Path, shape: Any) -> Probe:
-    """Return the probe that an .npz file holds, an array for each input; uint8 are pixels of 0..255."""
+    """Return the probe that an .npz file holds, an array for each input; pictures of uint8 are pixels of 0..255."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         raise ValueError(f"--probe {path} cannot be read: {error}; arrays of text or numbers are expected") from error
-    images: Any = arrays.get("images", arrays.get("x"))
+    left, notes = dict(arrays), list[str]()
+
+    def take(*names: str) -> Any:
+        return next((left.pop(name) for name in names if name in left), None)
+
+    images: Any
     if isinstance(shape, dict):
         if missing := sorted({*shape} - {*arrays}):
             raise ValueError(f"--probe {path}: expected an array for each input, {missing} are not in {sorted(arrays)}")
-        images = {name: _from_pixels(arrays[name]) for name in shape}
-    elif images is None:
+        images = {name: _from_pixels(take(name), f"input {name!r}", notes, named=True) for name in shape}
+    elif (images := take("images", "x")) is None:
         raise ValueError(f"--probe {path}: expected an array 'images' or 'x', it holds {sorted(arrays)}")
     else:
-        images = _from_pixels(images)
-    names = arrays.get("class_names")
-    return Probe.from_arrays(
-        images, arrays.get("labels", arrays.get("y")), None if names is None else [str(name) for name in names.ravel()]
-    )
+        images = _from_pixels(images, "its array", notes)
+    labels, names = take("labels", "y"), take("class_names")
+    probe = Probe.from_arrays(images, labels, None if names is None else [str(name) for name in names.ravel()])
+    if left:
+        notes.append(f"not read: {sorted(left)}; labels are an array 'labels' or 'y', their names 'class_names'")
+    return dataclasses.replace(probe, notes=tuple(f"{path}: {note}" for note in notes))
 
 
-def _from_pixels(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array
+def _from_pixels(array: np.ndarray, what: str, notes: list[str], named: bool = False) -> np.ndarray:
+    """Return pixels of 0..255 in [0,1]; tokens, counts and the rows of a table are no pixels, and stay as they are.
+
+    Args:
+        array: [N,...] of any type.
+        what: it is called in a note.
+        notes: takes what a person should know.
+        named: whether it may also be a series [N,T,F], since it came with the name of its input.
+    """
+    if array.dtype == np.uint8 and array.ndim == 2:
+        notes.append(f"{what} is uint8 {list(array.shape)}, taken for numbers up to {array.max(initial=0)} and not for "
+                     "pixels; if it holds pixels in a row, divide by 255")  # fmt: skip
+    if array.dtype != np.uint8 or array.ndim not in (3, 4):
+        return array
+    if array.max(initial=0) == 1:
+        notes.append(f"{what} is uint8 of 0 and 1 alone, taken as it is: 1 is white")
+        return array.astype(np.float32)
+    if named and array.ndim == 3:
+        notes.append(f"{what} is uint8 {list(array.shape)}, taken for grey pixels and divided by 255; a series that is "
+                     "to stay as it is is given as another type, e.g. int32")  # fmt: skip
+    return array.astype(np.float32) / np.float32(255)
 
 
 def check_concepts(options: argparse.Namespace) -> None:
