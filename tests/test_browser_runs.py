@@ -68,6 +68,20 @@ def test_every_run_has_a_row_with_what_was_found_in_it(url: str, browser: Browse
         assert f"0 of {RUNS + 1} runs" in table.inner_text()
 
 
+def test_what_was_found_in_other_runs_is_not_asked_of_the_server_again(url: str, browser: BrowserContext) -> None:
+    read = []
+    for _ in range(2):
+        with open_tab(browser, url) as tab:
+            table = tab.frame.get_by_role("region", name="All runs")
+            wait_until(lambda table=table: "…" not in table.inner_text() and "(shown)" in table.inner_text(), "a page")
+            kept = """() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("/record?"))
+                .map(({ name, transferSize }) => [name.includes("&written="), transferSize === 0])"""
+            read.append(tab.frame.evaluate(kept))
+    assert len(read[0]) == len(read[1]) >= 15
+    assert all(written for written, _ in read[0])
+    assert all(from_cache for _, from_cache in read[1]), "a browser keeps them"
+
+
 def test_a_report_of_several_runs_has_the_table_too(
     report: pathlib.Path, report_logs: pathlib.Path, browser: BrowserContext
 ) -> None:

@@ -160,13 +160,14 @@ def copies(route: Route) -> None:
     asked = re.sub(r"features%2Fblock\d+", "features%2Fconv2", asked)
     if "/runs" not in asked:
         return route.continue_(url=asked)
-    runs = route.fetch(url=asked).json()["runs"]
+    answer = route.fetch(url=asked).json()
+    runs = answer["runs"]
     run = runs["tagged/interp"]
     run |= {f"features/block{n}": run["features/conv2"] | {"layer": f"block{n}"} for n in range(20)}
     shown = urllib.parse.parse_qs(urllib.parse.urlparse(route.request.url).query).get("run")
     for name in (f"sweep/lr=0.{n}/interp" for n in range(MANY)):
         runs[name] = run if [name] == shown else {"features/conv2": run["features/conv2"] | {"steps": None}}
-    return route.fulfill(json={"runs": runs})
+    return route.fulfill(json=answer)
 
 
 def test_among_many_runs_and_layers_one_is_found(url: str, browser: BrowserContext) -> None:

@@ -77,6 +77,47 @@ def test_runs_can_leave_out_the_steps_of_other_runs(tmp_path: pathlib.Path, serv
     assert {name: runs[name]["features/conv"]["steps"] for name in runs} == {"a": None, "b": None}
 
 
+def test_brief_says_the_same_of_all_runs_in_fewer_words(tmp_path: pathlib.Path, serve: Callable) -> None:
+    for name in ("a", "b", "c"):
+        fake_run.write_events(tmp_path / name, [(tag, 5, blobs(5)) for tag in ("features/conv", "groups:8/x/y")])
+    server = serve(tmp_path)
+    server.runs(6)
+    whole, brief = (server.ask("runs", run="b", **how).json for how in ({}, {"brief": ""}))
+    assert list(brief["runs"]) == ["b"]
+    assert sorted(brief["brief"]) == ["a", "c"]
+    told = brief["runs"] | {
+        run: {
+            tag: brief["tags"][tag] | {"steps": None, "last_step": step, "wall_time": time}
+            for tag, (step, time) in ends.items()
+        }
+        for run, ends in brief["brief"].items()
+    }
+    assert told == whole["runs"]
+    every = server.ask("runs", brief="").json
+    assert every["brief"] == {}
+    assert every["runs"] == server.ask("runs").json["runs"], "without a run, the steps of all are asked for"
+
+
+def test_names_of_one_run_are_not_looked_for_in_all_runs(
+    tmp_path: pathlib.Path, serve: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        fake_run.write_events(tmp_path / name, [("features/conv", 5, blobs(5))])
+    server = serve(tmp_path)
+    server.runs(2)
+    read = []
+    listed = server.provider.list_blob_sequences
+
+    def count(*given: object, **named: object) -> dict:
+        read.append(sorted(found := listed(*given, **named)))
+        return found
+
+    monkeypatch.setattr(server.provider, "list_blob_sequences", count)
+    assert server.ask("names", run="b").status_code == 200
+    assert server.ask("names", run="gone").status_code == 404
+    assert read == [["b"], []]
+
+
 def test_runs_tells_the_steps_of_the_latest_run_where_there_is_none_of_that_name(tmp_path: pathlib.Path) -> None:
     for name in ("b", "c", "a"):
         fake_run.write_events(tmp_path / name, [("features/conv", 5, blobs(5))])

@@ -71,7 +71,10 @@ class InterpPlugin(base_plugin.TBPlugin):
         return {route: _guard(answer) for route, answer in routes.items()} | writing
 
     def _runs(self, request: wrappers.Request) -> wrappers.Response:
-        """What there is. `?run=` asks for the steps of that run only: with a thousand runs, all steps take seconds."""
+        """What there is. `?run=` asks for the steps of that run only: with a thousand runs, all steps take seconds.
+
+        `?brief` says the rest in few words: each tag once, and of each run where its tags end.
+        """
         ctx, experiment = _origin(request)
         series = self._provider.list_blob_sequences(ctx, experiment_id=experiment, plugin_name=self.plugin_name)
         only = [request.args["run"]] if "run" in request.args else None
@@ -81,10 +84,15 @@ class InterpPlugin(base_plugin.TBPlugin):
         for run, tag, data in self._read(request, only):
             written = dict(sorted((datum.step, datum.wall_time) for datum in data))
             kept[run, tag] = {"steps": list(written), "written": list(written.values())}
+        about = {
+            tag: dict(zip(("kind", "layer", "variant"), metadata.split_tag(tag), strict=True))
+            for tag in sorted({tag for tags in series.values() for tag in tags})
+        }
+        whole = set(series) if only is None or "brief" not in request.args else set(only)
         runs = {
             run: {
                 tag: {
-                    **dict(zip(("kind", "layer", "variant"), metadata.split_tag(tag), strict=True)),
+                    **about[tag],
                     "steps": None,
                     **kept.get((run, tag), {}),
                     "last_step": entry.max_step,
@@ -93,8 +101,16 @@ class InterpPlugin(base_plugin.TBPlugin):
                 for tag, entry in tags.items()
             }
             for run, tags in series.items()
+            if run in whole
         }
-        return _json(request, {"runs": runs})
+        if "brief" not in request.args:
+            return _json(request, {"runs": runs})
+        others = {
+            run: {tag: [entry.max_step, entry.max_wall_time] for tag, entry in tags.items()}
+            for run, tags in series.items()
+            if run not in whole
+        }
+        return _json(request, {"runs": runs, "tags": about, "brief": others})
 
     def _record(self, request: wrappers.Request) -> wrappers.Response:
         run, tag = _text(request, "run"), _text(request, "tag")
@@ -143,7 +159,10 @@ class InterpPlugin(base_plugin.TBPlugin):
         """What people call the groups of a run; a POST gives one of them a name."""
         run = _text(request, "run")
         ctx, experiment = _origin(request)
-        if run not in self._provider.list_blob_sequences(ctx, experiment_id=experiment, plugin_name=self.plugin_name):
+        this = provider.RunTagFilter(runs=[run])  # with a thousand runs, all take half a second
+        if run not in self._provider.list_blob_sequences(
+            ctx, experiment_id=experiment, plugin_name=self.plugin_name, run_tag_filter=this
+        ):
             raise Problem(404, f"no records under run {run!r}")
         posted = request.method == "POST"
         try:

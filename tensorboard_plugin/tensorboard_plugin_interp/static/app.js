@@ -73,12 +73,7 @@ function useRuns(store, wanted) {
         if (over) return;
         const replaced = Object.entries(before?.[run] ?? {}).some(([tag, series]) => isReplaced(series, runs[run]?.[tag]));
         if (replaced) store.forget(run);
-        if (
-          JSON.stringify(runs) !== JSON.stringify(known.current.runs) ||
-          run !== known.current.run ||
-          known.current.error
-        )
-          setState({ runs, run, error: "" });
+        if (runs !== before || run !== known.current.run || known.current.error) setState({ runs, run, error: "" });
       } catch (error) {
         if (!over) setState({ ...known.current, error: /** @type {Error} */ (error).message });
       } finally {

@@ -1,8 +1,9 @@
 /**
  * Where answers come from in TensorBoard: the routes of the plugin, as `http_api.md` describes them.
  *
- * @import { Runs, Source } from "./model.js"
+ * @import { Source } from "./model.js"
  */
+import { RunList } from "./asking/run_list.js";
 
 // Characters that turn the text after them around, as JSON in ASCII writes them: no name may rewrite a sentence.
 const OVERRIDES = /\\u(202[a-e]|206[6-9])/gi;
@@ -27,7 +28,7 @@ function toAddress(url, changed = {}) {
 export function httpSource() {
   const base = new URL("../", import.meta.url);
   /** @param {string} route @param {Record<string, string|number>} parameters @param {RequestInit} [how] */
-  const ask = async (route, parameters, how) => {
+  const askText = async (route, parameters, how) => {
     const url = new URL(route, base);
     for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, String(value));
     let response;
@@ -37,8 +38,7 @@ export function httpSource() {
       throw new Error("TensorBoard does not answer. Is it still running?");
     }
     const text = await response.text();
-    // Runs are asked for by name, so their names stay as they are.
-    if (response.ok) return route === "runs" ? JSON.parse(text) : parseAnswer(text);
+    if (response.ok) return text;
     let said = "";
     try {
       said = JSON.parse(text).error;
@@ -48,21 +48,23 @@ export function httpSource() {
     const problem = new Error(said || `TensorBoard answered with error ${response.status}.`);
     throw Object.assign(problem, { status: response.status });
   };
+  const ask = async (/** @type {Parameters<typeof askText>} */ ...asked) => parseAnswer(await askText(...asked));
   /** @template {{images: string[]}} T @param {T} entry @returns {T} */
   const absolute = (entry) => ({ ...entry, images: entry.images.map((image) => toAddress(new URL(image, base))) });
+  const list = new RunList();
   /** @type {Map<string, Map<number, number>>} when each step of a series was written: by that a browser may keep it */
   const times = new Map();
   const keyOf = (/** @type {string} */ run, /** @type {string} */ tag) => JSON.stringify([run, tag]);
   const timeOf = (/** @type {string} */ run, /** @type {string} */ tag, /** @type {number} */ step) =>
-    times.get(keyOf(run, tag))?.get(step);
+    times.get(keyOf(run, tag))?.get(step) ?? list.lastTime(run, tag, step);
   return {
     runs: async (run) => {
-      /** @type {{runs: Runs}} */
-      const answer = await ask("runs", run === undefined ? {} : { run, or_latest: "" });
-      for (const [name, tags] of Object.entries(answer.runs))
+      const text = await askText("runs", run === undefined ? {} : { run, or_latest: "", brief: "" });
+      const runs = list.read(text);
+      for (const [name, tags] of Object.entries(runs))
         for (const [tag, { steps, written }] of Object.entries(tags))
           if (steps && written) times.set(keyOf(name, tag), new Map(steps.map((step, place) => [step, written[place]])));
-      return answer;
+      return { runs };
     },
     record: async (run, tag, step) => {
       const written = timeOf(run, tag, step);

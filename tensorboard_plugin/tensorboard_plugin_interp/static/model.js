@@ -217,7 +217,10 @@ export function isReplaced(before, now) {
 function lastWritten(runs, names) {
   const time = (/** @type {string} */ run) =>
     Math.max(...Object.values(runs[run]).map((series) => series.wall_time ?? 0), 0);
-  return [...names].sort((a, b) => time(b) - time(a) || a.localeCompare(b))[0] ?? "";
+  const known = names.map((name) => ({ name, time: time(name) }));
+  // Of several the server takes the first by its letters, too, and tells its steps.
+  known.sort((a, b) => b.time - a.time || (a.name < b.name ? -1 : 1));
+  return known[0]?.name ?? "";
 }
 
 /**
