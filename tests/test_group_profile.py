@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 import tf_interp as ti
 from tf_interp.images import digest_images
@@ -145,3 +146,70 @@ def test_a_network_without_classes_tells_no_contributions():
     assert (found.targets, found.outputs, found.contribution.shape) == ((), (), (3, 0, 12))
     assert any("no classes to choose from" in note for note in found.notes)
     assert found.to_dataframe()["for"].isna().all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_pictures_allow_few_directions(count):
+    """Ten thousand draws of two halves of two pictures are two directions, so p is not one in ten thousand."""
+    images = make_images(count)
+    near = ti.Directions("parts", [[1, 0.05, 0]], ["reddish"], "concepts")
+    found = ti.describe_groups(make(), images, make_groups(images), targets=[0], concepts=near)
+    assert found.p.min() >= {1: 1, 2: 1 / 3, 4: 1 / 7}[count]
+    assert np.isnan(found.cosine_limit).all() == (count == 1)
+    assert any("random directions are made of" in note for note in found.notes)
+    twice = ti.describe_groups(make(), np.concatenate([images] * 4), make_groups(images), targets=[0], concepts=near)
+    assert twice.p.min() >= {1: 1, 2: 1 / 3, 4: 1 / 7}[count], "the same picture again is no other one"
+
+
+def test_pictures_where_a_group_does_not_fire_are_no_examples_that_both_have():
+    images = make_images(20) * 0
+    images[3, ..., 2], images[11, ..., 2] = 0.8, 0.6
+    images[..., 1] = 0.1
+    groups = make_groups(images)
+    found = ti.describe_groups(make(), images, groups, targets=["red", "blue"], top=8)
+    assert found.fires.tolist() == [0, 20, 2]
+    assert found.contribution[2, 0].max() == 0, "it speaks against red, in two pictures"
+    assert found.shared[2].tolist() == [0, 1]
+
+
+def test_one_class_is_not_where_a_group_fires_most():
+    images = make_images()
+    found = ti.describe_groups(make(), ti.Probe.from_arrays(images, np.ones(12, int)), make_groups(images), targets=[0])
+    assert found.classes == ("green",)
+    assert "most in those of" not in found.explain()
+    assert found.to_dataframe()["class"].isna().all()
+
+
+def make_tokens(count, seed):
+    rng = np.random.default_rng(seed)
+    return np.where(np.arange(6) < rng.integers(1, 6, (count, 1)), rng.integers(1, 9, (count, 6)), 0)
+
+
+@pytest.mark.parametrize("method", ["nmf", "semi_nmf", "sparse", "reducer"])
+def test_no_group_fires_at_padding_of_new_texts(method):
+    keras.utils.set_random_seed(0)
+    words = keras.layers.Embedding(9, 8, mask_zero=True, name="words")
+    takes = keras.Input((6,), dtype="int32")
+    model = ti.open_model(keras.Model(takes, keras.layers.Dense(3)(keras.layers.GRU(5)(words(takes)))))
+    values = np.abs(np.random.default_rng(0).normal(size=(9, 8)))
+    values[0] = 40.0 * np.sign(np.random.default_rng(1).normal(size=8))  # what stands at padding says nothing
+    words.embeddings.assign(values)
+    ways = {"reducer": PCA(random_state=0)} if method == "reducer" else {"method": method}
+    groups = ti.find_groups(model, make_tokens(40, 0), "words", 3, **ways)
+    tokens, labels = make_tokens(30, 1), np.arange(30) % 3
+    counted = tokens != 0
+    weights = groups.weigh(values[tokens][:, None])[:, 0]
+    found = ti.describe_groups(model, ti.Probe.from_arrays(tokens, labels), groups, targets=[0], top=3)
+    for row, kept in enumerate(counted):
+        assert found.strength[:, row] == pytest.approx(weights[row][kept].max(0), abs=1e-4)
+        assert found.places[:, row, 1].tolist() == weights[row][kept].argmax(0).tolist()
+    means = np.stack([one[kept].mean(0) for one, kept in zip(weights, counted, strict=True)])
+    wanted = np.stack([means[labels == number].mean(0) for number in range(3)], 1)
+    np.testing.assert_allclose(found.profile, wanted, atol=1e-4)
+    assert any("positions are padding" in note for note in found.notes)
+    first = ti.predict_from_groups(model, tokens, groups, draws=2)
+    np.testing.assert_allclose(first.presence, (weights * counted[..., None]).sum(1), atol=1e-3)
+    words.embeddings.assign(np.concatenate([-values[:1], values[1:]]))
+    second = ti.predict_from_groups(model, tokens, groups, draws=2)
+    np.testing.assert_allclose(first.scores, second.scores, atol=1e-4)
+    np.testing.assert_allclose(first.floors["random"], second.floors["random"], atol=1e-4)

@@ -239,7 +239,7 @@ def _random(placed: PlacedGroups, rng: np.random.Generator, output: str, effects
     lengths = np.linalg.norm(placed.groups.vectors, axis=1, keepdims=True)
     vectors *= lengths / np.linalg.norm(vectors, axis=1, keepdims=True)
     offset = 0 if placed.groups.offset is None else placed.groups.offset
-    weights = ((placed.positions - offset) @ np.linalg.pinv(vectors)).astype(np.float32)
+    weights = placed.weigh(lambda positions: (positions - offset) @ np.linalg.pinv(vectors))
     chance = dataclasses.replace(placed.groups, vectors=vectors.astype(np.float32), chosen_from=None)
     return explain_outputs(dataclasses.replace(placed, groups=chance, weights=weights), output, effects)
 
@@ -264,10 +264,9 @@ def _untrained(
 
         parts = in_batches(placed.model, "group ablation", [placed.images], placed.batch_size, read)
         whole = np.concatenate(list(parts)).astype(np.float32)
-        positions = to_positions(whole)
-        there = placed.groups.weigh(positions)
-        shuffled = dataclasses.replace(placed, whole=whole, positions=positions, weights=there, network=weights)
-        found.append(explain_outputs(shuffled, output, effects))
+        shuffled = dataclasses.replace(placed, whole=whole, positions=to_positions(whole), network=weights)
+        there = shuffled.weigh(placed.groups.weigh)
+        found.append(explain_outputs(dataclasses.replace(shuffled, weights=there), output, effects))
     return found
 
 

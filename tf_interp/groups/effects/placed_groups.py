@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_interp.capture import read_activations
 from tf_interp.directions import to_positions
+from tf_interp.groups.find import take_padding
 from tf_interp.groups.found_groups import Groups
 from tf_interp.models import Model, Target
 from tf_interp.models.batches import check_model, in_batches, take_inputs
@@ -34,6 +35,7 @@ class PlacedGroups:
         batch_size: pictures per forward pass.
         notes: sentences on what a person should know.
         network: weights in place of the network's own, as `Model.run` takes them; None is its own.
+        padded: bool [N,h,w], True at positions that do not count, where no group fires; None is none.
     """
 
     model: Model
@@ -46,6 +48,27 @@ class PlacedGroups:
     batch_size: int
     notes: tuple[str, ...]
     network: Weights | None = None
+    padded: np.ndarray | None = None
+
+    def weigh(self, find: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Return weights float32 [N,h,w,K] that are found for the activations, with none at padding.
+
+        Args:
+            find: from activations [N,h,w,C] to weights [N,h,w,K].
+        """
+        found = find(self.positions).astype(np.float32)
+        return found if self.padded is None else np.where(self.padded[..., None], np.float32(0), found)
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Return means over the positions of each picture that count, float64 [N,m]; of padding alone those over all.
+
+        Args:
+            values: [N,h,w,m].
+        """
+        if self.padded is None:
+            return values.mean((1, 2), dtype=np.float64)
+        counted = ~self.padded | self.padded.all((1, 2), keepdims=True)
+        return np.einsum("nhwm,nhw->nm", values, counted, dtype=np.float64) / counted.sum((1, 2))[:, None]
 
     def run(self, output: str, kept: np.ndarray) -> np.ndarray:
         """Return an output with some of each group's part left, and all that no group explains.
@@ -132,20 +155,23 @@ def place_groups(
         raise ValueError(f"the groups have {groups.vectors.shape[1]} channels, layer {path!r} has {channels}")
     whole = read_activations(model, array, [path], batch_size=batch_size)[path].astype(np.float32)
     positions = to_positions(whole)
-    weights, notes = groups.weights_for(array), []
+    padded, told = take_padding(model, array, path, positions)
+    weights, notes = groups.weights_for(array), list(told)
+    placed = PlacedGroups(model, groups, array, path, whole, positions, positions, batch_size, (), None, padded)
     if weights is None:
-        weights = groups.weigh(positions)
+        weights = placed.weigh(groups.weigh)
         notes.append("the groups were found on other images: their weights on these are those that come closest")
     if baseline == "median":
         if groups.weights.shape[1:3] != weights.shape[1:3]:
             there, here = groups.weights.shape[1:3], weights.shape[1:3]
             raise ValueError(f"baseline 'median' is of {there} positions, these images have {here}: take 'zero'")
-        weights = weights - np.median(groups.weights, axis=0).astype(np.float32)
+        less = weights - np.median(groups.weights, axis=0).astype(np.float32)
+        weights = placed.weigh(lambda _: less)
         notes.append(
             f"switched off, a group is at each position what it is in the median of the {len(groups.weights)} pictures "
             "that the groups were found on"
         )
-    return PlacedGroups(model, groups, array, path, whole, positions, weights, batch_size, tuple(notes))
+    return dataclasses.replace(placed, weights=weights, notes=tuple(notes))
 
 
 def check_baseline(baseline: Any) -> None:

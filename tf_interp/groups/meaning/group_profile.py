@@ -32,22 +32,24 @@ class GroupProfiles:
         groups: K names.
         classes: L classes of the labels that there are pictures of; none without labels.
         class_counts: int [L], pictures of each.
-        profile: float32 [K,L], mean presence of each group in the pictures of each class.
+        profile: float32 [K,L], mean presence of each group in the pictures of each class, at positions that count.
         strength: float32 [K,N], presence at the position of each picture where the group fires most.
         places: int [K,N,2], row and column of that position.
         fires: int [K], pictures where a group reaches a tenth of the most that it reaches anywhere.
-        best: int [K,n], the pictures where it fires most.
+        best: int [K,n], the pictures where it fires most; of a group that fires in fewer, the first `fires` of them.
         typical: K arrays int [<=n], of those where it fires the ones nearest to their median.
         targets: M names.
         contribution: float32 [K,M,N], how much lower the score of each target is with the group switched off.
         contributing: int [K,M,n], the pictures where it contributes most to each target.
-        shared: float32 [K,M], share of the best pictures that are among them; n/N is chance, NaN of a silent group.
+        shared: float32 [K,M], share of the m best pictures that are among the first m of them; m is n or, if that is
+            fewer, `fires`; m/N is chance, NaN of a silent group.
         outputs: P names of classes, or numbers, of the output.
         effects: float32 [K,P], mean contribution to each.
         concepts: T names.
         cosine: float32 [K,T], with each concept vector.
         cosine_limit: float32 [K], what 95 % of random directions stay below.
-        p: float64 [K,T], of the cosine among random directions, one-sided, corrected by Holm for all.
+        p: float64 [K,T], of the cosine among random directions, one-sided, corrected by Holm for all; none is smaller
+            than as many directions allow as there are ways to divide these pictures into halves.
         notes: sentences on what a person should know.
     """
 
@@ -89,7 +91,7 @@ class GroupProfiles:
         rows = []
         for row, group in enumerate(self.groups):
             line: dict[str, Any] = {"group": group, "fires": self.fires[row] / self.strength.shape[1]}
-            line["class"] = self.classes[self.profile[row].argmax()] if self.classes and self.fires[row] else None
+            line["class"] = self._class(row)
             for key, column in zip(("for", "against"), self._ends(row), strict=True):
                 line[key] = None if column is None else self.outputs[column]
                 line[f"effect_{key}"] = np.nan if column is None else self.effects[row, column]
@@ -102,6 +104,10 @@ class GroupProfiles:
             rows.append(line)
         return pd.DataFrame(rows)
 
+    def _class(self, row: int) -> str | None:
+        """Return the class where a group fires most; None where there is nothing to compare."""
+        return self.classes[self.profile[row].argmax()] if len(self.classes) > 1 and self.fires[row] else None
+
     def _ends(self, row: int) -> tuple[int | None, int | None]:
         """Return the outputs that a group moves up and down most, where it does."""
         if not self.outputs:
@@ -112,11 +118,11 @@ class GroupProfiles:
     def explain(self) -> str:
         """Return a line per group, where best pictures and contributing ones differ, and a line for each note."""
         lines = []
-        count, n = self.strength.shape[1], self.best.shape[1]
+        count = self.strength.shape[1]
         for row, group in enumerate(self.groups):
             parts = [f"{group}: fires in {self.fires[row]} of {count} pictures"]
-            if self.classes and self.fires[row]:
-                parts.append(f"most in those of {self.classes[self.profile[row].argmax()]}")
+            if (most := self._class(row)) is not None:
+                parts.append(f"most in those of {most}")
             up, down = self._ends(row)
             if up is not None:
                 parts.append(f"speaks for {self.outputs[up]} ({self.effects[row, up]:+.3g})")
@@ -126,6 +132,7 @@ class GroupProfiles:
             if near:
                 parts.append(f"near {', '.join(f'{self.concepts[at]} ({self.cosine[row, at]:.2f})' for at in near)}")
             lines.append(", ".join(parts))
+            n = min(self.best.shape[1], int(self.fires[row]))
             few = [
                 f"{round(float(self.shared[row, column]) * n)} for {target}"
                 for column, target in enumerate(self.targets)
@@ -191,12 +198,12 @@ def describe_groups(
         raise ValueError(f"top must be 1 or more pictures, got {top}")
     placed = place_groups(model, images, groups, "describe_groups", batch_size)
     vectors = _check_concepts(placed, concepts)
-    maps = placed.weights
+    maps = placed.weights if placed.padded is None else np.where(placed.padded[..., None], -np.inf, placed.weights)
     count, _, columns, k = maps.shape
     n = min(top, count)
     notes = list(placed.notes)
     flat = maps.reshape(count, -1, k)
-    strength, where = flat.max(1).T, flat.argmax(1).T
+    strength, where = np.nan_to_num(flat.max(1).T, neginf=0), flat.argmax(1).T
     most = strength.max(1, keepdims=True)
     firing = (strength >= FIRES * most) & (most > 0)
     if silent := [name for name, some in zip(groups.names, firing, strict=True) if not some.any()]:
@@ -205,8 +212,7 @@ def describe_groups(
     best = np.argsort(-strength, axis=1, kind="stable")[:, :n]
     names, contribution, outputs, effects = _contribute(placed, targets, notes)
     contributing = np.argsort(-contribution, axis=2, kind="stable")[..., :n]
-    shared = (contributing[..., None] == best[:, None, None]).any(-1).mean(-1)
-    shared[~firing.any(1)] = np.nan
+    shared = _share(best, contributing, firing.sum(1))
     cosine, limit, p = _compare(placed, vectors, seed, notes)
     return GroupProfiles(
         placed.path, tuple(groups.names), classes, counts, profile, strength.astype(np.float32),
@@ -215,6 +221,18 @@ def describe_groups(
         shared.astype(np.float32), outputs, effects, () if concepts is None else tuple(concepts.names), cosine, limit,
         p, tuple(notes),
     )  # fmt: skip
+
+
+def _share(best: np.ndarray, contributing: np.ndarray, fires: np.ndarray) -> np.ndarray:
+    """Return which share of the best pictures [K,n] are among the contributing [K,M,n], of those where a group fires.
+
+    Where it does not, it is no example of either: such pictures stand in both lists in their order.
+    """
+    found = np.full(contributing.shape[:2], np.nan)
+    for row, count in enumerate(np.minimum(fires, best.shape[1])):
+        if count:
+            found[row] = np.isin(contributing[row, :, :count], best[row, :count]).mean(-1)
+    return found
 
 
 def _check_concepts(placed: PlacedGroups, concepts: Directions | None) -> np.ndarray:
@@ -244,7 +262,7 @@ def _profile(placed: PlacedGroups, images: Any, notes: list[str]) -> tuple[tuple
         notes.append("there is no profile of classes: give a probe with labels of classes")
         return (), np.zeros(0, np.int64), np.zeros((len(placed.groups), 0), np.float32)
     of = np.stack([word.values for word in words], 1)
-    profile = placed.weights.mean((1, 2)).T @ of / of.sum(0)
+    profile = placed.means(placed.weights).T @ of / of.sum(0)
     return tuple(word.name for word in words), of.sum(0).astype(np.int64), profile.astype(np.float32)
 
 
@@ -294,14 +312,18 @@ def _compare(
     k, family = len(placed.groups), len(placed.groups) * len(vectors)
     if not family:
         return np.zeros((k, 0), np.float32), np.full(k, np.nan, np.float32), np.zeros((k, 0))
-    pictures = placed.positions.mean((1, 2), dtype=np.float64)
-    if len(pictures) < _FEW:
-        notes.append(f"random directions are made of {len(pictures)} pictures only: p of concepts say little")
+    pictures = placed.means(placed.positions)
+    different = len(np.unique(pictures, axis=0))
+    if different < _FEW:
+        notes.append(f"random directions are made of {different} pictures only: p of concepts say little")
     rng = np.random.default_rng((seed, 8))
     draws = max(_DRAWS, math.ceil(2 * family / _ALPHA))
     halves = rng.permuted(np.tile(np.arange(len(pictures)) % 2 * 2.0 - 1, (draws, 1)), axis=1)
     null = cosines(halves @ (pictures - pictures.mean(0)), placed.groups.vectors)  # [draws,K]
     cosine = cosines(placed.groups.vectors, vectors)
+    if different < 2:  # there is no direction between them
+        return cosine.astype(np.float32), np.full(k, np.nan, np.float32), np.ones((k, len(vectors)))
     above = np.stack([(null >= column - 1e-9).sum(0) for column in cosine.T], 1)
-    p = holm(((1 + above) / (1 + draws)).ravel()).reshape(cosine.shape)
+    smallest = 1 / (1 + math.comb(different, different // 2))  # drawn again and again, a few directions stay few
+    p = holm(np.maximum((1 + above) / (1 + draws), smallest).ravel()).reshape(cosine.shape)
     return cosine.astype(np.float32), np.quantile(null, 1 - _ALPHA, axis=0).astype(np.float32), p

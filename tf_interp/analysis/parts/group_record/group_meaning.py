@@ -117,9 +117,9 @@ def tell_profiles(
                 "profile": shorten(found.profile[row]),
                 "contributes": ends,
                 "examples": {
-                    "best": tell(found.best[row] if found.fires[row] else (), row),
+                    "best": tell(found.best[row][: found.fires[row]], row),
                     "typical": tell(found.typical[row], row),
-                    "contributing": [] if target is None else tell(found.contributing[row, target], row),
+                    "contributing": [] if target is None else tell(_contributing(found, row, target), row),
                     "target": None if target is None else found.targets[target],
                     "shared": None if target is None else shorten(found.shared[row, target]),
                 },
@@ -135,6 +135,11 @@ def _strongest(found: GroupProfiles, row: int) -> int | None:
     return int(found.contribution[row].mean(-1).argmax())
 
 
+def _contributing(found: GroupProfiles, row: int, target: int) -> np.ndarray:
+    """Return the pictures where a group contributes most to a target, as many as it fires in at most."""
+    return found.contributing[row, target][: found.fires[row]]
+
+
 def _ends(found: GroupProfiles, row: int) -> list[int]:
     """Return the outputs that a group moves up and down most."""
     if not found.outputs:
@@ -146,5 +151,9 @@ def _list_pictures(found: GroupProfiles, row: int) -> list[int]:
     if not found.fires[row]:
         return []
     target = _strongest(found, row)
-    some = [found.best[row], found.typical[row], *([] if target is None else [found.contributing[row, target]])]
+    some = [
+        found.best[row][: found.fires[row]],
+        found.typical[row],
+        *([] if target is None else [_contributing(found, row, target)]),
+    ]
     return [int(picture) for picture in np.concatenate(some)]
