@@ -13,6 +13,7 @@ import numpy as np
 
 from tf_interp.display import describe_arrays, number_of, tell
 from tf_interp.images import check_images, check_labels, describe, digest_images, find_bands, list_folder, read_folder
+from tf_interp.images.rounding import find_rounding
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -355,9 +356,9 @@ def take_dict(images: Mapping[str, Any], strings: Collection[str] = ()) -> Any:
 
 
 def _shorten(value: np.ndarray) -> np.ndarray:
-    """Return float64 as float32, but for numbers of 2**24 and more, such as times: those would lose whole units."""
+    """Return float64 as float32, but for numbers that would lose what tells them apart, such as times and dates."""
     exact = value.dtype == np.float64 and np.abs(value).max(initial=0) < 2**24
-    return value.astype(np.float32) if exact else value
+    return value.astype(np.float32) if exact and find_rounding(value, np.float32) is None else value
 
 
 def _holds_strings(value: np.ndarray) -> bool:

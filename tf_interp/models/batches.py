@@ -73,7 +73,8 @@ def _take_strings(model: Model, images: Any, worded: Sequence[str], caller: str,
 def learn(model: Model, images: Any) -> None:
     """Run a network that was never called on a first image, from which it learns what its layers are.
 
-    A few images are kept, to measure with whether they influence one another, see `Model.batch_mixing`.
+    A few images are kept, to measure with whether they influence one another, see `Model.batch_mixing`; and it is
+    noticed if its inputs cannot hold the numbers that they are.
 
     Args:
         model: the network.
@@ -81,6 +82,7 @@ def learn(model: Model, images: Any) -> None:
     """
     if model.input_shape is None:
         model.run(_cut(images, 0, 1, 1), ["output"])
+    model.check_numbers(images)
     model.remember(images)
 
 

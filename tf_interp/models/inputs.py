@@ -132,7 +132,16 @@ def fit_input(value: tf.Tensor, spec: tf.TensorSpec, name: str) -> tf.Tensor:
 
 
 def from_unit_range(preprocess: Preprocess | None) -> Preprocess | None:
-    """Return a preprocess that takes [0,1], where it is one of keras.applications: those take 0..255."""
+    """Return a preprocess that takes [0,1], where it is one of keras.applications: those take 0..255.
+
+    Args:
+        preprocess: what the user gives, or None.
+
+    Raises:
+        TypeError: if it is no function.
+    """
+    if preprocess is not None and not callable(preprocess):
+        raise TypeError(f"preprocess must be a function of a batch of images, got {type(preprocess).__name__}")
     module = getattr(preprocess, "__module__", None) or ""
     if preprocess is None or not module.startswith(("keras.applications", "keras.src.applications")):
         return preprocess

@@ -17,11 +17,12 @@ from tf_interp.models.outputs.heads import did_you_mean
 from tf_interp.models.outputs.model_outputs import ModelOutputs
 from tf_interp.models.private import is_plain, override_gradients
 from tf_interp.models.value_range.range_guess import ValueRange
+from tf_interp.models.value_range.rounded_inputs import RoundedInputs
 
 Weights = Mapping[str, Sequence[tf.Tensor]]  # name of a layer -> what is to be used in place of its own
 
 
-class Model(ModelOutputs, ValueRange, Batching):
+class Model(ModelOutputs, ValueRange, RoundedInputs, Batching):
     """A network whose layers can be read and replaced, whatever it was built with.
 
     `run` is differentiable under `tf.GradientTape` and may be called inside `tf.function`. Two kinds exist:
@@ -44,8 +45,6 @@ class Model(ModelOutputs, ValueRange, Batching):
         self, name: str, preprocess: Preprocess | None, class_names: Sequence[str] | Mapping[str, Sequence[str]] | None
     ) -> None:
         self.name = name
-        if preprocess is not None and not callable(preprocess):
-            raise TypeError(f"preprocess must be a function of a batch of images, got {type(preprocess).__name__}")
         self.preprocess = from_unit_range(preprocess)
         self._set_names(class_names)
         self._functions: dict[Hashable, Any] = {}
@@ -88,6 +87,7 @@ class Model(ModelOutputs, ValueRange, Batching):
     def warnings(self) -> list[str]:
         """Those of `notes` that a person must read before trusting a result, such as a value range that looks wrong."""
         ranges = [line for line in [self.range_guess().warning] if line]
+        ranges += self._rounded()
         return self._tell_nan() + self._count_names() + ranges + self._mixed() + self._own_warnings()
 
     def _own_warnings(self) -> list[str]:
@@ -278,9 +278,10 @@ class Model(ModelOutputs, ValueRange, Batching):
     def _run(
         self, images: Any, fetch: Sequence[str], given: Mapping[str, Any] | None, weights: Weights | None
     ) -> dict[str, tf.Tensor]:
-        images = take_images(images, None if self._specs is None else list(self._specs.values()))
+        exact, images = images, take_images(images, None if self._specs is None else list(self._specs.values()))
         if self._specs is None or self._guessed:
             self._learn(self._preprocessed(images))
+        self.check_numbers(exact)
         self.remember(images)
         paths = {name: self.resolve(name) for name in fetch}
         taken = [self._take_given(*item) for item in (given or {}).items()]
@@ -298,8 +299,8 @@ class Model(ModelOutputs, ValueRange, Batching):
                 "networks are read through graphs, but tf.config.run_functions_eagerly(True) is on: switch it off"
             )
         else:
-            exact = tf.nest.map_structure(tf.TensorSpec.from_tensor, weights)
-            spec = *tf.nest.map_structure(self._open_batch, (images, values)), exact
+            known = tf.nest.map_structure(tf.TensorSpec.from_tensor, weights)
+            spec = *tf.nest.map_structure(self._open_batch, (images, values)), known
             form = tuple(images) if isinstance(images, Mapping) else type(images)
             key = ("run", wanted, form, tuple(values), tuple(weights), tuple(tf.nest.flatten(spec)))
             got = self._call_compiled(self.cached(key, lambda: self._compile(wanted, spec)), images, values, weights)
