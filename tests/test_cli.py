@@ -106,6 +106,9 @@ def test_analyze_fills_the_log_for_both_forms(workspace, form, tmp_path, capsys)
         ({"--logdir": "tiny.keras"}, "--logdir .*tiny.keras is a file; expected a folder"),
         ({"--class-names": "nothing.txt"}, "class names: .*nothing.txt: No such file"),
         ({"model": "missing.keras"}, "missing.keras"),
+        ({"--part": "attribution,concepts", "--units": "3"}, "--units is for features, which --part leaves out"),
+        ({"--part": "decisions,concepts", "--steps": "3"}, "--steps is for features and groups, which --part"),
+        ({"--features": "3,units=4"}, "--features 3,units=4: gives units twice"),
         ({"model": "pool"}, "pool"),
     ],
 )

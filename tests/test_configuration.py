@@ -6,6 +6,7 @@ import pytest
 
 from tf_interp.cli.configuration import settle
 from tf_interp.cli.parser import find_command, make_parser
+from tf_interp.cli.part_options import parse_options
 
 TOML = """
 model = "exported"
@@ -44,6 +45,40 @@ def test_options_override_the_file_and_lists_are_replaced(tmp_path):
     assert (found.model, found.layer, found.size, found.groups) == ("two", ["b", "c"], 224, "k=3")
 
 
+@pytest.mark.parametrize(
+    ("words", "features"),
+    [
+        ("--features steps=64", "units=16,steps=64"),
+        ("--features 4", "units=4,steps=512"),
+        ("--features at=neuron", "units=16,steps=512,at=neuron"),
+        ("--units 4", "steps=512"),
+        ("--units 4 --steps 8", None),
+        ("--groups 3", "units=16,steps=512"),
+        ("--features help", "help"),
+    ],
+)
+def test_options_override_single_settings_of_parts(tmp_path, words, features):
+    (tmp_path / "run.toml").write_text("groups = 6\n[features]\nunits = 16\nsteps = 512\n")
+    found = _settle("analyze", "--config", str(tmp_path / "run.toml"), *words.split())
+    assert found.features == features
+    assert found.groups == ("k=3" if "--groups" in words else "6")
+
+
+def test_of_two_ways_to_say_one_thing_the_option_is_taken(tmp_path):
+    (tmp_path / "run.toml").write_text('preprocess = "-1..1"')
+    found = _settle("analyze", "--config", str(tmp_path / "run.toml"), "--range", "0", "255")
+    assert (found.preprocess, found.range) == (None, [0, 255])
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+@pytest.mark.parametrize("text", ["units=[3,none],size=none,steps=8", "penalty=inf,units=-1e-7"])
+def test_what_a_file_has_no_word_for_is_saved_too(tmp_path, suffix, text):
+    path = tmp_path / f"run{suffix}"
+    _settle("analyze", "m", "--features", text, "--save-config", str(path))
+    found = _settle("analyze", "--config", str(path)).features
+    assert parse_options(found) == parse_options(text)
+
+
 @pytest.mark.parametrize("suffix", [".toml", ".json"])
 def test_what_is_saved_is_read_back(tmp_path, suffix):
     path = tmp_path / f"run{suffix}"
@@ -63,6 +98,7 @@ def test_what_is_saved_is_read_back(tmp_path, suffix):
         ("size = 'big'", "--size: invalid int value"),
         ("trust = 'yes'", "trust must be true or false"),
         ("size = ", "is no TOML"),
+        ("labels = 'a'\nclass-names = 'b'", "'labels' and 'class-names' are one setting"),
         ("quiet = true", "no setting 'quiet'"),
         ("size = {a = 1}", "must be text, a number or a list"),
     ],

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tf_interp import analysis
 from tf_interp.analysis import Attributions, ConceptTests, Features, NeuronGroups
+from tf_interp.cli.parser import FIRST_SETTINGS, PARTS, SHORT_OPTIONS
 from tf_interp.cli.part_options import explain_options, format_options, list_options, make_part, parse_options
 
 OF_CONCEPTS = ("concepts", "random", "targets")
@@ -62,6 +64,15 @@ def test_a_text_that_looks_like_none_stays_a_text():
 
     own = {"concepts": {"a": np.zeros((8, 4, 4, 1))}, "random": np.ones((8, 4, 4, 1)), "targets": [0]}
     assert make_part(ConceptTests, "--tests", parse_options("relative=none"), **own).relative == "none"
+
+
+def test_what_is_said_of_parts_without_importing_them_is_true():
+    for kind, name in FIRST_SETTINGS.items():
+        assert next(iter(list_options(getattr(analysis, PARTS[kind]), OF_CONCEPTS))) == name
+    for name, kinds in SHORT_OPTIONS.items():
+        taking = {kind for kind, part in PARTS.items() if name in list_options(getattr(analysis, part), OF_CONCEPTS)}
+        assert {*kinds} <= taking
+        assert name != "seed" or {*kinds} == taking, "a seed is for all that is drawn by chance"
 
 
 @pytest.mark.parametrize("part", [Features, NeuronGroups, Attributions, ConceptTests])

@@ -3,12 +3,13 @@
 import argparse
 import difflib
 import json
+import math
 import pathlib
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from tf_interp.cli.parser import PART_OPTIONS, list_actions
+from tf_interp.cli.parser import FIRST_SETTINGS, PART_OPTIONS, SHORT_OPTIONS, list_actions
 from tf_interp.cli.part_options import format_options, parse_options
 from tf_interp.records.whole_file import replace_file
 
@@ -41,7 +42,8 @@ def settle(parser: argparse.ArgumentParser, given: argparse.Namespace) -> argpar
         setattr(settings, action.dest, nothing)
     path = getattr(given, "config", None)
     kept = {} if path is None else _read_kept(parser, path)
-    for name, value in {**kept, **{name: value for name, value in vars(given).items() if value != []}}.items():
+    said = {name: value for name, value in vars(given).items() if value != []}
+    for name, value in {**_keep(kept, said), **said, **_join_parts(kept, said)}.items():
         setattr(settings, name, value)
     target = getattr(given, "save_config", None)
     if target is not None:
@@ -67,9 +69,44 @@ def save_settings(settings: argparse.Namespace, path: pathlib.Path) -> None:
             continue
         value = str(value) if isinstance(value, pathlib.Path) else value
         options = parse_options(value) if name in PART_OPTIONS.values() else {"": value}
-        values[name] = value if "" in options else options  # a table needs names
+        in_table = "" not in options and all(map(_is_written, options.values()))  # it needs names, and has no none
+        values[name] = options if in_table else value
     text = _to_toml(values) if path.suffix == ".toml" else json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     replace_file(path, lambda file: file.write(text.encode()))
+
+
+def _keep(kept: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file that options leave as they are."""
+    other = {"range": "preprocess", "preprocess": "range"}  # both say what the network takes
+    return {name: value for name, value in kept.items() if other.get(name) not in said}
+
+
+def _join_parts(kept: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the settings of parts, each setting by itself: those of options, over those of a file.
+
+    An option that is short for settings of parts, `--units 4`, is over what the file says of these.
+    """
+    joined: dict[str, str | None] = {}
+    for part, option in PART_OPTIONS.items():
+        if option not in kept or "help" in (kept[option], said.get(option)):
+            continue
+        below, above = (_name_first(part, words.get(option)) for words in (kept, said))
+        short = {name for name, parts in SHORT_OPTIONS.items() if part in parts and name in said}
+        both = {name: value for name, value in below.items() if name not in short} | above
+        joined[option] = kept[option] if both == below else format_options(both) or None
+    return joined
+
+
+def _name_first(part: str, text: str | None) -> dict[str, Any]:
+    options = {} if text is None else parse_options(text)
+    return {name or FIRST_SETTINGS[part]: value for name, value in options.items()}
+
+
+def _is_written(value: Any) -> bool:
+    """Return whether TOML and JSON have a way to write a value."""
+    if isinstance(value, list):
+        return all(map(_is_written, value))
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _read_kept(parser: argparse.ArgumentParser, path: pathlib.Path) -> dict[str, Any]:
@@ -79,12 +116,16 @@ def _read_kept(parser: argparse.ArgumentParser, path: pathlib.Path) -> dict[str,
     spelled = {option.lstrip("-").replace("-", "_"): action for action in actions.values()
                for option in action.option_strings} | actions  # fmt: skip
     words: list[str] = []
+    names: dict[str, str] = {}
     for name, value in values.items():
         action = spelled.get(name.replace("-", "_"))
         if action is None:
             near = difflib.get_close_matches(name, spelled, 3, 0.5)
             raise ValueError(f"{path}: no setting {name!r}; did you mean {near}?" if near else
                              f"{path}: no setting {name!r}; it may hold {sorted(actions)}")  # fmt: skip
+        if action.dest in names:
+            raise ValueError(f"{path}: {names[action.dest]!r} and {name!r} are one setting: leave one out")
+        names[action.dest] = name
         words += _to_words(path, action, value)
     try:
         parser.exit_on_error = False
@@ -135,7 +176,5 @@ def _to_toml(values: Mapping[str, Any]) -> str:
     plain = [f"{name} = {json.dumps(v, ensure_ascii=False)}" for name, v in values.items() if not isinstance(v, dict)]
     for name, table in values.items():
         if isinstance(table, dict):
-            rows = [f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in table.items()
-                    if v is not None]  # fmt: skip
-            plain += ["", f"[{name}]", *rows]
+            plain += ["", f"[{name}]", *(f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in table.items())]
     return "\n".join(plain) + "\n"

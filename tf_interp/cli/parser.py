@@ -20,6 +20,19 @@ EXIT_CODES = """exit status:
 PARTS = {"features": "Features", "groups": "NeuronGroups", "attribution": "Attributions", "decisions": "Decisions",
          "concepts": "ConceptTests", "dictionary": "SemanticDictionary"}  # fmt: skip
 PART_OPTIONS = {part: part for part in PARTS} | {"concepts": "tests"}  # --concepts is the folder of pictures
+FIRST_SETTINGS = {
+    "features": "units",
+    "groups": "k",
+    "attribution": "target",
+    "decisions": "target",
+    "concepts": "relative",
+    "dictionary": "pictures",
+}  # whose name may be left out
+SHORT_OPTIONS = {
+    "units": ("features",),
+    "steps": ("features", "groups"),
+    "seed": ("features", "groups", "decisions", "concepts", "dictionary"),
+}  # which parts each is for
 
 
 class Parser(argparse.ArgumentParser):
@@ -284,7 +297,8 @@ def _add_concepts(parser: Parser) -> None:
 def _add_configuration(parser: Parser) -> None:
     group = parser.add_argument_group("settings in a file")
     group.add_argument("--config", type=pathlib.Path, metavar="FILE", help="take settings from a .toml or .json file: "
-                       "names as of the options, e.g. layer = ['conv1', 'conv2']; options override it")  # fmt: skip
+                       "names as of the options, e.g. layer = ['conv1', 'conv2']; options override it, of parts "
+                       "setting by setting")  # fmt: skip
     group.add_argument("--save-config", type=pathlib.Path, metavar="FILE",
                        help="write the settings of this command to a .toml or .json file")  # fmt: skip
 

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import inspect
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tf_interp import analysis as parts_of_analysis
@@ -13,7 +13,7 @@ from tf_interp.analysis.planning.cost import Cost, estimate_cost
 from tf_interp.analysis.planning.layer_choice import choose_layers, expand_layers
 from tf_interp.analysis.planning.traced_layers import find_dead_ends, trace_shapes
 from tf_interp.analysis.workspace import Workspace
-from tf_interp.cli.parser import PART_OPTIONS, PARTS
+from tf_interp.cli.parser import FIRST_SETTINGS, PART_OPTIONS, PARTS, SHORT_OPTIONS
 from tf_interp.cli.part_options import explain_options, make_part, parse_options
 from tf_interp.cli.resume import Session, identify
 from tf_interp.cli.sources import check_concepts, open_both, read_concepts, tell_warnings
@@ -190,25 +190,31 @@ def _read_part_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]
         raise ValueError(
             f"--concepts, --random and --target are for the part concepts, which --part leaves out: {asked}"
         )
-    seed = {} if options.seed is None else {"seed": options.seed}
-    steps = options.steps
-    short: dict[str, dict[str, Any]] = {
-        "features": {"units": options.units, "steps": steps, **seed},
-        "groups": {"steps": None if steps is None else max(1, steps // 2), **seed},
-        "concepts": seed,
-        "dictionary": seed,
-    }
+    short = _read_short_options(options, asked)
     found = {}
     for part in _ORDER:
-        settings = short.get(part, {})
         text = getattr(options, _FLAGS[part].lstrip("-"))
         if text is not None and part not in asked:
             raise ValueError(f"{_FLAGS[part]} is for the part {part}, which --part leaves out: {asked}")
         own = parse_options(text) if text else {}
-        first = next(iter(inspect.signature(_CLASSES[part]).parameters))
-        own = {name or first: value for name, value in own.items()}
-        found[part] = {name: value for name, value in settings.items() if value is not None} | own
+        if "" in own and FIRST_SETTINGS[part] in own:
+            raise ValueError(f"{_FLAGS[part]} {text}: gives {FIRST_SETTINGS[part]} twice, once without its name")
+        found[part] = short[part] | {name or FIRST_SETTINGS[part]: value for name, value in own.items()}
     return {part: found[part] for part in _ORDER if part in asked}
+
+
+def _read_short_options(options: argparse.Namespace, asked: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return for each part the settings that options such as --units are short for."""
+    found: dict[str, dict[str, Any]] = {part: {} for part in _ORDER}
+    for name, parts in SHORT_OPTIONS.items():
+        value = getattr(options, name)
+        if value is None:
+            continue
+        if name != "seed" and not {*parts} & {*asked}:
+            raise ValueError(f"--{name} is for {' and '.join(parts)}, which --part leaves out: {asked}")
+        for part in parts:
+            found[part][name] = max(1, value // 2) if (name, part) == ("steps", "groups") else value
+    return found
 
 
 def _complete(part: type, settings: Mapping[str, Any]) -> dict[str, Any]:
