@@ -8,11 +8,18 @@ from tf_interp import Probe, open_model
 from tf_interp.models.outputs.heads import Head
 
 L, ops = keras.layers, keras.ops
+FACTORS = np.array([1, 0.5, -1, 2], np.float32)
 X = np.random.default_rng(2).normal(size=(16, 6)).astype(np.float32)
 
 
 def _row(function, y):
     return function(y, axis=-1, keepdims=True)
+
+
+def _attend(y, act):
+    """Return what the first of four positions gathers from values of all."""
+    queries = y[:, :, None] * np.float32([1, -0.5])
+    return L.Attention()([queries, act(y[:, :, None] * FACTORS), queries])[:, 0]
 
 
 def _eye():
@@ -124,6 +131,32 @@ ENDS = {
         "lie between -16 and 16",
     ),
     "scaled to length, by a layer": (lambda y: L.UnitNormalization()(y) * 10, "multiclass", "number", "-10 and 10"),
+    "attention": (lambda y: _attend(y, ops.tanh), "multiclass", "number", "lie between -1 and 1"),
+    "attention to numbers": (lambda y: _attend(y, ops.copy), "multiclass", "logit", None),
+    "attention to probabilities": (
+        lambda y: _attend(y, ops.sigmoid),
+        "multiclass",
+        "number",
+        "all outputs lie in [0,1]",
+    ),
+    "attention to labels": (
+        lambda y: ops.matmul(ops.softmax(y), np.eye(4, dtype=np.float32)[[0, 1, 1, 3]]),
+        "multiclass",
+        "probability",
+        "sum to one",
+    ),
+    "pooling by attention": (
+        lambda y: ops.sum(ops.softmax(y, 1)[:, :, None] * ops.tanh(y[:, :, None] * FACTORS), 1),
+        "multiclass",
+        "number",
+        "lie between -1 and 1",
+    ),
+    "experts": (
+        lambda y: ops.einsum("bk,bck->bc", ops.softmax(y), ops.sigmoid(y[:, :, None] * y[:, None, :])),
+        "multiclass",
+        "number",
+        "all outputs lie in [0,1]",
+    ),
     "bell": (lambda y: y * ops.exp(-(y * y)), "multiclass", "number", "lie between -0.5 and 0.5"),
     **{
         name: (lambda y, make=make: make(y[:, :, None]), "multiclass", "number", "lie between -1 and 1")

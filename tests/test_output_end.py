@@ -31,7 +31,11 @@ ENDS = {
     "tanh": (lambda y, mask: 3 * ops.tanh(y) * mask, "number", "lie between -3 and 3"),
     "relu": (lambda y, mask: ops.relu(y) * mask, "number", "is ever negative"),
     "added to the input": (lambda y, mask: mask + ops.tanh(y), "number", "lie between -1 and 2"),
-    "shares of labels": (lambda y, mask: ops.softmax(y) @ ops.ones((4, 4)) / 4 * mask, "number", "lie in [0,1]"),
+    "attention to labels": (
+        lambda y, mask: ops.einsum("bk,bkc->bc", ops.softmax(y), ops.stack([mask, 1 - mask, mask, mask], 1)),
+        "number",
+        "all outputs lie in [0,1]",
+    ),
     "logits": (lambda y, mask: y * mask, "logit", None),
     "logits, by addition": (lambda y, mask: y + (1 - mask) * -1e9, "logit", None),
     "logits, by choice": (lambda y, mask: ops.where(mask > 0.5, y, -1e9), "logit", None),

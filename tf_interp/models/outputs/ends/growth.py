@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.outputs.ends.inner_bounds import Bounds
-from tf_interp.models.outputs.ends.operations import PASSING, cuts_off, is_same, read_value, strip
+from tf_interp.models.outputs.ends.operations import follow, is_same, read_value, strip
 
 _DEEPEST = 10
 _FINITE = 1e30
@@ -49,7 +49,7 @@ def find_limit(tensor: tf.Tensor, look: Look) -> float | None:
 
 def _list_factors(tensor: tf.Tensor, power: float, look: Look, depth: int = _DEEPEST) -> Iterator[tuple]:
     """Yield (tensor, power): the product of their sizes, each to its power, is the size of a tensor, or more."""
-    tensor = _pass(tensor)
+    tensor = follow(tensor)
     operation = tensor.op
     kind, inputs = operation.type, list(operation.inputs)
     parts = [(item, power) for item in inputs]
@@ -120,7 +120,7 @@ def _match(tensor: tf.Tensor, base: _Base, look: Look) -> float | None:
     """Return the power of the base's size that a tensor is, or in a row of which it is one number at most."""
     if _is_in_place(tensor, base.tensor):
         return 1.0
-    ends = [_pass(item) for item in (*tensor.op.inputs, *base.tensor.op.inputs)]
+    ends = [follow(item) for item in (*tensor.op.inputs, *base.tensor.op.inputs)]
     if tensor.op.type == "SquaredDifference" and base.tensor.op.type == "Sub" and tensor.shape == base.tensor.shape:
         return 2.0 if all(is_same(*pair) for pair in zip(ends[:2], ends[2:], strict=True)) else None
     total = strip(tensor).op
@@ -144,7 +144,7 @@ def _read_power(tensor: tf.Tensor, sign: float, base: _Base, look: Look) -> tupl
 
 def _find_least(tensor: tf.Tensor, scale: float, base: _Base, look: Look, depth: int) -> Terms | None:
     """Return terms whose sum a tensor times `scale` is never less than; None where it may be anything."""
-    outer, tensor = tensor, _pass(tensor)
+    outer, tensor = tensor, follow(tensor)
     kind, inputs = tensor.op.type, list(tensor.op.inputs)
     found: Terms | None = None
     if depth and kind != "Const":
@@ -212,16 +212,9 @@ def _find_coefficient(terms: dict[float, float], power: float) -> float:
     return max(best)
 
 
-def _pass(tensor: tf.Tensor) -> tf.Tensor:
-    """Return a tensor without what only passes it on, in its shape."""
-    while tensor.op.type in PASSING and len(tensor.op.inputs) and not cuts_off(tensor):
-        tensor = tensor.op.inputs[tensor.value_index]
-    return tensor
-
-
 def _is_in_place(tensor: tf.Tensor, base: tf.Tensor) -> bool:
     """Return whether a tensor holds the numbers of the base, each where it stands there."""
-    tensor, base = _pass(tensor), _pass(base)
+    tensor, base = follow(tensor), follow(base)
     if tensor is base or tensor.shape.rank is None or base.shape.rank is None:
         return tensor is base
     sides = tensor.shape.as_list()

@@ -36,6 +36,24 @@ def read_value(tensor: tf.Tensor) -> float | None:
     return float(value.reshape(-1)[0]) if value is not None and value.size == 1 else None
 
 
+def read_numbers(tensor: tf.Tensor) -> np.ndarray | None:
+    """Return the whole numbers that a graph counts out of constants, such as the order of axes; None for all else."""
+    value = tf.get_static_value(tensor)
+    if value is not None:
+        return np.asarray(value)
+    counts: dict[str, Callable[..., Any]] = {
+        "Identity": lambda x: x,
+        "Add": np.add,
+        "AddV2": np.add,
+        "Sub": np.subtract,
+        "Range": np.arange,
+        "Pack": lambda *parts: np.stack(parts),
+        "ConcatV2": lambda *parts: np.concatenate(parts[:-1]),
+    }
+    parts = [read_numbers(item) for item in tensor.op.inputs] if tensor.op.type in counts else [None]
+    return None if any(part is None for part in parts) else np.asarray(counts[tensor.op.type](*parts))
+
+
 def is_constant(tensor: tf.Tensor) -> bool:
     """Return whether a tensor is a constant of the graph."""
     return strip(tensor).op.type == "Const"
@@ -47,6 +65,13 @@ def strip(tensor: tf.Tensor) -> tf.Tensor:
         tensor.op.type == "StridedSlice" and None not in list_kept_axes(tensor.op)
     ):
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
+    return tensor
+
+
+def follow(tensor: tf.Tensor) -> tf.Tensor:
+    """Return a tensor without what only passes it on, in its shape."""
+    while tensor.op.type in PASSING and len(tensor.op.inputs) and not cuts_off(tensor):
+        tensor = tensor.op.inputs[tensor.value_index]
     return tensor
 
 
