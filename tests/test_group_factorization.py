@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from group_layers import as_images, find_again, identity_model, plant
+from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
@@ -107,3 +108,18 @@ def test_a_start_is_another_each_time_only_if_asked_for():
     wanted = fit_rows(choose("nmf"), rows, 6, seed=5, iterations=3)
     assert np.array_equal(find(5), wanted.vectors)
     assert ti.GroupFactorization(6, max_iter=3).fit(rows).n_iter_ == wanted.rounds == 3
+
+
+def test_auto_is_what_find_groups_settles_on():
+    """With a little below 0 that is NMF: its error is of the samples as they are, its weights see none of that."""
+    rows = plant(400, 20, 4, signed=False)[0]
+    rows = np.where(np.random.default_rng(1).random(rows.shape) < 0.2, -0.1 * rows, rows)
+    found = ti.GroupFactorization(4, method="auto", random_state=0).fit(rows)
+    fitted = fit_rows(choose("nmf"), rows, 4, seed=0)
+    assert found.reconstruction_err_ == pytest.approx(np.linalg.norm(rows - fitted.weights @ fitted.vectors), rel=1e-4)
+    assert np.allclose(found.transform(rows), choose("nmf").weigh(rows, fitted.vectors), atol=1e-5)
+
+
+def test_an_estimator_is_no_method():
+    with pytest.raises(ValueError, match="method is one of find_groups, got a PCA: use it in place of"):
+        ti.GroupFactorization(2, method=PCA()).fit(np.eye(4))

@@ -146,3 +146,12 @@ def test_impossible_requests_are_refused():
         ti.predict_from_groups(model, images[:1], groups)
     with pytest.raises(ValueError, match="no output 'color'"):
         ti.predict_from_groups(model, images, groups, output="color")
+
+
+def test_outputs_that_do_not_differ_have_no_r2():
+    model = make_parts()[0]
+    images = np.repeat(np.random.default_rng(0).random((1, *model.input_shape), np.float32), 9, 0)
+    groups = ti.find_groups(model, images, "parts", 2, method="nmf")
+    found = ti.predict_from_groups(model, images, groups, draws=2, batch_size=4)
+    assert np.isnan(found.scores[4])
+    assert all(np.isnan(values[:, 4]).all() for values in found.floors.values())

@@ -59,6 +59,50 @@ def test_every_data_set_gives_what_its_images_give(model, form):
     assert "the network ran over the data set" in found.notes[-1]
 
 
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_windows_are_those_of_find_groups(method, cached, tmp_path):
+    model, images = identity_model(20, 4), as_images(plant(1600)[0], 4)
+    wanted = ti.find_groups(model, images, "parts", 4, method=method, window=3)
+    cache = tmp_path if cached else None
+    found = ti.stream_groups(
+        model, np.split(images, [7, 60]), "parts", 4, method=method, window=3, keep=30, cache=cache
+    )
+    assert np.allclose(found.vectors, wanted.vectors, atol=1e-4)
+    assert np.allclose(found.shares, wanted.shares, atol=1e-4)
+    assert found.error == pytest.approx(wanted.error, abs=1e-4)
+    assert found.left_out == pytest.approx(wanted.left_out, abs=1e-6)
+    assert np.allclose(found.weights, wanted.weights[:30], atol=1e-4 * wanted.weights.max())
+    assert found.window == 3
+    assert set(wanted.notes) <= set(found.notes)
+    assert cached or "with cache=folder it runs twice" in found.notes[-1]
+    start = found[[1, 0, 3, 2]]
+    again = ti.stream_groups(model, [images], "parts", 4, method=method, window=3, init=start)
+    wanted = ti.find_groups(model, images, "parts", 4, method=method, window=3, init=start)
+    assert np.allclose(again.vectors, wanted.vectors, atol=1e-4)
+    with pytest.raises(ValueError, match="window is an odd number"):
+        ti.stream_groups(model, [images], "parts", 4, window=2)
+
+
+def test_windows_of_texts_leave_out_padding():
+    keras.utils.set_random_seed(0)
+    takes = keras.Input((6,), dtype="int32")
+    words = keras.layers.Embedding(9, 8, mask_zero=True, name="words")(takes)
+    model = ti.open_model(keras.Model(takes, keras.layers.Dense(3)(keras.layers.GRU(5)(words))))
+    rng = np.random.default_rng(0)
+    tokens = np.where(np.arange(6) < rng.integers(1, 6, (40, 1)), rng.integers(1, 9, (40, 6)), 0)
+    wanted = ti.find_groups(model, tokens, "words", 3, window=3, method="semi_nmf")
+    found = ti.stream_groups(model, np.split(tokens, [9, 20]), "words", 3, window=3, method="semi_nmf")
+    assert np.allclose(found.vectors, wanted.vectors, atol=1e-4)
+    assert np.allclose(found.weights, wanted.weights, atol=1e-4)
+    assert found.error == pytest.approx(wanted.error, abs=1e-4)
+
+
+def test_a_silent_layer_has_windows(model):
+    found = ti.stream_groups(model, [0 * IMAGES + 0.5], "parts", 2, window=3)
+    assert not found.vectors.any()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_streamed_method_with_a_cache(model, method, tmp_path):
     wanted = ti.find_groups(model, IMAGES, "parts", 4, method=method)

@@ -17,10 +17,12 @@ class GroupFactorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     It passes scikit-learn's `check_estimator` with every method. `fit` divides rows as `find_groups` does with the same
     seed; `transform` finds, for any rows, the weights that come closest with these components, those of `fit` too.
+    There is no `window`: rows do not know which of them lie beside each other. `find_groups` does.
 
     Args:
         n_components: number of groups; None is as many as there are features, or samples if these are fewer.
-        method: as in `find_groups`; with "nmf" samples must not be negative.
+        method: as in `find_groups`; with "nmf" samples must not be negative. A decomposition of scikit-learn, which
+            `find_groups` takes as `reducer`, is an estimator of its own.
         max_iter: the most that the factorization may take.
         random_state: a seed, as in `find_groups`, a NumPy `RandomState`, or None for another start each time.
 
@@ -52,6 +54,9 @@ class GroupFactorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Raises:
             ValueError: if a number is not finite, or `n_components` or the method does not fit.
         """
+        if callable(getattr(self.method, "transform", None)):
+            kind = type(self.method).__name__
+            raise ValueError(f"method is one of find_groups, got a {kind}: use it in place of {type(self).__name__}")
         chosen = choose(self.method)
         rows = self._check(X, chosen, reset=True)
         least = min(rows.shape) if self.n_components is None else self.n_components
@@ -65,10 +70,11 @@ class GroupFactorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             raise ValueError(f"max_iter must be 1 or more, got {self.max_iter!r}")
         given = self.random_state
         seed = given if isinstance(given, int | np.integer) else check_random_state(given).randint(2**31 - 1)
-        found = fit_rows(chosen, rows.astype(np.float32), int(least), seed=int(seed), iterations=self.max_iter)
+        self._settled = chosen.settle(rows.astype(np.float32))
+        found = fit_rows(self._settled, rows.astype(np.float32), int(least), seed=int(seed), iterations=self.max_iter)
         self.components_, self.shares_ = found.vectors, found.shares
         self.offset_ = np.zeros(rows.shape[1], np.float32) if found.offset is None else found.offset
-        self.reconstruction_err_ = found.error * float(np.linalg.norm(rows - self.offset_))
+        self.reconstruction_err_ = float(np.linalg.norm(rows - self.offset_ - found.weights @ found.vectors))
         self.n_iter_ = max(1, found.rounds)
         self._n_features_out = len(self.components_)
         return self
@@ -76,9 +82,8 @@ class GroupFactorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def transform(self, X: Any) -> np.ndarray:
         """Return the weights [n,n_components] with which the components come closest to samples."""
         check_is_fitted(self)
-        chosen = choose(self.method)
-        rows = self._check(X, chosen, reset=False)
-        return chosen.weigh(rows - self.offset_, self.components_).astype(rows.dtype)
+        rows = self._check(X, choose(self.method), reset=False)
+        return self._settled.weigh(rows - self.offset_, self.components_).astype(rows.dtype)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Return the samples [n,n_features] that weights [n,n_components] stand for."""

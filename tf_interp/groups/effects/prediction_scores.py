@@ -8,6 +8,7 @@ from tf_interp.models import Head
 
 MEASURES = ("mae", "emd", "top1", "spearman", "r2")
 _FEW = 3  # numbers from which an order among them says something
+_SAME = 1e-12  # of the squares of outputs; what differs less differs by rounding
 
 
 def score_predictions(head: Head, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -40,7 +41,7 @@ def score_predictions(head: Head, truth: np.ndarray, predicted: np.ndarray) -> n
             _distance(head, truth, predicted),
             np.nan if decided is None else np.mean(np.asarray(decided[0]) == np.asarray(decided[1])),
             np.nanmean(ranks) if np.isfinite(ranks).any() else np.nan,
-            1 - ((predicted - truth) ** 2).sum() / spread if spread else np.nan,
+            1 - ((predicted - truth) ** 2).sum() / spread if spread > _SAME * (truth**2).sum() else np.nan,
         ]
     )
 

@@ -69,6 +69,11 @@ def average_kept(
     return average_windows(activations if method.keeps_negative else np.maximum(activations, 0), window, padded)
 
 
+def say_window(window: int) -> str:
+    """Return a sentence on what groups are that were found through a window of so many positions on a side."""
+    return f"groups are of what fires together within {window} x {window} positions; where they fire is found for each"
+
+
 def _sum_windows(array: np.ndarray, window: int) -> np.ndarray:
     """Return the sum around each position of [N,h,w,C], along one side and then the other."""
     for axis in (1, 2):
@@ -107,8 +112,7 @@ def fit_windows(
     found = fit_rows(method, means, k, seed=seed, init=init, iterations=iterations)
     kept = rows if method.keeps_negative else np.maximum(rows, 0)
     weights = method.weigh(kept if found.offset is None else kept - found.offset, found.vectors)
-    said = f"groups are of what fires together within {window} x {window} positions; where they fire is found for each"
     return measure(
-        kept, weights, found.vectors, order=init is None, offset=found.offset, notes=(*found.notes, said),
+        kept, weights, found.vectors, order=init is None, offset=found.offset, notes=(*found.notes, say_window(window)),
         rounds=found.rounds,
     )  # fmt: skip

@@ -12,9 +12,11 @@ from tf_interp.directions import Directions, to_positions
 from tf_interp.groups.find import as_groups, check_count, say_kept, take_padding, take_start
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.methods.choice import Automatic, choose, settle_by_start, share_negative
+from tf_interp.groups.methods.windows import average_kept, check_flat, check_window
 from tf_interp.groups.rounds.data_set import first_image, open_batches, stream_positions
 from tf_interp.groups.rounds.shards import Shard
 from tf_interp.groups.rounds.streamed_fit import STREAMED, fit_shards
+from tf_interp.groups.rounds.window_weights import weigh_shards
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.models.batches import check_model
@@ -34,6 +36,7 @@ def stream_groups(
     batch_size: int = 64,
     keep: int = 64,
     cache: str | pathlib.Path | None = None,
+    window: int = 1,
 ) -> Groups:
     """Find k groups of neurons that fire together on a whole data set, with one batch at a time in memory.
 
@@ -57,15 +60,17 @@ def stream_groups(
         batch_size: images per forward pass, also where batches are larger.
         keep: of how many images, from the first on, to return the weights, at least 1.
         cache: folder for a temporary file with all activations, of 4 C bytes a position, which is gone when this
-            returns; the network then runs over the data set once. None runs it in each round, and writes none.
+            returns; the network then runs over the data set once, with a window twice. None runs it in each round, and
+            writes none.
+        window: as in `find_groups`; with more than 1 there is one pass more, which finds where the groups fire.
 
     Returns:
         The groups, with `weights` and `ids` of the first `keep` images, `error` and `shares` of all.
 
     Raises:
         TypeError: if the model was not opened, or this data set can be gone through only once.
-        ValueError: if the layer does not exist, `k`, `init` or the method does not fit, numbers are not finite (it says
-            in which batch), or the data set is empty or not the same the second time.
+        ValueError: if the layer does not exist, `k`, `init`, `window` or the method does not fit, numbers are not
+            finite (it says in which batch), or the data set is empty or not the same the second time.
 
     Example:
         >>> ti.stream_groups(model, [photos[:4], photos[4:8]], "conv", 2, keep=3).weights.shape[0]
@@ -85,8 +90,10 @@ def stream_groups(
         )
     if keep < 1:
         raise ValueError(f"keep, the number of images whose weights are returned, must be 1 or more, got {keep}")
+    check_window(window)
     inputs = first_image(model, begin, "stream_groups")  # from which a network that was never called learns its layers
     path = check_count(model, layer, k, chosen)
+    check_flat(model, path, window)
     start, names = take_start(init, path)
     told = []
     if isinstance(chosen, Automatic):
@@ -101,7 +108,7 @@ def stream_groups(
     count, left_out, elsewhere = 0, 0, False
     fires: list[np.ndarray] = []  # bool [h,w] for each image whose weights are kept
 
-    def read() -> Iterator[Shard]:
+    def read(window: int = window) -> Iterator[Shard]:
         nonlocal count, left_out, elsewhere
         first = not count
         for name, images, positions in stream_positions(model, begin, path, batch_size, "stream_groups"):
@@ -116,19 +123,23 @@ def stream_groups(
                 elsewhere |= padded is None and bool(said)
                 fires.extend(counted[: max(0, keep - len(ids))])
                 ids.extend(digest_images(images)[: keep - len(ids)] if len(ids) < keep else ())
-            yield Shard(name, positions[counted])
+            yield Shard(name, average_kept(chosen, positions, window, padded)[counted])
 
     most = keep * int(np.prod(form))
     fitted = fit_shards(read, k, chosen, seed=seed, init=start, iterations=iterations, keep=most, cache=cache)
-    seen = fitted.seen
+    seen, found, passes = fitted.seen, fitted.found, fitted.passes
     total = seen.positive + seen.negative
+    negative = seen.negative / total if total else 0.0
+    if window > 1 and found.vectors.any():
+        found, negative = weigh_shards(read(1), found.vectors, chosen, keep=most, order=start is None, window=window)
+        passes += 1
     places = np.stack(fires)
     weights = np.zeros((*places.shape, k), np.float32)
-    weights[places] = fitted.found.weights[: np.count_nonzero(places)]
+    weights[places] = found.weights[: np.count_nonzero(places)]
     groups = as_groups(
-        path, fitted.found._replace(weights=weights), places.shape, chosen, names=names, ids=ids,
-        negative=seen.negative / total if total else 0.0,
-    )  # fmt: skip
+        path, found._replace(weights=weights), places.shape, chosen, names=names, ids=ids, negative=negative
+    )
+    groups = dataclasses.replace(groups, window=window)
     notes = [*told, f"the groups are of {count} images, their weights of the first {len(ids)}"]
     if left_out:
         said = say_padding(left_out, count * int(np.prod(form)))
@@ -136,5 +147,6 @@ def stream_groups(
     if elsewhere:
         notes.append(f"the network's own mask leaves out padding, but {say_all_count(path)}")
     if cache is None:
-        notes.append(f"the network ran over the data set {fitted.passes} times; with cache=folder it runs once")
+        once = "once" if window == 1 else "twice"
+        notes.append(f"the network ran over the data set {passes} times; with cache=folder it runs {once}")
     return dataclasses.replace(groups, notes=(*groups.notes, *notes))
