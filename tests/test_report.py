@@ -15,10 +15,11 @@ import pytest
 
 from tensorboard_plugin_interp.metadata import link_modules
 from tf_interp import cli
-from tf_interp.records import Record, read_runs
+from tf_interp.records import Record, read_runs, write
 from tf_interp.report import write_report
 from tf_interp.report.embedding import DIGITS, choose_steps, write_bytes
 from tf_interp.report.markdown import escape_markdown
+from tf_interp.report.outline import make_outline
 
 STEPS = fake_run.STEPS[:4]
 TAG = "Epoch 2: the logit of 3 begins to rely on tag."
@@ -154,13 +155,65 @@ def test_long_runs_are_thinned_and_it_is_said(report_logs, page, tmp_path):
     kept = int(re.fullmatch(r"Run tagged has 4 steps; this report keeps (\d) of them, .*", notice)[1])
     steps = data["runs"]["tagged/interp"]["features/conv2"]["steps"]
     assert len(steps) < len(STEPS)
-    assert len({step for series in data["runs"]["tagged/interp"].values() for step in series["steps"]}) == kept
+    assert len(steps) == kept, "a step of which only its findings are there is not kept"
     assert (steps[0], steps[-1]) == (STEPS[0], STEPS[-1])
     assert data["runs"]["tagged/interp"]["finding/run"]["steps"] == [STEPS[1]]
     assert notice in small.split('id="interp-report"')[0]
     with pytest.raises(ValueError, match=r"the last step alone takes .* give a larger --max-mb"):
         write_report(report_logs, tmp_path / "tiny.html", max_mb=0.01)
     assert not (tmp_path / "tiny.html").exists()
+
+
+def test_findings_at_each_step_do_not_hide_that_steps_are_left_out(tmp_path):
+    noise = np.random.default_rng(0).bytes
+    records = []
+    for step in (0, 10, 20):
+        records += [Record("groups", "conv", step, noise(150_000).hex()), Record("finding", "run", step, "Findings",
+                                                                               {"findings": []})]  # fmt: skip
+    write(records, tmp_path / "logs")
+    told = []
+    write_report(tmp_path / "logs", tmp_path / "a.html", say=told.append, max_mb=30)
+    assert told == []
+    size = (tmp_path / "a.html").stat().st_size
+    write_report(tmp_path / "logs", tmp_path / "a.html", say=told.append, max_mb=(size - 100_000) / 1e6)
+    assert [line.partition(", ")[0] for line in told] == ["Run logs has 3 steps; this report keeps 2 of them"]
+
+
+def test_what_is_of_an_earlier_step_is_said_to_be(tmp_path):
+    def test_of(layer, step, said):
+        row = dict.fromkeys(("ci_low", "ci_high", "displacement", "p_holm"), 0.5)
+        row |= {"target": "cat", "concept": "tag", "contrast": "random", "quantity": "probability"}
+        return Record("concepts", layer, step, "c", {"tests": [row], "headline": {"finding": {"sentence": said}}})
+
+    def with_probe(kind, step, right):
+        return Record(kind, "conv", step, "p", {"probe": {"count": 3, "right": right}, "groups": [{"name": "group 0"}]})
+
+    logs = tmp_path / "logs"
+    write([test_of("z", 0, "Old."), with_probe("attribution", 0, [False] * 3), with_probe("groups", 5, [True] * 3),
+           test_of("a", 9, "New.")], logs)  # fmt: skip
+    text = write_report(logs, tmp_path / "report.md").read_text()
+    assert "from 0 to 9; what follows is of the last, except where an earlier step is named" in text
+    assert "3 of 3 decided right" in text
+    assert "New." in text
+    assert "Old." not in text
+    assert "| a | cat |" in text
+    assert "| z, step 0 | cat |" in text
+    assert "moves the probability by" in text
+    assert "conv, step 5\n" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(999.4, "999"), (999.7, "1,000"), (-12345.6, "−12,346"), (999_999.7, "1e+06"), (0.012345, "0.0123"), (None, "–"),
+     (float("inf"), "–"), (0, "0")],
+)  # fmt: skip
+def test_numbers_have_three_digits_or_are_whole(value, shown):
+    unit = {"name": "channel 0", "probe_max": value, "status": "ok", "activation": None}
+    run = {"run": "a", "steps": [0], "model": {}, "output": {}, "epoch": None, "probe": None, "looked_at": [],
+           "warnings": [], "findings": [], "concepts": [], "groups": [], "decisions": [],
+           "features": [{"layer": "conv", "step": 0, "units": [unit]}]}  # fmt: skip
+    contents = {"runs": [run], "title": "t", "recorded": "r", "made_by": "m", "notices": []}
+    assert make_outline(contents)[-1].lines == [[f"conv: channel 0 (probe reaches {shown})"]]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 11, 20])

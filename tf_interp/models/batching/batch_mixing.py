@@ -23,6 +23,9 @@ _SMALL = 2**20  # a network of no more is compared whole at once
 _ROUNDING = {"float16": 0.02, "bfloat16": 0.1}  # of the largest number of a layer
 _EXACT = 1e-5  # in float32
 _OTHER_COUNT = 100  # so much more do numbers differ where other kernels run, for another number of pictures
+_DOUBTFUL = 0.1  # of the largest number: what moves by less may be rounding, in a small difference of large numbers
+_NUDGES = (-1e-5, -3e-6, 3e-6, 1e-5)  # of each number that is given: some roundings, as many as a long sum makes
+_CLEAR = 3  # so much more than a nudge must the other pictures move
 _MIXED = (
     "what it returns for one picture depends on {} (from {!r} on, where numbers move by {:.2g} of the largest; as a "
     "batch normalization in training does, or a mean or a reshape over the batch): effects on one picture are mixed "
@@ -242,8 +245,8 @@ def _compare(model: Any, batch: Any, count: int, paths: Sequence[str]) -> dict[s
     """Return layer -> how its numbers for one picture move with the others."""
     count = len(tf.nest.flatten(batch)[0])
 
-    def run(rows: Any) -> dict[str, np.ndarray]:
-        got = model.run(_pick(batch, np.asarray(rows)), list(paths))
+    def run(rows: Any, given: Any = batch) -> dict[str, np.ndarray]:
+        got = model.run(_pick(given, np.asarray(rows)), list(paths))
         types.update(value.dtype.name for value in got.values())
         return {path: np.asarray(tf.cast(got[path], tf.float64)) for path in paths if _is_number(got[path])}
 
@@ -252,6 +255,21 @@ def _compare(model: Any, batch: Any, count: int, paths: Sequence[str]) -> dict[s
     tolerance = max(_ROUNDING.get(name, _EXACT) for name in types)
     compared = [path for path, value in together.items() if value.ndim and len(value) == count]
     scales = {path: np.max(np.abs(together[path][np.isfinite(together[path])]), initial=0.0) for path in compared}
+
+    def is_doubtful(distances: Mapping[str, float]) -> bool:
+        return any(distance < _DOUBTFUL * scales[path] for path, distance in distances.items())
+
+    def leave_rounding(distances: dict[str, float]) -> dict[str, float]:
+        """Leave out what roundings move as far: a small difference of large numbers, as a divergence near 0."""
+        if not is_doubtful(distances):
+            return distances
+        near = [run([*range(count)], _nudge(batch, by, seed)) for seed, by in enumerate(_NUDGES)]
+        rounding = {path: max(_move(together[path], item[path]) for item in near) for path in distances}
+        return {path: distance for path, distance in distances.items() if distance > _CLEAR * rounding[path]}
+
+    def tell(distances: Mapping[str, float], by_number: bool) -> dict[str, Mixing]:
+        return {path: Mixing(path, float(far / (scales[path] or 1.0)), by_number) for path, far in distances.items()}
+
     moved = dict.fromkeys(compared, 0.0)
     for row in (0, count - 1):
         copies = run([row] * count)
@@ -261,16 +279,31 @@ def _compare(model: Any, batch: Any, count: int, paths: Sequence[str]) -> dict[s
     if moved:  # what is drawn anew each time tells nothing
         again = run([*range(count)])
         moved = {path: moved[path] for path in moved if moved[path] > 2 * _move(together[path], again[path])}
-    found = {path: Mixing(path, float(distance / (scales[path] or 1.0)), False) for path, distance in moved.items()}
+    found = tell(leave_rounding(moved), False)
     if found or model.fixed_batch is not None or model.draws:
         return found
     alone = run([count - 1])  # `copies` is of this picture
     apart = {path: _move(alone[path][0], copies[path][0]) for path in compared if len(alone[path]) == 1}
-    return {
-        path: Mixing(path, float(distance / (scales[path] or 1.0)), True)
-        for path, distance in apart.items()
-        if distance > _OTHER_COUNT * tolerance * scales[path]
-    }
+    least = _OTHER_COUNT * tolerance
+    apart = {path: distance for path, distance in apart.items() if distance > least * scales[path]}
+    if is_doubtful(
+        apart
+    ):  # a number that matters does so for more of them too: only one picture has kernels of its own
+        more = run([count - 1] * 2 * count)
+        apart = {path: far for path, far in apart.items() if _move(more[path][0], copies[path][0]) > 0.1 * far}
+    return tell(leave_rounding(apart), True)
+
+
+def _nudge(batch: Any, by: float, seed: int) -> Any:
+    """Return a batch whose numbers are moved by roundings, each up or down."""
+    rng = np.random.default_rng(seed)
+
+    def move(values: Any) -> np.ndarray:
+        array = np.asarray(values)
+        signs = rng.choice((-1.0, 1.0), array.shape)
+        return (array * (1 + by * signs)).astype(array.dtype) if array.dtype.kind == "f" else array
+
+    return tf.nest.map_structure(move, batch)
 
 
 def _is_number(value: tf.Tensor) -> bool:
