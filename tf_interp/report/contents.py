@@ -75,7 +75,7 @@ def _tell_run(run: PackedRun, top: str, findings: list[dict[str, Any]]) -> dict[
         "warnings": _gather(records, "warnings"),
         "notes": _gather(records, "notes"),
         "findings": findings,
-        "headline": next((_object(_object(r.data, "headline"), "finding") for r in of["concepts"][-1:]), {}),
+        "headline": _tell_headline(of["concepts"]),
         "concepts": [
             {"layer": record.layer, "step": record.step, "correction": record.data.get("correction"),
              "cautions": _list(record.data, "cautions"),
@@ -104,6 +104,12 @@ def _tell_run(run: PackedRun, top: str, findings: list[dict[str, Any]]) -> dict[
     }  # fmt: skip
 
 
+def _tell_headline(records: Sequence[PackedRecord]) -> dict[str, Any]:
+    """Return what the last concept tests say in one sentence; the layers of one step have the same."""
+    newest = max(records, key=lambda record: record.step, default=None)
+    return {} if newest is None else _object(_object(newest.data, "headline"), "finding")
+
+
 def _tell_group(row: Mapping[str, Any]) -> dict[str, Any]:
     word = _object(row, "word")
     proofs = [{"target": target} | dict(proof) for target, proof in _object(row, "proofs").items() if proof]
@@ -119,12 +125,13 @@ def _tell_group(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tell_probe(records: Sequence[PackedRecord]) -> dict[str, Any] | None:
     """Return how many pictures were looked at, and how many of those that are told of were decided right."""
-    probes = [_object(record.data, "probe") for record in records if record.data.get("probe")]
+    probes = [(_object(record.data, "probe"), record.step) for record in records if record.data.get("probe")]
     if not probes:
         return None
-    widest = max(probes, key=lambda probe: len(_judge(probe)))
-    right = [value for value in _judge(widest) if value is not None]
-    return {"count": widest.get("count"), "right": sum(right) if right else None, "judged": len(right)}
+    judged = [[value for value in _judge(probe) if value is not None] for probe, _ in probes]
+    at = max(range(len(probes)), key=lambda at: (bool(judged[at]), probes[at][1], len(judged[at])))  # the last look
+    right = judged[at]
+    return {"count": probes[at][0].get("count"), "right": sum(right) if right else None, "judged": len(right)}
 
 
 def _judge(probe: Mapping[str, Any]) -> list[bool | None]:

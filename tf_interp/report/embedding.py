@@ -125,10 +125,8 @@ def embed_runs(runs: Sequence[PackedRun], room: int) -> Embedded:
                 "for records: give a larger --max-mb, or the log directory of one run"
             )
         chosen = _choose(pieces, steps, low)
-        kept = {
-            run.name: (len({piece.step for piece in chosen[run.folder]}), len({p.step for p in pieces[run.folder]}))
-            for run in runs
-        }
+        # a step of which only findings or the last record of a series are there is not counted: its look is left out
+        kept = {run.name: (min(low, len(steps[run.folder])), len(steps[run.folder])) for run in runs}
         return Embedded(_lay_out(chosen, shelf), kept)
 
 

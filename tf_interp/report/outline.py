@@ -83,12 +83,23 @@ def _describe_run(run: Mapping[str, Any]) -> list[str]:
         lines.append(f"Output: {output.get('label')}, {output['kind']} ({output.get('evidence')})")
     if len(steps) > 1 or any(steps):
         epoch = f", epoch {run['epoch'] + 1}" if isinstance(run["epoch"], int) else ""
-        lines.append(f"Steps: {len(steps)}, from {steps[0]} to {steps[-1]}{epoch}; what follows is of the last")
+        of = "of the last" if _is_of_one_look(run) else "of the last, except where an earlier step is named"
+        lines.append(f"Steps: {len(steps)}, from {steps[0]} to {steps[-1]}{epoch}; what follows is {of}")
     if probe := run["probe"]:
         right = f", {probe['right']} of {probe['judged']} decided right" if probe["right"] is not None else ""
         lines.append(f"Probe: {probe['count']} pictures{right}")
     lines += [f"{_begin(row['what'])}: {', '.join(row['layers'])}" for row in run["looked_at"]]
     return lines
+
+
+def _is_of_one_look(run: Mapping[str, Any]) -> bool:
+    told = [record for kind in ("concepts", "decisions", "groups", "features") for record in run[kind]]
+    return not any(_tell_step(run, record) for record in told)
+
+
+def _tell_step(run: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Return at which step a part looked last, where the last look left it out or was of other layers."""
+    return "" if record["step"] == run["steps"][-1] else f", step {record['step']}"
 
 
 def _outline_concepts(run: Mapping[str, Any]) -> list[Block]:
@@ -97,11 +108,13 @@ def _outline_concepts(run: Mapping[str, Any]) -> list[Block]:
     if said := " ".join(str(headline[key]) for key in ("sentence", "verdict") if headline.get(key)):
         blocks.append(_paragraph(said))
     rows = [
-        [layer["layer"], test["target"], test["concept"], test["contrast"], _interval(test), _number(test["p_holm"]),
-         _percent(test["specificity"]), test["claim"] or "–"]
+        [layer["layer"] + _tell_step(run, layer), test["target"], test["concept"], test["contrast"], _interval(test),
+         _number(test["p_holm"]), _percent(test["specificity"]), test["claim"] or "–"]
         for layer in run["concepts"] for test in layer["tests"]
     ]  # fmt: skip
-    head = ["layer", "target", "concept", "compared", "moves the target by [95 %]", "p corrected", "specific", "claim"]
+    quantities = {test["quantity"] or "target" for layer in run["concepts"] for test in layer["tests"]}
+    moves = f"moves the {quantities.pop() if len(quantities) == 1 else 'target'} by [95 %]"
+    head = ["layer", "target", "concept", "compared", moves, "p corrected", "specific", "claim"]
     blocks.append(_table(head, rows))
     careful = dict.fromkeys(text for layer in run["concepts"] for text in layer["cautions"])
     if careful:
@@ -110,9 +123,9 @@ def _outline_concepts(run: Mapping[str, Any]) -> list[Block]:
 
 
 def _outline_decisions(run: Mapping[str, Any]) -> list[Block]:
-    rows = [row for layer in run["decisions"] for row in layer["pictures"]]
+    rows = [row | {"at": _tell_step(run, layer)} for layer in run["decisions"] for row in layer["pictures"]]
     wrong_first = sorted(rows, key=lambda row: row["right"] is not False)
-    said = [f"{row['picture']}{_verdict(row['right'])}: {row['sentence']}" for row in wrong_first]
+    said = [f"{row['picture']}{_verdict(row['right'])}{row['at']}: {row['sentence']}" for row in wrong_first]
     return [_list([*said[:PICTURES], *_more(len(said), PICTURES, "decision")])] if said else []
 
 
@@ -128,7 +141,7 @@ def _outline_groups(run: Mapping[str, Any], level: int) -> list[Block]:
             for group in layer["groups"]
         ]
         name = f"{layer['layer']}, {layer['variant']}" if layer["variant"] else layer["layer"]
-        blocks.append(_heading(level, name))
+        blocks.append(_heading(level, name + _tell_step(run, layer)))
         if layer["left_out"]:
             part = _percent(layer["left_out"])
             said = f"{part} of the layer's activation is negative and left out; shares are of the rest."
@@ -146,7 +159,7 @@ def _outline_units(run: Mapping[str, Any]) -> list[Block]:
             for unit in layer["units"]
         ]
         shown = [*units[:UNITS], *_more(len(units), UNITS, "unit")]
-        lines.append(f"{layer['layer']}: {', '.join(shown)}")
+        lines.append(f"{layer['layer']}{_tell_step(run, layer)}: {', '.join(shown)}")
     return [_list(lines)]
 
 
@@ -157,7 +170,8 @@ def _proof(proofs: Sequence[Mapping[str, Any]]) -> str:
         return "–"
     most = max(known, key=lambda proof: abs(proof["change"]))
     chance = _number(most.get("random"))
-    return f"{most['target']}: {_signed(most['change'])} without it, ±{chance} without a random direction"
+    beside = "" if chance == "–" else f", ±{chance} without a random direction"
+    return f"{most['target']}: {_signed(most['change'])} without it{beside}"
 
 
 def _more(count: int, shown: int, noun: str) -> list[str]:
@@ -175,7 +189,8 @@ def _interval(test: Mapping[str, Any]) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
-    return f"{value:.3g}".replace("-", "−") if not 1000 <= abs(value) < 1e6 else f"{value:,.0f}".replace("-", "−")
+    whole = 999.5 <= abs(value) < 999_999.5  # three digits would be 1e+03
+    return (f"{value:,.0f}" if whole else f"{value:.3g}").replace("-", "−")
 
 
 def _signed(value: Any) -> str:
