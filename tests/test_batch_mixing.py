@@ -246,3 +246,84 @@ def test_it_is_measured_once_and_anew_when_the_network_was_changed(monkeypatch):
     assert len(runs) == first
     network.model.get_layer("relu").call = lambda x: x - ops.max(x, 0)
     assert model.batch_mixing().layer == "relu"
+
+
+def by_number(x, amount, single=True):
+    """Round as kernels do: those for one picture otherwise than all others, or each number of them otherwise."""
+    count = tf.cast(tf.shape(x)[0], x.dtype)
+    return x * (1 + amount * (tf.where(count == 1, 1.0, 0.0) if single else tf.math.mod(count, 3.0)))
+
+
+def student(apart=1e-6, around=lambda x: x, long=2048):
+    """How far a student is from its teacher, when it has learned: a small difference of large numbers."""
+    x = keras.Input((long,), name="x")
+    learner, teacher = (L.Dense(16, name=name, kernel_initializer=fixed()) for name in ("student", "teacher"))
+    difference = L.Lambda(around, name="rounded")(learner(x)) - teacher(x)
+    network = keras.Model(x, ops.sum(ops.square(difference), -1, keepdims=True))
+    rng = np.random.default_rng(0)
+    teacher.set_weights([value + apart * rng.normal(size=value.shape) for value in learner.get_weights()])
+    return network
+
+
+def fixed():
+    return keras.initializers.RandomNormal(0, 0.02, seed=1)
+
+
+def divergence(amount, single):
+    """The KL divergence of a variational autoencoder that hides nothing any more, from the normal distribution."""
+    x = keras.Input((300,), name="x")
+    small = keras.initializers.RandomNormal(0, 3e-5, seed=1)
+    low = L.Lambda(lambda y: by_number(1 + y, amount, single) - 1)(L.Dense(16, kernel_initializer=small)(x))
+    return keras.Model(x, ops.sum(ops.exp(low) - 1 - low, -1, keepdims=True))
+
+
+ROUNDED = {
+    "a student and its teacher, as kernels are": lambda: student(),
+    "a student, one picture rounds otherwise": lambda: student(around=lambda x: by_number(x, 2e-7)),
+    "a student, each number rounds otherwise": lambda: student(around=lambda x: by_number(x, 2e-7, False)),
+    "a divergence near 0, one picture": lambda: divergence(2e-7, True),
+    "a divergence near 0, each number": lambda: divergence(2e-7, False),
+}
+
+
+@pytest.mark.parametrize("kind", ROUNDED)
+def test_rounding_that_a_difference_makes_large_is_no_mixing(kind):
+    model = open_model(ROUNDED[kind]())
+    assert model.batch_mixing() is None
+    assert not [line for line in model.warnings if "depends on" in line]
+
+
+def test_rounding_of_tokens_that_a_difference_makes_large_is_no_mixing():
+    tokens = keras.Input((6,), dtype="int32")
+    words = L.Flatten()(L.Embedding(9, 8, name="words")(tokens))
+    near = student(around=lambda x: by_number(x, 2e-7), long=48)
+    assert open_model(keras.Model(tokens, near(words))).batch_mixing() is None
+
+
+FAINT = {
+    "the largest of the batch": lambda x: x - 1e-3 * ops.max(x, 0),
+    "the mean of the batch": lambda x: x - 1e-3 * ops.mean(x, 0),
+    "how many there are": lambda x: x + 1e-2 * x / ops.cast(ops.shape(x)[0], "float32"),
+}
+
+
+@pytest.mark.parametrize("kind", FAINT)
+def test_faint_mixing_is_still_told(kind):
+    x = keras.Input((300,), name="x")
+    model = open_model(keras.Model(x, L.Lambda(FAINT[kind], name="mixed")(L.Dense(16, kernel_initializer=fixed())(x))))
+    found = model.batch_mixing()
+    assert found.layer == "mixed"
+    assert 1e-4 < found.amount < 1e-2
+    assert found.by_number == (kind == "how many there are")
+
+
+def test_mixing_beside_a_small_difference_is_still_told():
+    model = open_model(student(around=lambda x: x - 1e-3 * ops.max(x, 0)))
+    assert model.batch_mixing().layer == "rounded"
+
+
+def test_a_normalization_in_training_is_still_told():
+    x = keras.Input((300,), name="x")
+    norm = Training(name="training")
+    model = open_model(keras.Model(x, x + 1e-3 * norm(L.Dense(300, kernel_initializer=fixed())(x))))
+    assert model.batch_mixing().layer.startswith("training")
