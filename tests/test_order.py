@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_interp.models.outputs.ends.order import find_order
+from tf_interp.models.outputs.ends.order import find_order, move_together
 
 X = np.random.default_rng(3).normal(size=(200, 4)).astype(np.float32) * 3
 TRIANGLE = np.triu(np.ones((4, 4), np.float32))
@@ -97,3 +97,35 @@ def test_cutpoints_that_are_weights_of_a_file_have_no_order_whatever_they_hold()
         output = tf.sigmoid(tf.compat.v1.placeholder(tf.float32, [None, 1]) - cutpoints)
         assert find_order(output) == -1
         assert find_order(output, ["cutpoints"]) == 0
+
+
+B = np.array([0.5, -1, 2, 0.1], np.float32)
+TOGETHER = {  # of one number of the row
+    "one weight and several biases": (lambda x: x[:, :1] + B, True),
+    "in a sigmoid": (lambda x: tf.sigmoid(x[:, :1] + B), True),
+    "the other way round": (lambda x: 2 * (B - x[:, :1]), True),
+    "cutpoints": (lambda x: tf.sigmoid(-(x[:, :1] - tf.cumsum(tf.nn.softplus(tf.constant(B)))) / 0.5), True),
+    "added twice": (lambda x: tf.nn.bias_add(x[:, :1] + B, B), True),
+    "numbers": (lambda x: x + B, False),
+    "cutpoints of their own": (lambda x: x[:, :1] + tf.cumsum(tf.nn.softplus(x), -1), False),
+    "times a number of each": (lambda x: x[:, :1] * B, False),
+    "one number": (lambda x: x[:, :1] + B[:1], False),
+    "weights alone": (lambda x: tf.constant(B)[None] + tf.constant(B[:1]), False),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_numbers_that_move_together(name):
+    function, expected = TOGETHER[name]
+    seen = []
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 4])])
+    def run(x):
+        output = function(x)
+        seen.append(move_together(output))
+        return output
+
+    values = run(X / 30).numpy()
+    assert seen[-1] == expected
+    if expected:  # one of them says what the others are
+        assert (values.argsort(-1) == values[:1].argsort(-1)).all()

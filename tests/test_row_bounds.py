@@ -88,6 +88,8 @@ AVERAGES = {
     "shares of a part": (lambda x: tf.reduce_sum(_weigh(x)[:, :2, :2], -1), (0, 2)),
     "shares of some rows": (lambda x: tf.reduce_sum(_weigh(x)[:, 1:], -1), (1, 1)),
     "shares laid out anew": (lambda x: tf.reduce_sum(tf.reshape(_weigh(x), [-1, 9]), -1), (0, 9)),
+    "one by the total": (lambda x: 1 / tf.reduce_sum(tf.abs(x) + 1), (0, INFINITE)),
+    "one by each total": (lambda x: 2 / tf.reduce_sum(tf.nn.softplus(x), -1), (0, INFINITE)),
     "gated": (
         lambda x: tf.reduce_sum(tf.nn.softmax(x)[:, None, :] * tf.stack([tf.sigmoid(x), tf.tanh(x)], 1), -1),
         (-1, 1),

@@ -57,6 +57,11 @@ _ORDERED = (
     "most class k): these are no logits of classes, each of its own, and the largest is always the {}. Ask about one "
     "step, or let the network return the probability of each class"
 )
+_TOGETHER = (
+    "its numbers are one number that moves all of them alike, and one added to each that no input changes, as the "
+    "steps of an order have (at least class k, as in CORAL): these are no logits of classes, each of its own, and the "
+    "largest is always the same. Ask about one step, or let the network return the probability of each class"
+)
 _RAW = (
     "the loss, {}, takes probabilities (from_logits=False), but {} gives numbers of any size: Keras forces them into "
     "[0,1] before it takes logarithms, so the network does not learn what it seems to. End it in a {}{}"
@@ -131,7 +136,7 @@ def tell_recognized(end: End, loss: Loss | None, trained: str | None, alone: boo
         told.append(_CLIPPED.format(*end.clipped, end.how.removesuffix(" and clipping")))
     if end.twice:
         told.append(_TWICE.format(end.how))
-    if end.order and end.kind == "sigmoid":
+    if end.steps and end.kind == "sigmoid":
         told.append(_tell_order(end.order))
     if end.kind == "sigmoid" and trained == "multiclass" and loss is not None:
         told.append(_OTHER_LOSS.format(end.how, loss.name))
@@ -161,18 +166,19 @@ def tell_numbers(
     takes = None if loss is None else loss.takes
     if end.joins and not trained and not seen.shares:
         return "number", None, _JOINED.format(end.joins)
-    if seen.shares and not end.order:
+    if seen.shares and not end.steps:
         return "probability", "that sum to one", _SUM_TO_ONE.format(end.operation)
-    if seen.logs and not end.order:
+    if seen.logs and not end.steps:
         told = [_LOGS.format(end.operation)]
         if loss is not None and takes == "probabilities":
             told.append(_LOGS_AS_ONE.format(loss.name, _OR_LOGITS if loss.has_logits else ""))
         return "log-probability", "whose exponentials sum to one", "; ".join(told)
     quantity, evidence, caution = _judge(end, loss, trained, seen, dense)
-    if not end.order:
+    if not end.steps:
         return quantity, evidence, caution
     told = [_tell_order(end.order), *([caution] if caution and trained else [])]
-    evidence = f"that {'rise' if end.order > 0 else 'fall'} from one to the next"
+    moves = {1: "rise from one to the next", -1: "fall from one to the next", 0: "move together"}
+    evidence = f"that {moves[end.order]}"
     return quantity if trained else "number", evidence, "; ".join(told)
 
 
@@ -209,4 +215,6 @@ def _judge(
 
 
 def _tell_order(order: int) -> str:
+    if not order:
+        return _TOGETHER
     return _ORDERED.format(*(("fall", "last") if order > 0 else ("rise", "first")))

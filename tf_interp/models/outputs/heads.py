@@ -40,7 +40,7 @@ class Head:
         bounded: whether its numbers lie in [0,1] whatever the weights are, where all that the network takes does.
         source: who says what it is: "network" (how it ends), "loss" or "user".
         also: further names that it answers to, such as that of a signature.
-        ordered: whether its numbers rise or fall from one to the next, whatever the weights are: steps, no classes.
+        ordered: whether its numbers are the steps of an order, whatever the weights are: no classes each of its own.
         decides_at: from what number on a single number is for its class, where the loss says it; None is by `quantity`.
     """
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_interp.models.outputs.ends.bounds import find_bounds
 from tf_interp.models.outputs.ends.logits import Logits, find_logits
 from tf_interp.models.outputs.ends.operations import find_barrier, is_free, list_before, strip
-from tf_interp.models.outputs.ends.order import find_order
+from tf_interp.models.outputs.ends.order import find_order, move_together
 
 _DRAWING = ("Random", "Multinomial", "TruncatedNormal", "StatefulUniform", "StatefulStandardNormal")
 DRAWN = "what it returns is one draw of chance: it holds operations that draw at random, as in training"
@@ -34,6 +34,7 @@ class End(NamedTuple):
         log: as of `Logits`.
         clipped: as of `Logits`.
         order: 1 where its numbers never fall from one to the next, whatever the weights are, -1 where they never rise.
+        together: whether its numbers are one number that is moved by what no input changes, each by its own.
         twice: whether the logits themselves lie in [0,1], as those of a second softmax do.
         plain: whether it is what a softmax or sigmoid puts out itself, with nothing behind it.
         free: whether a layer with weights, and nothing else that would bound it, gives its numbers.
@@ -53,9 +54,15 @@ class End(NamedTuple):
     log: bool
     clipped: tuple[float, float] | None
     order: int
+    together: bool
     twice: bool
     plain: bool
     free: bool
+
+    @property
+    def steps(self) -> bool:
+        """Whether its numbers are the steps of an order, and no classes each of its own."""
+        return self.order != 0 or self.together
 
     @property
     def always(self) -> str:
@@ -104,6 +111,7 @@ def describe_end(
         log=found is not None and found.log,
         clipped=None if found is None else found.clipped,
         order=find_order(output, weights),
+        together=move_together(output),
         twice=inner[0] >= 0 and inner[1] <= 1,
         plain=output.op.type in ("Softmax", "Sigmoid"),
         free=found is None and is_free(output),

@@ -88,7 +88,7 @@ def list_heads(model: Any) -> dict[str, Head]:
             end.bounded,
             source,
             calls[path][2:],
-            bool(end.order),
+            end.steps,
             guess.decides_at,
         )
         wanted = next((kind for call, kind in said.items() if call in calls[path]), None)
@@ -231,7 +231,7 @@ def _guess_kind(end: End, shape: tuple[int | None, ...], loss: Loss | None, seen
     evidence = ("numbers" if count is None else f"{count} numbers") + (
         f", taken for {'logits' if quantity == 'logit' else 'classes'}" if why is None else f" {why}"
     )
-    if end.order and trained in (None, "multiclass"):
+    if end.steps and trained in (None, "multiclass"):
         return Guess("regression", evidence, "number", caution)
     if loss is not None and trained:
         evidence = f"trained with {loss.name}"

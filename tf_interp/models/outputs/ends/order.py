@@ -6,7 +6,15 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from tf_interp.models.outputs.ends.bounds import find_bounds
-from tf_interp.models.outputs.ends.operations import PASSING, is_constant, is_even, is_same, read_value, strip
+from tf_interp.models.outputs.ends.operations import (
+    PASSING,
+    is_constant,
+    is_even,
+    is_same,
+    list_before,
+    read_value,
+    strip,
+)
 from tf_interp.models.outputs.ends.written_out import BOUNDING
 
 _DEEPEST = 16
@@ -24,6 +32,36 @@ def find_order(tensor: tf.Tensor, weights: Collection[str] = ()) -> int:
         weights: as in `find_bounds`.
     """
     return _read(tensor, weights, _DEEPEST)
+
+
+def move_together(tensor: tf.Tensor, depth: int = _DEEPEST) -> bool:
+    """Return whether all numbers of a row are one number that is moved by what no input changes, each by its own.
+
+    So are the logits of CORAL: one vector of weights for all steps of an order, and a bias for each.
+
+    Args:
+        tensor: in the current graph.
+        depth: how many operations to look back.
+    """
+    tensor = strip(tensor)
+    kind, inputs = tensor.op.type, list(tensor.op.inputs)
+    if depth == 0 or not tensor.shape.rank or tensor.shape[-1] in (1, None):
+        return False
+    if kind in (*_RISING, "Neg"):
+        return move_together(inputs[0], depth - 1)
+    if kind in ("Mul", "RealDiv") and any(read_value(item) is not None for item in inputs):
+        return any(move_together(item, depth - 1) for item in inputs)
+    if kind not in ("Add", "AddV2", "Sub", "BiasAdd"):
+        return False
+    for one, other in (inputs, inputs[::-1]):
+        if _is_fixed(other) and other.shape.rank and other.shape[-1] == tensor.shape[-1]:
+            return (is_even(one) and not _is_fixed(one)) or move_together(one, depth - 1)
+    return False
+
+
+def _is_fixed(tensor: tf.Tensor) -> bool:
+    """Return whether a tensor is made of weights and constants alone."""
+    return all("Placeholder" not in item.type or item.outputs[0].dtype == tf.resource for item in list_before(tensor))
 
 
 def _read(tensor: tf.Tensor, weights: Collection[str], depth: int) -> int:

@@ -234,9 +234,9 @@ def _is_aligned(above: tf.Tensor, divisor: tf.Tensor, total: tf.Tensor) -> bool:
     if operation.type not in ("Sum", "Max", "Min") or operation.get_attr("keep_dims"):
         return True
     axes, rank = tf.get_static_value(operation.inputs[1]), above.shape.rank
-    leading = (
-        axes is not None and rank is not None and sorted(int(axis) % rank for axis in axes.flat) == [*range(axes.size)]
-    )
+    if not rank:  # one number for all rows, or nobody knows
+        return False
+    leading = axes is not None and sorted(int(axis) % rank for axis in axes.flat) == [*range(axes.size)]
     return bool(leading) or divisor.shape.rank == rank
 
 
