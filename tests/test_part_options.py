@@ -37,6 +37,8 @@ def test_parts_take_what_their_signature_says():
     assert make_part(Features, "--features", parse_options("3")).units == 3
     assert make_part(Features, "--features", parse_options("units=[1,2],steps=4")).drawing.steps == 4
     assert make_part(NeuronGroups, "--groups", parse_options("k=3,targets=cat")).targets == ["cat"]
+    assert make_part(NeuronGroups, "--groups", parse_options("weighting=gradient")).weighting == "gradient"
+    assert make_part(NeuronGroups, "--groups", parse_options("weighting=none")).weighting is None
     assert make_part(Attributions, "--attribution", parse_options("target=cat")).target == "cat"
 
 

@@ -13,6 +13,7 @@ from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.halves import count_groups
 from tf_interp.groups.methods.choice import MUCH, Automatic, choose, settle_by_start, share_negative
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted
+from tf_interp.groups.methods.weighting import check_weighting, read_weighting
 from tf_interp.groups.methods.windows import average_kept, check_flat, check_window, fit_windows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
@@ -36,6 +37,7 @@ def find_groups(
     method: str | tuple[str, Mapping[str, Any]] = "auto",
     reducer: Any = None,
     window: int = 1,
+    weighting: str | None = None,
 ) -> Groups:
     """Find k groups of neurons that fire together, by factorization of a layer's activations.
 
@@ -72,14 +74,18 @@ def find_groups(
             position. A thing that is larger than a position looks different at each of its parts, and falls into a
             group for each; means of 3 x 3 positions, say, have it whole. Where a group fires is found position by
             position either way.
+        weighting: what a channel counts. None is all alike, as loud as they are. "gradient" is as much as the decision
+            hangs on it: its root mean square gradient of the logit of the class that each picture is taken for (of a
+            regression of its first numbers). The groups are then more of what the network uses, and say less of the
+            activation; error and shares are of that as it is. Asks for a gradient of each picture.
 
     Returns:
         The groups; on a layer that is silent on all images they are empty, and a note says so.
 
     Raises:
         TypeError: if the model was not opened, or `images` is a data set.
-        ValueError: if the layer does not exist, `k`, `init` or `window` does not fit it, or its activations are not
-            finite.
+        ValueError: if the layer does not exist, `k`, `init`, `window` or `weighting` does not fit it, or what it
+            puts out is not finite.
 
     Example:
         >>> import keras
@@ -95,6 +101,7 @@ def find_groups(
     chosen = settle_by_start(choose(method, reducer), init)
     check_auto(k, init)
     check_window(window)
+    check_weighting(weighting)
     if isinstance(images, Iterator) or callable(images) or hasattr(images, "cardinality"):
         raise TypeError(
             f"find_groups takes images in memory, got {type(images).__name__}: stream_groups(...) takes a data set, or "
@@ -105,11 +112,13 @@ def find_groups(
     start, names = take_start(init, path)
     check_flat(model, path, window)
     activations, padded, notes = read_counted(model, array, path, 1 if isinstance(k, str) else k, batch_size)
+    scale, told = read_weighting(model, array, path, weighting, batch_size, padded)
+    notes = (*notes, *told)
     ids = digest_images(array)
     if isinstance(k, str):
         settled = chosen.settle(activations.reshape(-1, activations.shape[-1]))
         means = average_kept(settled, activations, window, padded)
-        k, reasons = count_groups(settled, means, padded, ids, seed=seed, iterations=iterations)
+        k, reasons = count_groups(settled, means, padded, ids, seed=seed, iterations=iterations, scale=scale)
         notes = (*notes, *reasons)
     groups = group(
         path,
@@ -123,6 +132,7 @@ def find_groups(
         ids=ids,
         padded=padded,
         window=window,
+        scale=scale,
     )
     return dataclasses.replace(groups, notes=(*groups.notes, *notes))
 
@@ -145,7 +155,7 @@ def check_auto(k: Any, init: Any) -> None:
 def group(
     path: str, activations: np.ndarray, k: int, chosen: Factorizer, *, seed: int, ids: Sequence[str],
     init: np.ndarray | None = None, iterations: int = 200, names: Sequence[str] = (),
-    padded: np.ndarray | None = None, window: int = 1,
+    padded: np.ndarray | None = None, window: int = 1, scale: np.ndarray | None = None,
 ) -> Groups:  # fmt: skip
     """Return activations [N,h,w,C] that were read as k groups.
 
@@ -161,17 +171,20 @@ def group(
         names: of the groups; "group 0", ... if left out.
         padded: bool [N,h,w], True at positions that are left out and where no group fires; None is none.
         window: as in `find_groups`.
+        scale: float32 [C], what each channel counts; None is all alike.
     """
     rows = activations.reshape(-1, activations.shape[-1]) if padded is None else activations[~padded]
     automatic, chosen = isinstance(chosen, Automatic), chosen.settle(rows)
-    found = fit_windows(chosen, activations, padded, k, window, seed=seed, init=init, iterations=iterations)
+    found = fit_windows(
+        chosen, activations, padded, k, window, seed=seed, init=init, iterations=iterations, scale=scale
+    )
     negative = share_negative(rows)
     if padded is not None:
         weights = np.zeros((*padded.shape, k), np.float32)
         weights[~padded] = found.weights
         found = found._replace(weights=weights)
     groups = as_groups(path, found, activations.shape[:-1], chosen, names=names, ids=ids, negative=negative)
-    groups = dataclasses.replace(groups, window=window)
+    groups = dataclasses.replace(groups, window=window, channel_weights=scale)
     if not automatic or not chosen.keeps_negative:
         return groups
     return dataclasses.replace(groups, notes=(say_kept(negative, path, chosen), *groups.notes))

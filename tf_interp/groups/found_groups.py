@@ -35,6 +35,8 @@ class Groups(Directions):
         left_out: part of the activation (of the sum of absolute values) that is negative and that the method leaves
             out, 0..1: `error` and `shares` are of the rest, in which these numbers are 0.
         window: how near neurons had to fire to fire together, positions on a side.
+        channel_weights: float32 [C], what each channel counted when they were found, of mean square 1; None is
+            all alike.
         chosen_from: all groups of a grouping and which of them these are, where they are some of it: on other pictures
             each still has the weight that it has among all.
     """
@@ -48,6 +50,7 @@ class Groups(Directions):
     offset: np.ndarray | None = None
     left_out: float = 0.0
     window: int = 1
+    channel_weights: np.ndarray | None = None
     chosen_from: "tuple[Groups, np.ndarray] | None" = None
 
     def weights_for(self, images: Any) -> np.ndarray | None:

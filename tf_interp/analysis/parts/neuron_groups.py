@@ -19,6 +19,7 @@ from tf_interp.features import Objective
 from tf_interp.groups import GroupHistory, Groups, find_groups
 from tf_interp.groups.effects.placed_groups import check_baseline
 from tf_interp.groups.methods.choice import Automatic, choose
+from tf_interp.groups.methods.weighting import check_weighting
 from tf_interp.groups.methods.windows import check_window
 from tf_interp.models import Target
 from tf_interp.records import Record
@@ -45,10 +46,12 @@ class NeuronGroups(Part):
         param: "auto", "probe" or "photographs": what the icons are drawn like, as in `Features`.
         baseline: what is left of a group that is switched off, "zero" or "median", as in `ablate_groups`.
         window: how near neurons must fire to fire together, as in `find_groups`.
+        weighting: what a channel counts, as in `find_groups`: all alike, or by "gradient" as much as the decision hangs
+            on it.
 
     Raises:
         ValueError: if a `k` or `steps` is below 1, a `k` is named twice, or there is no such method,
-            `window` is no odd number, or there is no such baseline.
+            `window` is no odd number, or there is no such baseline or weighting.
 
     Example:
         >>> NeuronGroups(4, icons=False).k
@@ -75,6 +78,7 @@ class NeuronGroups(Part):
         param: str = "auto",
         window: int = 1,
         baseline: str = "zero",
+        weighting: str | None = None,
     ) -> None:
         counts: Sequence[Any] = k if isinstance(k, Sequence) else (k,)
         if not counts or not all(isinstance(one, numbers.Integral) and int(one) > 0 for one in counts):
@@ -94,7 +98,8 @@ class NeuronGroups(Part):
         self.method, self.switches = choose(method), tuple(dict.fromkeys(map(int, rows)))
         check_window(window)
         check_baseline(baseline)
-        self.window, self.baseline = window, baseline
+        check_weighting(weighting)
+        self.window, self.baseline, self.weighting = window, baseline, weighting
         self.drawing = Drawing(steps, warm_steps, at, penalty, None, seed, param)
 
     def check(self, view: View) -> None:
@@ -216,7 +221,8 @@ class NeuronGroups(Part):
         return Draft(
             self.kind, layer, f"{k} groups of neurons in {layer}", data, album,
             {"k": k, "seed": self.seed, "images": len(view.probe), "method": self.method.label,
-             "window": self.window, **({} if drawing is None else {"param": drawing.param})},
+             "window": self.window, "weighting": self.weighting,
+             **({} if drawing is None else {"param": drawing.param})},
             [*groups.notes, *places.notes, *notes, *(switched.notes if switched else ()), *told], scalars,
         )  # fmt: skip
 
@@ -256,12 +262,14 @@ def find_shared(view: View, layer: str, k: int, seed: int) -> Groups:
         seed: of the factorization.
     """
     part = find_part(view)
-    method, window = (choose("auto"), 1) if part is None else (part.method, part.window)
+    method, window, weighting = (
+        (choose("auto"), 1, None) if part is None else (part.method, part.window, part.weighting)
+    )
     kept = (view.memory.get(key, {}).get("groups") for key in (layer, (layer, k)))
     last = next((found for found in kept if found is not None and len(found) == k), None)
-    settings: dict[str, Any] = {"seed": seed, "init": last, "method": method, "window": window}
+    settings: dict[str, Any] = {"seed": seed, "init": last, "method": method, "window": window, "weighting": weighting}
     return view.vocabulary.groups(
-        (layer, k, seed, method, window), lambda: find_groups(view.model, view.probe, layer, k, **settings)
+        (layer, k, seed, method, window, weighting), lambda: find_groups(view.model, view.probe, layer, k, **settings)
     )
 
 

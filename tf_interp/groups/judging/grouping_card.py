@@ -9,7 +9,8 @@ from tf_interp.display import cut, number_of, quote, tell
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.picture_halves import count_rows, divide, say_few, take_halves
 from tf_interp.groups.matching import cosines, pair_up
-from tf_interp.groups.methods.factorizer import Factorizer, fit_rows
+from tf_interp.groups.methods.factorizer import Factorizer
+from tf_interp.groups.methods.weighting import fit_scaled
 from tf_interp.groups.methods.windows import average_kept
 
 UNSTABLE = 0.5  # a group that agrees less with itself, as concept vectors do
@@ -147,7 +148,8 @@ def judge(
     each = means[counted].reshape(rows.shape)
 
     def fit(part: np.ndarray, number: int, iterations: int = iterations) -> np.ndarray:
-        return fit_rows(method, part, len(vectors), seed=seed + number, iterations=iterations).vectors
+        counts = groups.channel_weights
+        return fit_scaled(method, part, len(vectors), counts, seed=seed + number, iterations=iterations).vectors
 
     def compare(some: np.ndarray, others: np.ndarray) -> np.ndarray:
         cosine = cosines(some, others)

@@ -7,7 +7,8 @@ import numpy as np
 from tf_interp.groups.judging.grouping_card import UNSTABLE
 from tf_interp.groups.judging.picture_halves import Halves, count_rows, divide, say_few, take_halves
 from tf_interp.groups.matching import cosines, pair_up
-from tf_interp.groups.methods.factorizer import Factorizer, fit_rows
+from tf_interp.groups.methods.factorizer import Factorizer
+from tf_interp.groups.methods.weighting import fit_scaled
 
 RESAMPLES = 3  # random divisions of the pictures into halves
 THRESHOLD = 0.8  # median stability from which a number of groups holds
@@ -21,7 +22,12 @@ def draw_halves(ids: Sequence[str], resamples: int, seed: int) -> list[Halves]:
 
 
 def agreement(
-    method: Factorizer, halves: Sequence[np.ndarray], k: int, seed: int, iterations: int
+    method: Factorizer,
+    halves: Sequence[np.ndarray],
+    k: int,
+    seed: int,
+    iterations: int,
+    scale: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """Return the median and the lowest matched cosine of the groups of two halves of the pictures.
 
@@ -31,8 +37,9 @@ def agreement(
         k: number of groups.
         seed: of the starts.
         iterations: the most that a fit may take.
+        scale: float32 [C], what each channel counts; None is all alike.
     """
-    first, second = (fit_rows(method, half, k, seed=seed, iterations=iterations).vectors for half in halves)
+    first, second = (fit_scaled(method, half, k, scale, seed=seed, iterations=iterations).vectors for half in halves)
     cosine = cosines(first, second)
     cosine = np.abs(cosine) if method.signed_weights else cosine
     matched = cosine[pair_up(cosine)]
@@ -71,7 +78,7 @@ def suggest(counts: list[int], stability: np.ndarray, least: np.ndarray, thresho
 
 def count_groups(
     method: Factorizer, activations: np.ndarray, padded: np.ndarray | None, ids: Sequence[str], *, seed: int,
-    iterations: int,
+    iterations: int, scale: np.ndarray | None = None,
 ) -> tuple[int, tuple[str, ...]]:  # fmt: skip
     """Return how many groups a layer has, why, and cautions: what `scan_groups` with `COUNTS` suggests.
 
@@ -84,6 +91,7 @@ def count_groups(
         ids: content hash of each picture.
         seed: of the starts and the divisions.
         iterations: the most that a fit may take.
+        scale: float32 [C], what each channel counts; None is all alike.
 
     Raises:
         ValueError: if there are too few pictures for halves.
@@ -105,7 +113,8 @@ def count_groups(
     for k in reversed(counts):
         tried.insert(0, k)
         values = [
-            agreement(method, take_halves(activations, padded, halves), k, seed, iterations) for halves in divisions
+            agreement(method, take_halves(activations, padded, halves), k, seed, iterations, scale)
+            for halves in divisions
         ]
         middle, lowest = np.array(values, np.float32).T
         stability.insert(0, float(np.median(middle)))

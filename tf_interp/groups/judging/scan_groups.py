@@ -14,6 +14,7 @@ from tf_interp.groups.judging.halves import RESAMPLES, THRESHOLD, agreement, dra
 from tf_interp.groups.judging.picture_halves import count_rows, say_few, take_halves
 from tf_interp.groups.matching import cosines
 from tf_interp.groups.methods.choice import choose, share_negative
+from tf_interp.groups.methods.weighting import check_weighting, read_weighting
 from tf_interp.groups.methods.windows import average_kept, check_flat, check_window, fit_windows
 from tf_interp.images import digest_images
 from tf_interp.models import Model
@@ -121,6 +122,7 @@ def scan_groups(
     iterations: int = 200,
     batch_size: int = 64,
     window: int = 1,
+    weighting: str | None = None,
 ) -> GroupScan:
     """Find out how many groups a layer has: the most that two halves of the pictures still agree on.
 
@@ -137,6 +139,7 @@ def scan_groups(
         iterations: the most that a fit may take.
         batch_size: images per forward pass.
         window: as in `find_groups`.
+        weighting: as in `find_groups`.
 
     Returns:
         The scan, with the suggested number and its reason.
@@ -158,6 +161,7 @@ def scan_groups(
         raise ValueError(f"resamples must be 1 or more, got {resamples!r}")
     chosen = choose(method, reducer)
     check_window(window)
+    check_weighting(weighting)
     array = take_inputs(model, images, "scan_groups")
     paths = [check_count(model, layer, k, chosen) for k in ks]
     path = paths[0]
@@ -175,13 +179,16 @@ def scan_groups(
     rows = activations.reshape(-1, activations.shape[-1]) if padded is None else activations[~padded]
     chosen = chosen.settle(rows)  # one method for all numbers and halves
     means = average_kept(chosen, activations, window, padded)
+    scale, told = read_weighting(model, array, path, weighting, batch_size, padded)
     parts = [take_halves(means, padded, halves) for halves in divisions]
     errors, stable, alike = [], [], []
     for k in counts:
-        found = fit_windows(chosen, activations, padded, k, window, seed=seed, init=None, iterations=iterations)
+        found = fit_windows(
+            chosen, activations, padded, k, window, seed=seed, init=None, iterations=iterations, scale=scale
+        )
         errors.append(found.error)
         alike.append(_redundancy(found.vectors))
-        stable.append([agreement(chosen, halves, k, seed, iterations) for halves in parts])
+        stable.append([agreement(chosen, halves, k, seed, iterations, scale) for halves in parts])
     stability, least = np.moveaxis(np.array(stable, np.float32), 2, 0)
     suggested, reason = suggest(counts, np.median(stability, 1), least.min(1), threshold)
     error, redundancy = np.array(errors, np.float32), np.array(alike, np.float32)
@@ -197,7 +204,7 @@ def scan_groups(
         suggested,
         reason,
         left_out,
-        (*notes, *say_few(ids)),
+        (*notes, *told, *say_few(ids)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Groups of what fires together within a window of positions, and not at one position only."""
+"""Groups of what fires together within a window of positions, and not at one position only, in weighted channels."""
 
 import numbers
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.groups.methods.factorizer import Factorizer, Fitted, fit_rows, measure
+from tf_interp.groups.methods.weighting import fit_scaled
 from tf_interp.models import Model
 
 
@@ -87,12 +88,13 @@ def _sum_windows(array: np.ndarray, window: int) -> np.ndarray:
 
 def fit_windows(
     method: Factorizer, activations: np.ndarray, padded: np.ndarray | None, k: int, window: int, *, seed: int,
-    init: np.ndarray | None, iterations: int,
+    init: np.ndarray | None, iterations: int, scale: np.ndarray | None = None,
 ) -> Fitted:  # fmt: skip
     """Return activations divided into k groups of what fires together within a window.
 
-    The vectors are those of the windows' means. Where they fire is asked of each position for itself, as on other
-    pictures: the weights with which they come closest to it. Error and shares are of the positions as they are.
+    The vectors are those of the windows' means, in channels that count what they count, and then as long as they are in
+    the layer. Where they fire is asked of each position for itself, as on other pictures: the weights with which they
+    come closest to it. Error and shares are of the positions as they are.
 
     Args:
         method: settled.
@@ -103,16 +105,17 @@ def fit_windows(
         seed: of the start.
         init: float32 [k,C] to start from.
         iterations: the most to take.
+        scale: float32 [C], what each channel counts; None is all alike.
     """
     counted = slice(None) if padded is None else ~padded
     rows = activations[counted].reshape(-1, activations.shape[-1])
-    if window == 1 or not rows.any():
+    if (window == 1 and scale is None) or not rows.any():
         return fit_rows(method, rows, k, seed=seed, init=init, iterations=iterations)
     means = average_kept(method, activations, window, padded)[counted].reshape(rows.shape)
-    found = fit_rows(method, means, k, seed=seed, init=init, iterations=iterations)
+    found = fit_scaled(method, means, k, scale, seed=seed, init=init, iterations=iterations)
     kept = rows if method.keeps_negative else np.maximum(rows, 0)
     weights = method.weigh(kept if found.offset is None else kept - found.offset, found.vectors)
+    notes = (*found.notes, say_window(window)) if window > 1 else found.notes
     return measure(
-        kept, weights, found.vectors, order=init is None, offset=found.offset, notes=(*found.notes, say_window(window)),
-        rounds=found.rounds,
-    )  # fmt: skip
+        kept, weights, found.vectors, order=init is None, offset=found.offset, notes=notes, rounds=found.rounds
+    )
