@@ -13,6 +13,7 @@ from PIL import Image
 from tf_interp import Probe, cli, models, read
 from tf_interp.cli import terminal
 from tf_interp.concepts import Finding
+from tf_interp.findings import read_findings
 from tf_interp.models import zoo
 
 
@@ -326,3 +327,20 @@ def test_headlines_are_those_of_this_run_alone(workspace, tmp_path, capsys):
         assert cli.main([*map(str, command), "--seed", str(len(said))]) == 0
         said.append(capsys.readouterr().out.count("Of "))
     assert said[0] == said[1]
+
+
+def test_a_later_analysis_keeps_the_findings_of_an_earlier_one(tmp_path, workspace, capsys):
+    silent = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(8, 3, activation="relu", name="one"),
+                               keras.layers.Conv2D(8, 3, activation="relu", name="two"),
+                               keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])  # fmt: skip
+    silent.get_layer("one").bias.assign([-100.0] * 8)
+    silent.save(tmp_path / "silent.keras")
+    said = []
+    for layer, step in (("one", 0), ("two", 5), ("one", 9)):
+        words = ["analyze", tmp_path / "silent.keras", "--probe", workspace / "probe", "--layer", layer, "--step", step]
+        words += ["--part", "features", "--units", 1, "--steps", 1, "--logdir", tmp_path / "log"]
+        assert cli.main([*map(str, words)]) == 0
+        said.append(" ".join(capsys.readouterr().out.lower().split()).count("no channel of"))
+    [found] = read_findings(tmp_path / "log").values()
+    assert sorted((finding.subject["layer"], finding.step) for finding in found) == [("one", 0), ("two", 5)]
+    assert said == [1, 1, 1], "what is found again is said again"

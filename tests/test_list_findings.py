@@ -13,6 +13,10 @@ TAG = RunFinding("relies", "Epoch 3: the logit of 3 begins to rely on tag (+2.1)
 DEAD = RunFinding(
     "dead-units", "Epoch 5: 4 of 8 channels of conv are constant.", 150, 4, {"layer": "conv"}, "threshold"
 )
+ONE = RunFinding(
+    "one-group-decides", "Of 4 taken for cat, 4 are no longer without group 2 of conv.", 150, 4, {"target": "cat"},
+    "threshold", {"kind": "decision", "layer": "output"}, {"node": "group 2", "layer": "conv"},
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,32 @@ def test_what_is_listed_can_be_narrowed(capsys, logs, words, kinds):
 )
 def test_the_exit_status_is_for_continuous_integration(capsys, logs, words, status):
     assert run(capsys, logs / "new", *words)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("cat", 1), ("group 2", 1), ("conv", 1), ("output", 1), ("group 1", 0), ("dog", 0), ("tag", 0)]
+)
+def test_a_finding_is_about_each_name_in_its_sentence(capsys, tmp_path, name, status):
+    write([Finder([ONE]).to_record(150, [ONE], {"class_names": ["cat", "dog"]})], tmp_path)
+    words = ["--fail-on", f"one-group-decides:{name}", "--fail-on", f"relies:{name}"]
+    assert run(capsys, tmp_path, *words)[0] == status
+
+
+def test_a_name_that_nothing_has_is_told(capsys, tmp_path):
+    tests = [{"target": "cat", "concept": "water<b>mark"}]
+    found = Finder([TAG]).to_record(150, [TAG], {"class_names": ["cat", "dog"]})
+    write([found, Record("concepts", "conv", 150, "c", {"tests": tests})], tmp_path)
+    said = run(capsys, tmp_path, "--fail-on", "relies:watermrak", "-q")[2]
+    assert "--fail-on relies:watermrak can never fail" in " ".join(said.split())
+    assert "did you mean ['water<b>mark']" in " ".join(said.split())
+    for name in ("water<b>mark", "dog", "conv", "tag", "class 7"):
+        assert run(capsys, tmp_path, "--fail-on", f"relies:{name}", "-q")[2] == ""
+
+
+def test_runs_to_compare_with_that_hold_nothing_are_refused(capsys, logs, tmp_path):
+    status, _, err = run(capsys, logs, "--against", tmp_path)
+    assert status == 2
+    assert "holds no records of tf-interp: everything would be new" in " ".join(err.split())
 
 
 def test_that_nothing_was_found_is_said(capsys, logs):

@@ -19,7 +19,7 @@ from tf_interp.cli.resume import Session, identify
 from tf_interp.cli.sources import check_concepts, open_both, read_concepts, tell_warnings
 from tf_interp.cli.terminal import Terminal, format_count, format_seconds
 from tf_interp.concepts import Finding
-from tf_interp.findings import Finder
+from tf_interp.findings import FINDING, Finder, RunFinding
 from tf_interp.images import digest_images
 from tf_interp.models import Model
 from tf_interp.records import Record, read_runs, write
@@ -118,7 +118,10 @@ def _find(terminal: Terminal, session: Session, written: set[str]) -> None:
     """Say what was found, and write it, if it was not."""
     finder, headlines = Finder(), dict[str, None]()
     common: Mapping[str, Any] = {}
+    before: list[RunFinding] = []
     for record in read_runs(session.logdir).get(".", ()):  # other runs may lie below
+        if record.kind == FINDING and record.step < session.step:
+            before = [RunFinding.from_dict(values) for values in record.data["findings"]]
         if record.step != session.step:
             continue
         finder.see(record)
@@ -126,8 +129,10 @@ def _find(terminal: Terminal, session: Session, written: set[str]) -> None:
         if record.kind == "concepts":  # the layers of one test have the same
             headlines[Finding(**record.data["headline"]["finding"]).text] = None
     found = finder.finish()
-    record = finder.to_record(session.step, found, common)
-    if found and record.tag not in written:
+    keys = {finding.key for finding in before}  # a record holds all findings of its run so far, each once
+    new = [finding for finding in found if finding.key not in keys]
+    record = Finder([*before, *new]).to_record(session.step, new, common)
+    if new and record.tag not in written:
         write([record], session.logdir)
     for text in headlines:
         terminal.result(f"{text}\n")

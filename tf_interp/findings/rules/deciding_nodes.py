@@ -59,6 +59,7 @@ def _find(record: Record) -> list[RunFinding]:
                 f"off; for any other {what} it is {second} at most."
             )
             numbers = {"node": node["name"], "pictures": len(own), "changed": count, "second": second}
+            numbers |= {} if wanted == "input" else {"layer": node["layer"]}
             found.append(find_in(record, kind, words, {"target": name}, _RATE, numbers))
     return found
 
