@@ -153,3 +153,14 @@ def test_mistakes_are_said():
     table = ti.open_model(keras.Sequential([keras.Input((5,)), keras.layers.ReLU(name="parts"), keras.layers.Dense(2)]))
     with pytest.raises(ValueError, match="compares parts of pictures, and this network takes something else"):
         ti.group_clarity(table, vectors, ti.find_groups(table, vectors, "parts", 2))
+
+
+def test_crops_of_anywhere_are_one_of_each_picture_as_those_of_a_group():
+    """Else they would be alike for being of one picture, and groups no clearer than that."""
+    pictures = np.repeat(np.repeat(np.eye(3, dtype=np.float32)[:, None, None], SIDE, 1), SIDE, 2)
+    network, _, groups = make()
+    groups = dataclasses.replace(groups, weights=np.ones((3, CELLS, CELLS, 4), np.float32), ids=digest_images(pictures))
+    found = ti.group_clarity(network, pictures, groups, embedding=lambda crops: crops.mean((1, 2)))
+    assert found.counts.tolist() == [3] * 4
+    assert found.random_clarity == pytest.approx(0, abs=1e-6)
+    assert found.clarity == pytest.approx(0, abs=1e-6)

@@ -109,3 +109,10 @@ def test_groups_that_do_nothing_are_told_and_mistakes_too():
         ti.sobol_importance(model, images, groups, designs=2)
     with pytest.raises(TypeError, match="takes the result of find_groups, got Directions"):
         ti.sobol_importance(model, images, ti.Directions("parts", np.eye(3)))
+
+
+def test_what_varies_by_rounding_only_has_no_indices():
+    values = 5 + 1e-7 * np.random.default_rng(0).random((5, 64, 3))
+    assert not np.any(estimate_indices(values))
+    assert np.any(estimate_indices(5 + 1e-3 * np.random.default_rng(0).random((5, 64, 3))))
+    assert not np.any(sobol_of_subsets(5 + 1e-7 * np.random.default_rng(0).random(8)))

@@ -65,11 +65,13 @@ class Directions:
         vectors = np.eye(count, dtype=np.float32)[list(channels)]
         return cls(layer, vectors, [f"channel {int(channel)}" for channel in channels], "channels")
 
-    def weights_for(self, images: Any) -> np.ndarray | None:
+    def weights_for(self, images: Any, activations: np.ndarray | None = None) -> np.ndarray | None:
         """Return how strongly each direction is present at each position of these images, where that is known.
 
         Args:
             images: float32 [N,H,W,C] in [0,1], or a dict of arrays [N,...].
+            activations: float32 [N,h,w,C], what the layer does on them now; where that is something else than when the
+                weights were found, they are not known. None takes them as they were.
 
         Returns:
             float32 array [N,h,w,K], or None: only neuron groups know it, for the images that they were found on.

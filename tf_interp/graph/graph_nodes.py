@@ -77,8 +77,8 @@ def cut_layer(model: Model, images: Any, path: str, k: int, groups: Groups | Non
     """
     groups = groups or find_groups(model, images, path, k, seed=seed)
     whole = read_positions(model, images, [path])[path]
-    weights = groups.weights_for(images)
-    if weights is None:  # found on other images
+    weights = groups.weights_for(images, whole)
+    if weights is None:  # found on other images, or before a training
         weights = groups.weigh(whole)
     parts = np.stack([weights[..., [row]] * groups.vectors[row] for row in range(len(groups))])
     rest = whole - parts.sum(0)

@@ -14,6 +14,8 @@ from tf_interp.images import digest_images
 from tf_interp.plots import plot_overlays
 
 _SOME = 1e-6  # of an activation; less is rounding
+_MORE = 0.02  # of an activation that weights leave over beyond their error, when it is another one
+_WORSE = 1.1  # times what the nearest weights leave over
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -53,11 +55,44 @@ class Groups(Directions):
     channel_weights: np.ndarray | None = None
     chosen_from: "tuple[Groups, np.ndarray] | None" = None
 
-    def weights_for(self, images: Any) -> np.ndarray | None:
-        """Return the groups' weights [N,h,w,K] on images that they were found on, else None."""
+    def weights_for(self, images: Any, activations: np.ndarray | None = None) -> np.ndarray | None:
+        """Return the groups' weights [N,h,w,K] on images that they were found on, else None.
+
+        Args:
+            images: as in `find_groups`.
+            activations: float32 [N,h,w,C], what the layer does on them now. Where the network was trained on since, or
+                is another one, the weights are not those of these activations, and None is returned. None takes the
+                weights as they were found.
+        """
         rows = {name: row for row, name in enumerate(self.ids)}
         found = [rows.get(name) for name in digest_images(images)]
-        return None if None in found else self.weights[np.asarray(found, np.int64)]
+        if None in found:
+            return None
+        places = np.asarray(found, np.int64)
+        if activations is not None and not self._still_explains(activations, places):
+            return None
+        return self.weights[places]
+
+    def _still_explains(self, activations: np.ndarray, places: np.ndarray) -> bool:
+        """Return whether activations are those that the weights were found in, as far as what they leave over tells."""
+        among = self if self.chosen_from is None else self.chosen_from[0]
+        method = among.method
+        if method is None:
+            return True
+        if activations.shape[:3] != (len(places), *among.weights.shape[1:3]):
+            return False
+        weights = among.weights[places]
+        fires = weights.any(-1)  # at padding no group does
+        kept = activations[fires] if method.keeps_negative else np.maximum(activations[fires], 0)
+        kept = kept if among.offset is None else kept - among.offset
+        whole, rest = (float(np.linalg.norm(item)) for item in (kept, kept - weights[fires] @ among.vectors))
+        if rest <= (among.error + _MORE) * whole:
+            return True
+        if method.signed_weights:  # whose weights need not be near
+            return len(set(places.tolist())) < len(among.ids)
+        # of some images more may be left over than of all, but not more than with the weights that come closest
+        nearest = method.weigh(kept, among.vectors)
+        return rest <= _WORSE * float(np.linalg.norm(kept - nearest @ among.vectors))
 
     def weigh(self, activations: np.ndarray) -> np.ndarray:
         """Return the groups' weights [N,h,w,K] on activations [N,h,w,C] of any images: those that come closest.

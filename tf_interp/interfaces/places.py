@@ -105,10 +105,10 @@ def measure(directions: Directions | None, activations: np.ndarray, images: Any)
     """
     if directions is None:
         return activations
-    known = directions.weights_for(images)
+    known = directions.weights_for(images, activations)
     if known is not None:
         return np.asarray(known, np.float32)
-    if isinstance(directions, Groups):  # found on other images
+    if isinstance(directions, Groups):  # found on other images, or before a training
         return directions.weigh(activations)
     return activations @ directions.units.T
 

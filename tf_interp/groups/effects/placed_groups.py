@@ -156,11 +156,11 @@ def place_groups(
     whole = read_activations(model, array, [path], batch_size=batch_size)[path].astype(np.float32)
     positions = to_positions(whole)
     padded, told = take_padding(model, array, path, positions)
-    weights, notes = groups.weights_for(array), list(told)
+    weights, notes = groups.weights_for(array, positions), list(told)
     placed = PlacedGroups(model, groups, array, path, whole, positions, positions, batch_size, (), None, padded)
     if weights is None:
         weights = placed.weigh(groups.weigh)
-        notes.append("the groups were found on other images: their weights on these are those that come closest")
+        notes.append(f"{say_elsewhere(groups, array)}: their weights here are those that come closest")
     if baseline == "median":
         if groups.weights.shape[1:3] != weights.shape[1:3]:
             there, here = groups.weights.shape[1:3], weights.shape[1:3]
@@ -172,6 +172,18 @@ def place_groups(
             "that the groups were found on"
         )
     return dataclasses.replace(placed, weights=weights, notes=tuple(notes))
+
+
+def say_elsewhere(groups: Groups, images: Any) -> str:
+    """Return the beginning of a sentence: what groups were found on, where their weights are not known.
+
+    Args:
+        groups: the groups.
+        images: what the network was given.
+    """
+    if groups.weights_for(images) is None:
+        return "the groups were found on other images"
+    return "the groups were found on these images in a network that did something else there, as before a training"
 
 
 def check_baseline(baseline: Any) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import qmc
 
+SAME = 1e-12  # of the squares of scores; what varies less varies by rounding
+
 
 def draw_design(k: int, designs: int, seed: Sequence[int]) -> np.ndarray:
     """Return the settings of k switches to run: two independent designs, and the first with each column exchanged.
@@ -46,7 +48,7 @@ def estimate_indices(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, np.float64)
     plain, other, exchanged = values[0], values[1], values[2:]
     spread = values[:2].var((0, 1)).sum()
-    if spread == 0:
+    if spread <= SAME * (values**2).mean((0, 1)).sum():
         return np.zeros(len(exchanged)), np.zeros(len(exchanged))
     total = ((plain - exchanged) ** 2).mean(1).sum(-1) / 2
     alone = ((other - values[:2].mean((0, 1))) * (exchanged - plain)).mean(1).sum(-1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_interp.display import name_some, number_of, quote, tell, write_number
 from tf_interp.groups.effects.placed_groups import check_targets, choose_targets, place_groups, score_each
-from tf_interp.groups.effects.sobol_design import draw_design, estimate_indices
+from tf_interp.groups.effects.sobol_design import SAME, draw_design, estimate_indices
 from tf_interp.groups.found_groups import Groups
 from tf_interp.models import Model
 from tf_interp.probe import Probe
@@ -151,12 +151,14 @@ def sobol_importance(
         kept = (kept >= 0.5).astype(np.float32)
     values = score_each(chosen, placed.run_each(output, kept))  # [(K+2)*designs,M,N]
     values = values.reshape(len(groups) + 2, designs, len(chosen), pictures)
+    variance = values[:2].var((0, 1)).mean(-1)
+    variance = np.where(variance > SAME * (values**2).mean((0, 1, 3)), variance, 0)
     rng = np.random.default_rng((seed, 3))
     found = [_with_interval(values[..., number, :], bootstraps, rng) for number in range(len(chosen))]
     first, total, first_interval, total_interval = (np.stack(item, -1) for item in zip(*found, strict=True))
     return SobolImportance(
         tuple(groups.names), tuple(target.name for target in chosen), total, first, total_interval, first_interval,
-        values[:2].var((0, 1)).mean(-1), switches, len(kept), pictures, placed.notes,
+        variance, switches, len(kept), pictures, placed.notes,
     )  # fmt: skip
 
 

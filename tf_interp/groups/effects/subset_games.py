@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_interp.display import name_some, number_of, quote, tell, write_number
+from tf_interp.groups.effects.sobol_design import SAME
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +44,8 @@ class KeptGroups:
         import pandas as pd
 
         kept, off, whole, none = (item.mean(-1) for item in (self.kept, self.off, self.whole, self.none))
-        change = np.where(whole == none, np.nan, whole - none)
+        largest = np.maximum(np.abs(whole), np.abs(none))
+        change = np.where(np.abs(whole - none) <= np.sqrt(SAME) * largest, np.nan, whole - none)  # less is rounding
         return pd.DataFrame(
             {
                 **{"target": list(self.targets), "kept": kept, "off": off, "all": whole, "none": none},
@@ -126,7 +128,7 @@ def sobol_of_subsets(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         spectrum = np.stack([pairs.sum(1) / 2, (pairs[:, 1] - pairs[:, 0]) / 2], 1).reshape(spectrum.shape)
     power = (spectrum**2).sum(1)
     total = power[1:].sum()
-    power = power / total if total > 0 else np.zeros(len(power))
+    power = power / total if total > SAME * power.sum() else np.zeros(len(power))
     subsets = np.arange(len(worth))
     first = np.array([power[1 << player] for player in range(players)])
     return first, np.array([power[(subsets >> player & 1) == 1].sum() for player in range(players)])

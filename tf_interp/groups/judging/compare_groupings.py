@@ -159,11 +159,16 @@ def judge_groups(
         raise ValueError("these groups do not say how they were found, so they cannot be found again: use find_groups")
     _check_refits(refits)
     array = take_inputs(model, images, "judge_groups")
-    weights = groups.weights_for(array)
-    if weights is None:
+    if groups.weights_for(array) is None:
         raise ValueError("the groups were found on other images: give the images that find_groups had")
     path = model.resolve(groups.layer, channels=True)
     activations, padded, _ = read_counted(model, array, path, len(groups), batch_size)
+    weights = groups.weights_for(array, activations)
+    if weights is None:
+        raise ValueError(
+            f"layer {path!r} does something else on these images than when the groups were found, as after a training: "
+            "find them again"
+        )
     known = dataclasses.replace(groups, weights=weights, ids=tuple(digest_images(array)))
     return judge(known, groups.method, activations, padded, refits=refits, seed=seed, iterations=iterations)
 

@@ -41,7 +41,7 @@ class GroupClarity:
         counts: int [K], crops of each: one of each picture where the group fires, the strongest first.
         pictures: K arrays int, which pictures they are of.
         places: K arrays int [.,2], row and column of their position.
-        random_clarity: float32 [2], median and 95 % of the clarity of as many crops of anywhere.
+        random_clarity: float32 [2], median and 95 % of the clarity of as many crops of anywhere, one of each picture.
         random_polysemanticity: float32 [2], the same of polysemanticity.
         notes: sentences on what a person should know.
     """
@@ -160,18 +160,14 @@ def group_clarity(
     pictures = take_inputs(model, images, "group_clarity")
     if isinstance(pictures, Mapping) or pictures.ndim != 4:
         raise ValueError("group_clarity compares parts of pictures, and this network takes something else")
-    maps, notes = groups.weights_for(pictures) if isinstance(groups, Groups) else None, list[str]()
-    if maps is None:
-        placed = place_groups(model, images, groups, "group_clarity", batch_size)
-        maps, notes = placed.weights, list(placed.notes)
+    placed = place_groups(model, images, groups, "group_clarity", batch_size)
+    notes = list(placed.notes)
     embed, said = _find_embedding(model, embedding, pictures, batch_size, notes)
-    maps = _on_grid(maps, notes)
+    maps = _on_grid(placed.weights, notes)
     chosen = [_strongest(maps[..., row], top) for row in range(len(groups))]
     rng = np.random.default_rng((seed, 9))
-    count = min(_RANDOM, maps[..., 0].size)
-    anywhere = np.stack(
-        np.unravel_index(rng.choice(maps[..., 0].size, count, replace=False), maps.shape[:3]), -1
-    )  # each a picture, a row and a column
+    anywhere = _draw_anywhere(maps.shape[:3], rng)
+    count = len(anywhere)
     spots = np.concatenate([*chosen, anywhere])
     found = _embed(embed, pictures, spots, maps.shape[1:3])
     units = _to_units(found - found[-count:].mean(0) if centered else found)
@@ -179,7 +175,7 @@ def group_clarity(
     parts = np.split(units, np.cumsum(counts))
     redundancy, nearest = _find_nearest(parts[:-1], groups.names)
     size = min(int(np.median(counts[counts > 1])) if (counts > 1).any() else 0, count)
-    sets = [parts[-1][rng.choice(count, size, replace=False)] for _ in range(_SETS)]
+    sets = [parts[-1][_draw_set(anywhere[:, 0], size, rng)] for _ in range(_SETS)]
     return GroupClarity(
         groups.layer,
         tuple(groups.names),
@@ -257,6 +253,25 @@ def _strongest(maps: np.ndarray, top: int) -> np.ndarray:
     rows = np.argsort(-strength, kind="stable")[:top]
     rows = rows[(strength[rows] >= FIRES * strength.max()) & (strength[rows] > 0)]
     return np.stack([rows, *np.unravel_index(flat[rows].argmax(1), maps.shape[1:])], -1)
+
+
+def _draw_anywhere(form: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Return random positions of pictures, from as many pictures as can be: int [n,3], picture, row and column."""
+    pictures, cells = form[0], form[1] * form[2]
+    count = min(_RANDOM, pictures * cells)
+    order = rng.permutation(pictures)
+    spots = []
+    for place, picture in enumerate(order[:count]):
+        some = rng.choice(cells, len(range(place, count, pictures)), replace=False)
+        spots += [(picture, *divmod(int(cell), form[2])) for cell in some]
+    return np.array(spots)
+
+
+def _draw_set(pictures: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return which `size` random crops to compare, one of each picture, as a group's are."""
+    order = rng.permutation(len(pictures))
+    first = np.unique(pictures[order], return_index=True)[1]
+    return order[rng.permutation(first)[:size]]
 
 
 def _embed(
