@@ -210,15 +210,77 @@ def test_a_chart_saves_itself_and_names_its_target(
         assert button.evaluate("one => getComputedStyle(one).opacity") == "0"
         chart.hover()
         assert button.evaluate("one => getComputedStyle(one).opacity") == "1"
-        name, file = save(tab, chart, "SVG", f"Effect on {asked} over the steps of ")
+        name, file = save(tab, chart, "SVG", "Curve: ")
         said = " ".join(re.findall(r">([^<]*)</text>", file.decode()))
         assert f"Effect on {asked} over the steps of" in said, "the chart can be read alone"
-        assert name.startswith("tagged_conv2_Effect-on-")
+        assert re.fullmatch(rf"tagged_conv2_Curve-.*-{asked}-.*_step-{STEPS[-1]}\.svg", name)
         layer = tab.frame.get_by_role("region", name="Layer conv2")
         layer.get_by_role("button", name=re.compile("^Save ")).first.click()
         for item in layer.get_by_role("menuitem").all():
             assert item.evaluate("one => one.scrollWidth <= one.clientWidth"), f"cut off: {item.inner_text()}"
+            assert len(item.inner_text()) < 50, "a name, and no sentence"
         tab.shoot(f"saving-concepts-{scheme}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_interval_saves_itself_under_a_short_name(
+    scheme: str, report: pathlib.Path, report_logs: pathlib.Path, browser: BrowserContext
+) -> None:
+    tests = record_of(report_logs, "concepts").data["tests"]
+    link = f"#interpretability{RUN}&p.interpretability.section=concepts"
+    with open_report(browser, report, link, scheme) as tab:
+        tab.wait_for_pictures()
+        rows = tab.frame.get_by_role("region", name="Layer conv2").locator(".tests .savable")
+        tab.page.mouse.move(2, 2)
+        assert rows.get_by_role("button", name=re.compile("^Save ")).count() == 0, "rows are not cluttered"
+        first = next(row for row in tests if row["contrast"] == tests[0]["contrast"])
+        rows.first.hover()
+        box, words = rows.first.get_by_role("button", name=re.compile("^Save ")).bounding_box(), rows.first
+        text = words.locator(".test-value b").evaluate(
+            """(one) => {
+                const range = document.createRange();
+                range.selectNodeContents(one);
+                return range.getBoundingClientRect().right;
+            }"""
+        )
+        assert box is not None
+        assert box["x"] >= text, "the numbers stay to be read"
+        tab.shoot(f"saving-interval-{scheme}")
+        rows.first.hover()
+        short = f"Interval: {first['concept']} → {first['target']} ({first['contrast']})"
+        name, file = save(tab, rows.first, "SVG", short)
+        place = f"{first['concept']}-{first['target']}-{first['contrast']}".replace(" ", "-")
+        assert name == f"tagged_conv2_Interval-{place}_step-{STEPS[-1]}.svg"
+        said = " ".join(re.findall(r">([^<]*)</text>", file.decode()))
+        assert " ".join(first["sentence"].split()) in said, "it can be read alone"
+        assert "data-name" not in file.decode()
+        assert tab.frame.get_by_role("dialog").count() == 0, "saving opens no test"
+
+
+def test_a_histogram_saves_itself(url: str, browser: BrowserContext) -> None:
+    counts = [3, 0, 6, 1]
+    with open_tab(browser, url) as tab:
+        tab.wait_for_pictures()
+        tab.frame.evaluate(
+            """async ([address, counts]) => {
+                const { Histogram } = await import(`${address}drawing/histogram.js`);
+                const { html, render } = await import(`${address}vendor/preact-htm.js`);
+                const place = document.createElement("div");
+                document.querySelector("main").prepend(place);
+                const histogram = { low: 0, high: 4, counts };
+                render(html`<${Histogram} histogram=${histogram} mark=${2} name="channel 7" />`, place);
+            }""",
+            [f"{url}data/plugin/interpretability/static/", counts],
+        )
+        chart = tab.frame.locator(".chart", has=tab.frame.locator(".histogram"))
+        chart.hover()
+        assert chart.locator(".save-chart").evaluate("one => getComputedStyle(one).opacity") == "1"
+        name, file = save(tab, chart, "SVG", "Histogram: channel 7")
+        assert name == "Histogram-channel-7.svg"
+        text = file.decode()
+        assert "channel 7: 10 pictures from 0 to 4" in text, "it can be read alone"
+        heights = [float(height) for height in re.findall(r'<rect[^>]* height="([\d.]+)"', text)]
+        assert np.allclose([height / 60 for height in heights[-len(counts) :]], np.array(counts) / max(counts))
 
 
 def test_the_menu_works_by_keys_and_a_name_is_no_formula(tmp_path: pathlib.Path, browser: BrowserContext) -> None:

@@ -7,7 +7,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { besideStep, useOtherCurves } from "../comparing/test_sides.js";
 import { LineChart } from "../drawing/charts.js";
-import { conceptColor, keyOf } from "./concept_words.js";
+import { conceptColor, keyOf, nameTests } from "./concept_words.js";
 
 /**
  * @param {{ctx: Ctx, record: TabRecord<ConceptsData>, entries: Entry<ConceptsData>[], rows: ConceptTest[],
@@ -53,6 +53,7 @@ export function Curve({ ctx, record, entries, rows, height = 210 }) {
       </p>
       <${LineChart}
         label=${`Effect on ${targets} over the steps of ${concepts}`}
+        name=${nameTests("Curve", rows)}
         series=${[...series, ...others]}
         zero
         height=${height}

@@ -5,6 +5,7 @@
  */
 import { html } from "../vendor/preact-htm.js";
 import { groupStyle } from "../drawing/canvas.js";
+import { plural } from "../format.js";
 
 /** What each number of a test is. */
 export const TIPS = {
@@ -27,6 +28,21 @@ export const TIPS = {
   exploratory:
     "The tests are repeated at each step without a correction for that: trust the last step, read the curve as a hint.",
 };
+
+const NAMED = 3; // concepts that a short name still lists
+
+/**
+ * @param {string} kind such as "Interval"
+ * @param {ConceptTest[]} rows of one contrast
+ * @returns {string} what a picture of these tests is saved under: what it is, of which concept, for which target
+ */
+export function nameTests(kind, rows) {
+  const [concepts, targets, contrasts] = /** @type {("concept"|"target"|"contrast")[]} */ (["concept", "target", "contrast"]).map(
+    (key) => [...new Set(rows.map((row) => row[key]))],
+  );
+  const said = concepts.length > NAMED ? plural(concepts.length, "concept") : concepts.join(", ");
+  return `${kind}: ${said} → ${targets.join(", ")} (${contrasts.join(", ")})`;
+}
 
 /** @param {ConceptTest} row @returns {string} */
 export const keyOf = (row) => JSON.stringify([row.target, row.concept, row.contrast]);

@@ -121,11 +121,11 @@ function path(points, x, y) {
 
 /**
  * The frame of a chart: axes, the mark of the slider's step, and what lies under the pointer.
- * @param {{label: string, about: string, height: number, xs: number[], range: [number, number], percents?: boolean,
+ * @param {{label: string, name?: string, about: string, height: number, xs: number[], range: [number, number], percents?: boolean,
  *   at?: number, beside?: number, onPick?: (x: number) => void, tip: (x: number) => any,
  *   children: (x: Scale, y: Scale) => any}} props `beside`: the step A that `at`, then B, is compared with
  */
-function Frame({ label, about, height, xs, range, percents = false, at, beside, onPick, tip, children }) {
+function Frame({ label, name, about, height, xs, range, percents = false, at, beside, onPick, tip, children }) {
   const ref = useRef(/** @type {any} */ (null));
   const width = useWidth(ref);
   const [under, setUnder] = useState(/** @type {number|null} */ (null));
@@ -147,6 +147,7 @@ function Frame({ label, about, height, xs, range, percents = false, at, beside, 
         height=${height}
         role="img"
         aria-label=${label}
+        data-name=${name}
         data-chart=${about}
         class=${onPick ? "pickable" : ""}
         onPointerMove=${(event) => setUnder(nearest(event))}
@@ -191,7 +192,7 @@ function Frame({ label, about, height, xs, range, percents = false, at, beside, 
           `
         }
       </svg>
-      <span class="save-chart"><${Save} what=${`chart: ${label}`} scope=".chart" /></span>
+      <span class="save-chart"><${Save} what=${name ?? `chart: ${label}`} scope=".chart" /></span>
       ${
         shown !== null &&
         html`
@@ -206,11 +207,11 @@ function Frame({ label, about, height, xs, range, percents = false, at, beside, 
 
 /**
  * Lines with an interval around each, and a grey band of chance behind each, edged in the line's color.
- * @param {{label: string, series: Line[], height?: number,
- *   at?: number, beside?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string, yName?: string}} props `beside`: the step A
- *   that `at` is compared with; lines without a step of their own have both
+ * @param {{label: string, name?: string, series: Line[], height?: number,
+ *   at?: number, beside?: number, onPick?: (x: number) => void, zero?: boolean, xName?: string, yName?: string}} props `name`: a short one,
+ *   to save it under; `beside`: the step A that `at` is compared with; lines without a step of their own have both
  */
-export function LineChart({ label, series, height = 220, at, beside, onPick, zero = false, xName = "", yName = "" }) {
+export function LineChart({ label, name, series, height = 220, at, beside, onPick, zero = false, xName = "", yName = "" }) {
   const all = series.flatMap((line) =>
     line.points.flatMap((point) => [point.y, point.low, point.high, point.from, point.to]),
   );
@@ -236,6 +237,7 @@ export function LineChart({ label, series, height = 220, at, beside, onPick, zer
   return html`
     <${Frame}
       label=${label}
+      name=${name}
       about=${tellChart({ legend: series.map(({ name, color, dashed }) => ({ name, color, dashed })), x: xName, y: yName })}
       height=${height}
       xs=${xs}

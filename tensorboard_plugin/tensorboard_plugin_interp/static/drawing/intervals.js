@@ -13,10 +13,11 @@ export function rangeOf(rows) {
 }
 
 /**
- * @param {{row: any, range: [number, number], color: string, label: string, height?: number}} props filled where the
+ * @param {{row: any, range: [number, number], color: string, label: string, name: string, height?: number}} props `name`: a
+ *   short one, to save it under; filled where the
  *   row is clear of chance, a diamond where it is specific as well
  */
-export function Interval({ row, range, color, label, height = 34 }) {
+export function Interval({ row, range, color, label, name, height = 34 }) {
   const ref = useRef(/** @type {any} */ (null));
   const width = useWidth(ref, 320);
   const x = scale(range, [6, width - 6]);
@@ -26,7 +27,7 @@ export function Interval({ row, range, color, label, height = 34 }) {
   const specific = row.claim === "finding" && known(row.specificity);
   return html`
     <div class="interval" ref=${ref}>
-      <svg width=${width} height=${height} role="img" aria-label=${label}>
+      <svg width=${width} height=${height} role="img" aria-label=${label} data-name=${name}>
         ${
           known(row.null_low, row.null_high) &&
           html`

@@ -47,7 +47,7 @@ export function svgOf(shown, source) {
   all.forEach((element, place) => {
     const style = getComputedStyle(element);
     for (const name of STYLES) copied[place].setAttribute(name, style.getPropertyValue(name));
-    for (const name of ["class", "style", "tabindex", "role", "data-chart"]) copied[place].removeAttribute(name);
+    for (const name of ["class", "style", "tabindex", "role", "data-chart", "data-name"]) copied[place].removeAttribute(name);
   });
   const view = shown.viewBox.baseVal?.width ? shown.viewBox.baseVal : { x: 0, y: 0, width: shown.clientWidth, height: shown.clientHeight };
   const inside = shown.getBBox();

@@ -48,7 +48,8 @@ export function nameFile(element, thing, ending) {
 function find(scope) {
   const named = (/** @type {string} */ what) =>
     [...scope.querySelectorAll(what)].filter((one) => one.getAttribute("aria-label") && one.getClientRects().length);
-  const label = (/** @type {Element} */ one) => one.getAttribute("aria-label") ?? "";
+  // What is read aloud may be a whole sentence; where it is, a short name stands beside it.
+  const label = (/** @type {Element} */ one) => one.getAttribute("data-name") || (one.getAttribute("aria-label") ?? "");
   const charts = /** @type {SVGSVGElement[]} */ (named("svg[role=img]:not(.given-mark)"));
   const tables = /** @type {HTMLTableElement[]} */ ([...scope.querySelectorAll("table")]);
   const pictures = /** @type {HTMLCanvasElement[]} */ (named("canvas[role=img]:not(.absent):not(.waiting)"));

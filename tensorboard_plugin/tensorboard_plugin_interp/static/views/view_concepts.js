@@ -8,12 +8,13 @@ import { html } from "../vendor/preact-htm.js";
 import { likeOf, useOther } from "../comparing/compared.js";
 import { TestSides, TestsTold } from "../comparing/test_sides.js";
 import { Curve } from "../concepts/concept_curve.js";
-import { Cautions, TIPS, conceptColor, keyOf } from "../concepts/concept_words.js";
+import { Cautions, TIPS, conceptColor, keyOf, nameTests } from "../concepts/concept_words.js";
 import { Cell } from "../drawing/canvas.js";
 import { CONTRASTS, contrastsOf, interval, number, pValue, plural, whole } from "../format.js";
 import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
 import { useSeries, useSheet } from "../model.js";
 import { Layer, Message, Term } from "../drawing/parts.js";
+import { SaveNear, useNear } from "../saving/save_near.js";
 import { Lead } from "../words/lead.js";
 
 /**
@@ -160,35 +161,40 @@ const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 function Row({ ctx, tag, record, row, range, shared, other }) {
   const cautions = (row.cautions ?? []).filter((/** @type {string} */ caution) => !shared.includes(caution));
   const words = [row.sentence ?? `${row.concept}: ${interval(row)}`, row.verdict].filter(Boolean).join(" ");
+  const name = nameTests("Interval", [row]);
+  const [near, watch] = useNear();
   return html`
-    <button
-      class="test"
-      aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))}
-      onClick=${() => ctx.open("concepts", tag, keyOf(row))}
-      title=${words}
-    >
-      <span class="test-name">
-        <${Example} record=${record} concept=${row.concept} />
-        <span>
-          ${row.concept}${
-            cautions.length > 0
-              ? html`
-                  <span class="flag" title=${`Be careful: ${cautions.join("; ")}.`}>!</span>
-                `
-              : ""
-          }
+    <div class="savable" ...${watch}>
+      <button
+        class="test"
+        aria-pressed=${ctx.isOpen("concepts", tag, keyOf(row))}
+        onClick=${() => ctx.open("concepts", tag, keyOf(row))}
+        title=${words}
+      >
+        <span class="test-name">
+          <${Example} record=${record} concept=${row.concept} />
+          <span>
+            ${row.concept}${
+              cautions.length > 0
+                ? html`
+                    <span class="flag" title=${`Be careful: ${cautions.join("; ")}.`}>!</span>
+                  `
+                : ""
+            }
+          </span>
         </span>
-      </span>
-      <${Interval} row=${row} range=${range} color=${conceptColor(record, row.concept)} label=${words} />
-      <span class="test-value">
-        <b>${interval(row)}</b>
-        <span class=${row.claim === "finding" ? "verdict yes" : "verdict"}>
-          ${row.claim}${" "}
-          <small>p = ${pValue(row.p_holm)}</small>
+        <${Interval} row=${row} range=${range} color=${conceptColor(record, row.concept)} label=${words} name=${name} />
+        <span class="test-value">
+          <b>${interval(row)}</b>
+          <span class=${row.claim === "finding" ? "verdict yes" : "verdict"}>
+            ${row.claim}${" "}
+            <small>p = ${pValue(row.p_holm)}</small>
+          </span>
         </span>
-      </span>
-      <${TestSides} ctx=${ctx} row=${row} other=${other} />
-    </button>
+        <${TestSides} ctx=${ctx} row=${row} other=${other} />
+      </button>
+      <${SaveNear} near=${near} what=${name} scope=".savable" />
+    </div>
   `;
 }
 
