@@ -91,6 +91,28 @@ def test_switches_show_what_the_network_gives_without_groups(browser, url, model
         assert not tab.problems
 
 
+def test_classes_without_names_are_called_the_same_everywhere(browser, url):
+    def without_names(route):
+        record = route.fetch().json()
+        record["data"]["class_names"] = None
+        route.fulfill(json=record)
+
+    with view(browser, url) as tab:
+        tab.page.route("**/interpretability/record?*", without_names)
+        tab.page.reload()
+        frame = tab.page.wait_for_selector("iframe").content_frame()
+        said = frame.locator(".switches .finding")
+        said.wait_for()
+        assert re.fullmatch(r"Taken for class \d\.", said.inner_text())
+        bars = frame.locator(".switches .class-bar").all_inner_texts()
+        assert all(text.startswith("class ") for text in bars), bars
+        for outcome in frame.locator(".switches .strip .outcome").all():
+            assert "class " in outcome.inner_text()
+            assert outcome.evaluate(
+                "one => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight + 1"
+            )
+
+
 def test_what_each_group_is_worth_is_its_shapley_value(browser, url, model, probe, groups):
     with view(browser, url, "&p.interpretability.picture=1") as tab:
         tab.wait_for_pictures()

@@ -41,8 +41,8 @@ export function Switches({ ctx, record, order, only }) {
   const subset = subsetOf(groups.length, off);
   const [whole, now] = [picture.outputs[everything], picture.outputs[subset]];
   const set = (/** @type {number[]} */ next) => ctx.choose({ off: writeOff(ctx.choice.off, record.layer, next) });
-  const name = (/** @type {number} */ of) => (names ? className(names, of) : `output ${of}`);
   const decided = picture.decisions;
+  const name = (/** @type {number} */ of) => (names || decided ? className(names, of) : `output ${of}`);
   const first = decided ? decided[everything] : picture.classes[0];
   const column = Math.max(0, picture.classes.indexOf(first));
   const second = picture.classes.length > 1 && decided ? (column === 0 ? 1 : 0) : null;
