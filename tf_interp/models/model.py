@@ -80,7 +80,7 @@ class Model(ModelOutputs, ValueRange, RoundedInputs, Batching):
             if end.kind is not None
         ]
         taken = [(None,) if spec.shape.rank is None else spec.shape[1:] for spec in (self._specs or {}).values()]
-        notes += self.warnings + self._open_questions() + tell_half_precision(self)
+        notes += self.warnings + self._open_questions() + self._tell_taken() + tell_half_precision(self)
         return notes + tell_open_sides(self.layers, taken)
 
     @property
@@ -88,7 +88,7 @@ class Model(ModelOutputs, ValueRange, RoundedInputs, Batching):
         """Those of `notes` that a person must read before trusting a result, such as a value range that looks wrong."""
         ranges = [line for line in [self.range_guess().warning] if line]
         ranges += self._rounded()
-        return self._tell_nan() + self._count_names() + ranges + self._mixed() + self._own_warnings()
+        return self._tell_nan() + self._tell_outputs() + ranges + self._mixed() + self._own_warnings()
 
     def _own_warnings(self) -> list[str]:
         """Return what must be read of a network of this kind only."""

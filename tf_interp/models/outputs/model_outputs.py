@@ -1,6 +1,7 @@
 """The part of `Model` that is about its outputs: what they are, and what is asked of them."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -11,6 +12,20 @@ from tf_interp.models.outputs.output_end import End
 from tf_interp.models.outputs.recognition import list_heads
 from tf_interp.models.outputs.targets import Target, resolve_target
 
+_TAKEN = (
+    "{}: numbers of any size, taken for logits of classes, though no softmax, no loss and no name says so. If they are "
+    "numbers, as of a regression, say {}; if several classes may be true at once, 'multilabel'"
+)
+_NAMED = (
+    "{!r} gives {} numbers of any size, which were taken for logits of classes, as no loss is known; by its name they "
+    "are numbers, as of a regression: then say {}, and 'multiclass' if not"
+)
+_OF_CLASSES = re.compile("(?<![a-z])(class|classe|classification|classifier|categor|label|logit)(s|y|ies)?(?![a-z])")
+_OF_NUMBERS = re.compile(
+    "(?<![a-z])(age|angle|b?box|b?boxe|coord|coordinate|delta|forecast|keypoint|landmark|location|offset|pose|position|"
+    "quantile|quaternion|regression|regressor|rotation|steering|translation|trajectory|velocity|xyz)s?(?![a-z])"
+)
+
 
 class ModelOutputs:
     """What a network's outputs are, and what is asked of them; see `Model`, which is made of it."""
@@ -19,14 +34,45 @@ class ModelOutputs:
     input_shape: Any
     class_names: tuple[str, ...] | None
 
-    def _count_names(self) -> list[str]:
-        """Return a warning for each output that has another number of class names than of logits."""
+    def _tell_outputs(self) -> list[str]:
+        """Return a warning for each output that has a wrong number of class names, or a name that speaks of numbers."""
         warnings = []
         for head in self.heads.values():
             count = head.shape[-1] if head.kind == "dense" else head.count
             if head.names is not None and count not in (None, len(head.names)):
                 warnings.append(f"{len(head.names)} class names for {count} logits")
-        return warnings
+        found = [(head, name) for head, name in self._list_taken() if name is not None]
+        return warnings + [_NAMED.format(name, head.count, self._say_numbers(head.label)) for head, name in found]
+
+    def _tell_taken(self) -> list[str]:
+        """Return a note on the outputs of which nothing says that they are logits of classes.
+
+        A note, no warning: most networks that end in numbers of any size are classifiers, whose softmax is in the loss,
+        and a warning on each of them would teach people to read none. It is one where the network's own names say more.
+        """
+        labels = [head.label for head, name in self._list_taken() if name is None]
+        return [_TAKEN.format(name_some(labels), self._say_numbers(labels[0]))] if labels else []
+
+    def _say_numbers(self, label: str) -> str:
+        """Return the argument that says that an output holds numbers."""
+        return "head='regression'" if len(self.heads) == 1 else "head={" + f"{label!r}: 'regression'" + "}"
+
+    def _list_taken(self) -> list[tuple[Head, str | None]]:
+        """Return outputs taken for logits because nothing else was known, each with a name that speaks against it."""
+        found = []
+        for path, head in self.heads.items():
+            unsaid = head.source == "network" and head.names is None and head.caution is None
+            if head.kind == "multiclass" and head.quantity == "logit" and unsaid and self._ends()[path].kind is None:
+                calls = [*head.calls, *self._name_last_layer()]
+                if not any(_OF_CLASSES.search(name.lower()) for name in calls):
+                    found.append((head, next((name for name in calls if _OF_NUMBERS.search(name.lower())), None)))
+        return found
+
+    def _name_last_layer(self) -> list[str]:
+        """Return the name of the last layer, where there is one output: an exported network calls that "output"."""
+        model: Any = self
+        layers = [name for name in model.layers if name not in model.outputs]
+        return [layers[-1].rsplit("/", 1)[-1]] if layers and len(model.outputs) == 1 else []
 
     def _set_names(self, class_names: Sequence[str] | Mapping[str, Sequence[str]] | None) -> None:
         if isinstance(class_names, str):
