@@ -199,12 +199,31 @@ def test_cards_look_for_the_groups_again_in_channels_that_count_the_same():
     assert card.halves.min() > 0.99
     other = ti.judge_groups(model, images, dataclasses.replace(groups, channel_weights=None), refits=1)
     assert other.seeds.max() < 0.5, "the loud thing, which is another one"
+    (same,) = ti.compare_groupings(model, images, "parts", 1, methods=["nmf"], refits=1, weighting="gradient").cards
+    np.testing.assert_array_equal(same.groups.vectors, groups.vectors)
+    np.testing.assert_allclose(same.seeds, card.seeds)
+    assert any("channels of parts were counted by" in note for note in same.notes)
+
+
+def test_a_saved_model_counts_the_same(tmp_path):
+    network = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.Conv2D(5, 3, activation="relu", name="parts"),
+                                keras.layers.Flatten(), keras.layers.Dense(3, name="end")])  # fmt: skip
+    images = np.random.default_rng(0).uniform(0, 1, (8, 6, 6, 3)).astype(np.float32)
+    network.export(tmp_path, verbose=False)
+    live, saved = ti.open_model(network), ti.open_model(tmp_path)
+    expected, _ = read_weighting(live, images, "parts", "gradient", 3)
+    (path,) = (path for path, shape in saved.layers.items() if "parts" in path and shape[-1] == 5)
+    found, _ = read_weighting(saved, images, path, "gradient", 8)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    with pytest.raises(ValueError, match="'output' is the end"):
+        ti.find_groups(live, images, "output", 2, weighting="gradient")
 
 
 @pytest.mark.parametrize("weighting", ["activation", True, 1, ["gradient"]])
 def test_what_is_no_weighting_is_refused(weighting):
     for find in (lambda: ti.NeuronGroups(2, weighting=weighting),
                  lambda: ti.find_groups(open_layer(), make_pictures(2), "parts", 2, weighting=weighting),
+                 lambda: ti.compare_groupings(open_layer(), make_pictures(8), "parts", 2, weighting=weighting),
                  lambda: ti.scan_groups(open_layer(), make_pictures(8), "parts", [2], weighting=weighting),
                  ):  # fmt: skip
         with pytest.raises(ValueError, match=r"weighting must be None or one of \['gradient'\]"):

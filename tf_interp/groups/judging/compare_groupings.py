@@ -11,6 +11,7 @@ from tf_interp.groups.find import check_count, group, read_counted
 from tf_interp.groups.found_groups import Groups
 from tf_interp.groups.judging.grouping_card import GroupingCard, judge
 from tf_interp.groups.methods.choice import METHODS, choose
+from tf_interp.groups.methods.weighting import check_weighting, read_weighting
 from tf_interp.groups.methods.windows import check_flat, check_window
 from tf_interp.images import digest_images
 from tf_interp.models import Model
@@ -67,6 +68,7 @@ def compare_groupings(
     iterations: int = 200,
     batch_size: int = 64,
     window: int = 1,
+    weighting: str | None = None,
 ) -> GroupingComparison:
     """Compare ways to group a layer: what they explain, how few groups at a position, and whether they are found again.
 
@@ -83,13 +85,14 @@ def compare_groupings(
         iterations: the most that a fit may take.
         batch_size: images per forward pass.
         window: as in `find_groups`, of all methods.
+        weighting: as in `find_groups`, of all methods.
 
     Returns:
         A card for each method.
 
     Raises:
         TypeError: if the model was not opened, or a method is none.
-        ValueError: if the layer does not exist, or `k` or `window` does not fit it.
+        ValueError: if the layer does not exist, or `k`, `window` or `weighting` does not fit it.
 
     Example:
         >>> found = ti.compare_groupings(model, photos[:8], "conv", 3, methods=["nmf", "semi_nmf"], refits=1)
@@ -104,17 +107,18 @@ def compare_groupings(
     chosen = [choose("auto", item) if callable(getattr(item, "fit", None)) else choose(item) for item in methods]
     _check_refits(refits)
     check_window(window)
+    check_weighting(weighting)
     array = take_inputs(model, images, "compare_groupings")
     paths = [check_count(model, layer, k, method) for method in chosen]
     check_flat(model, paths[0], window)
     activations, padded, told = read_counted(model, array, paths[0], k, batch_size)
+    scale, said = read_weighting(model, array, paths[0], weighting, batch_size, padded)
+    given: dict[str, Any] = {"padded": padded, "window": window, "scale": scale}
     ids = digest_images(array)
     cards = []
     for method in chosen:
-        found = group(
-            paths[0], activations, k, method, seed=seed, ids=ids, iterations=iterations, padded=padded, window=window
-        )
-        groups, settled = dataclasses.replace(found, notes=(*found.notes, *told)), found.method or method
+        found = group(paths[0], activations, k, method, seed=seed, ids=ids, iterations=iterations, **given)
+        groups, settled = dataclasses.replace(found, notes=(*found.notes, *told, *said)), found.method or method
         cards.append(judge(groups, settled, activations, padded, refits=refits, seed=seed, iterations=iterations))
     return GroupingComparison(tuple(cards))
 

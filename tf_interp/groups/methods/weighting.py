@@ -45,10 +45,15 @@ def read_weighting(
         padded: bool [N,h,w], True at positions that do not count; None is none.
 
     Raises:
-        ValueError: if the output has neither classes nor numbers, or does not depend on the layer.
+        ValueError: if the output has neither classes nor numbers, does not depend on the layer, or is the layer.
     """
     if weighting is None:
         return None, ()
+    if path in model.outputs:
+        raise ValueError(
+            f'weighting="gradient" counts channels by what hangs on them at the end of the network, and {path!r} is '
+            "the end: leave it out, or name a layer"
+        )
     targets, told = _choose_scores(model, images, batch_size)
     squares: list[np.ndarray] = []
     notes: list[str] = []
