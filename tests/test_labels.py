@@ -45,7 +45,7 @@ def test_without_names_of_the_network_nothing_is_right_or_wrong(folder):
     data = look(open_model(network()), probe)
     assert data["class_names"] is None
     assert (data["probe"]["labels"], data["probe"]["right"]) == (None, None)
-    assert data["probe"]["predictions"] == [2] * 5 + [1] * 5 + [0] * 5
+    assert data["probe"]["predictions"] == [2, 1, 0] * 5
     assert data["probe"]["ids"][0] == "ankle boot/0.png"  # which still says what it is
     (note,) = [note for note in data["notes"] if "names of folders" in note]
     assert note.startswith("right and wrong were not told: names of folders ('ankle boot', 'coat', 't-shirt_top') say")
@@ -58,7 +58,7 @@ def test_names_of_the_network_map_the_folders(folder, giver):
     model = open_model(network(), **(given if giver == "model" else {}))
     data = look(model, Probe.from_folder(folder, **(given if giver == "probe" else {})))
     assert data["class_names"] == list(NAMES)
-    assert data["probe"]["labels"] == [2] * 5 + [1] * 5 + [0] * 5
+    assert data["probe"]["labels"] == [2, 1, 0] * 5
     assert all(data["probe"]["right"])
     assert not [note for note in data["notes"] if "folder" in note or "order" in note]
 
@@ -115,7 +115,7 @@ def test_a_wrong_order_of_names_is_told_with_its_evidence(folder):
         "right about 0 of 10 pictures of ['Ankle boot', 'T-shirt/top'], but about 10 with names exchanged" in note
         for note in notes
     )
-    shuffled = Probe.from_arrays(probe.images, [0] * 5 + [2] * 5 + [1] * 5)  # of labels by index too
+    shuffled = Probe.from_arrays(probe.images, [0, 2, 1] * 5)  # of labels by index too
     assert any("right about 0 of 15" in note for note in look(open_model(network()), shuffled)["notes"])
 
 

@@ -90,7 +90,8 @@ def test_a_limit_takes_as_many_of_each_class(tmp_path):
             save(tmp_path / name / f"{index}.png")
     probe = Probe.from_folder(tmp_path, limit=8)
     assert np.bincount(probe.labels).tolist() == [3, 3, 2]
-    assert probe.ids[:3] == ("cat/0.png", "cat/1.png", "cat/2.png")
+    assert probe.ids[:4] == ("cat/0.png", "dog/0.png", "emu/0.png", "cat/1.png"), "the first ones are of all classes"
+    assert probe.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
     assert len(Probe.from_folder(tmp_path / "cat", limit=4)) == 4
     assert len(Probe.from_folder(tmp_path)) == 27
     with pytest.raises(ValueError, match="limit must be at least 3, one picture of each class folder, got 2"):
@@ -107,9 +108,9 @@ def test_folder_of_classes(tmp_path):
     (tmp_path / ".cache").mkdir()
     probe = Probe.from_folder(tmp_path)
     assert probe.class_names == ("cat", "dog")
-    assert probe.labels.tolist() == [0, 0, 1]
+    assert probe.labels.tolist() == [0, 1, 0]
     assert probe.labels.dtype == np.int64
-    assert probe.ids == ("cat/x.png", "cat/y.png", "dog/x.png")
+    assert probe.ids == ("cat/x.png", "dog/x.png", "cat/y.png")
     assert probe.images.shape == (3, 4, 6, 3)
     assert probe.skipped == ("dog/readme.txt: not one of .png, .jpg, .jpeg, .webp, .bmp, .gif, .tif, .tiff",)
 

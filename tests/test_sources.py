@@ -28,6 +28,22 @@ def test_pictures_by_pattern_and_one_by_one(tmp_path):
         read_probe(None, MODEL, None)
 
 
+@pytest.mark.parametrize("pattern", ["", "/*/*.png", "/**/*.png"])
+def test_the_first_pictures_are_of_all_folders(tmp_path, pattern):
+    for place, (name, count) in enumerate({"b": 2, "a": 3, "c": 1}.items()):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(count):
+            shade = 100 * place + 10 * index
+            Image.new("RGB", (8, 8), (shade, 0, 0)).save(tmp_path / "photos" / name / f"{index}.png")
+    probe = read_probe(f"{tmp_path}/photos{pattern}", MODEL, None)
+    assert ["/".join(name.split("/")[-2:]) for name in probe.ids] == [
+        "a/0.png", "b/0.png", "c/0.png", "a/1.png", "b/1.png", "a/2.png"
+    ]  # fmt: skip
+    assert np.rint(255 * probe.images[:, 0, 0, 0]).tolist() == [100, 0, 200, 110, 10, 120]
+    if not pattern:
+        assert probe.labels.tolist() == [0, 1, 2, 0, 1, 0]
+
+
 def test_arrays_of_pixels_and_of_floats(tmp_path):
     pixels = np.full((3, 8, 8, 3), 255, np.uint8)
     np.savez(tmp_path / "a.npz", x=pixels, y=[0, 1, 1], class_names=["cat", "dog"])
@@ -71,6 +87,17 @@ def test_pixels_in_doubt_are_told(tmp_path):
     probe = read_probe(str(tmp_path / "b.npz"), two, None)
     assert probe.images["series"].max() == np.float32(0.2)
     assert "'series' is uint8 [2, 8, 4], taken for grey pixels" in probe.notes[0]
+
+
+def test_arrays_sorted_by_class_are_told(tmp_path):
+    for labels, said in (
+        ([4] * 9 + [5], ["its first 8 pictures are all of class 4"]),
+        ([4, 5] * 5, []),
+        ([4] * 10, []),
+    ):
+        np.savez(tmp_path / "a.npz", images=np.ones((10, 8, 8, 3)) / 2, labels=labels)
+        notes = read_probe(str(tmp_path / "a.npz"), MODEL, None).notes
+        assert [note.partition(": ")[2].partition(",")[0] for note in notes] == said
 
 
 def test_functions_by_name(tmp_path, monkeypatch):

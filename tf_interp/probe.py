@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from tf_interp.display import describe_arrays, number_of, tell
-from tf_interp.images import check_images, check_labels, describe, digest_images, find_bands, list_folder, read_folder
+from tf_interp.images import (
+    check_images,
+    check_labels,
+    describe,
+    digest_images,
+    find_bands,
+    list_folder,
+    read_folder,
+    take_turns,
+)
 from tf_interp.images.rounding import find_rounding
 
 
@@ -124,6 +133,8 @@ class Probe:
     ) -> "Probe":
         """Return a probe of picture files.
 
+        Pictures of class folders take turns, one of each class, so that the first ones, which parts show, are of all.
+
         Args:
             path: a folder of pictures, or of one sub-folder per class, whose names say what the pictures are. Hidden
                 folders, and those of systems (`@eaDir`, `__MACOSX`), are no classes.
@@ -171,22 +182,22 @@ class Probe:
         if unknown := [folder.name for folder, place in zip(classes, places, strict=True) if place is None]:
             raise ValueError(f"folders {unknown[:8]} are not among the class names {list(names[:12])}")
         shares = [None if limit is None else (limit + index) // len(classes) for index in range(len(classes))]
-        batches, labels, names_of_files = [], [], []
+        read: list[list[tuple[np.ndarray, int, str]]] = []  # of each class: picture, label and name of the file
         lines = listing.skipped + [f"{file.name}: beside the class folders, so of no class" for file in listing.files]
         for place, subfolder, share in zip(places, classes, reversed(shares), strict=True):
             images, files, skipped = read_folder(
                 subfolder, shape, channels, limit=share, background=background, remarks=remarks
             )
             shape = shape or (images.shape[1], images.shape[2])
-            batches.append(images)
-            labels += [place] * len(images)
-            names_of_files += [f"{subfolder.name}/{file.name}" for file in files]
+            called = [f"{subfolder.name}/{file.name}" for file in files]
+            read.append([(image, place, name) for image, name in zip(images, called, strict=True)])
             lines += [f"{subfolder.name}/{line}" for line in skipped]
+        pictures, labels, ids = zip(*take_turns(read), strict=True)
         return cls(
-            np.concatenate(batches),
+            np.stack(pictures),
             np.asarray(labels),
             names,
-            tuple(names_of_files),
+            ids,
             tuple(lines),
             ordered=given is not None,
             notes=describe(remarks),

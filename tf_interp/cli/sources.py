@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from tf_interp.cli.terminal import Terminal
-from tf_interp.images import describe, list_folder, read_files
+from tf_interp.images import describe, list_folder, read_files, take_turns
 from tf_interp.probe import Probe
 
 # TensorFlow takes seconds to import: what needs it does so inside its function.
 
 _WILD = frozenset("*?[")
+_FIRST = 8  # pictures, of which `Decisions` tells
 
 
 def open_source(options: argparse.Namespace) -> Any:
@@ -139,7 +140,11 @@ def read_probe(source: str | None, model: Any, side: int | None) -> Probe:
     if path.is_dir() or not (path.is_file() or _WILD & set(source)):
         return Probe.from_folder(path, size, channels)
     files = [path] if path.is_file() else [pathlib.Path(found) for found in sorted(glob.glob(source, recursive=True))]
-    return _read_pictures(source, [file for file in files if file.is_file()], size, channels)
+    folders: dict[pathlib.Path, list[pathlib.Path]] = {}
+    for file in files:
+        if file.is_file():
+            folders.setdefault(file.parent, []).append(file)
+    return _read_pictures(source, take_turns(folders.values()), size, channels)
 
 
 def _read_pictures(source: str, files: list[pathlib.Path], size: tuple[int, int] | None, channels: int) -> Probe:
@@ -175,6 +180,10 @@ def _read_arrays(path: pathlib.Path, shape: Any) -> Probe:
         images = _from_pixels(images, "its array", notes)
     labels, names = take("labels", "y"), take("class_names")
     probe = Probe.from_arrays(images, labels, None if names is None else [str(name) for name in names.ravel()])
+    known = [] if probe.labels is None or probe.labels.ndim > 1 else probe.labels.tolist()
+    if len({*known}) > 1 and len({*known[:_FIRST]}) == 1:
+        notes.append(f"its first {_FIRST} pictures are all of class {known[0]}, and parts show the first ones: shuffle "
+                     "it, or let classes take turns")  # fmt: skip
     if left:
         notes.append(f"not read: {sorted(left)}; labels are an array 'labels' or 'y', their names 'class_names'")
     return dataclasses.replace(probe, notes=tuple(f"{path}: {note}" for note in notes))

@@ -20,3 +20,4 @@ from tf_interp.images.picture_files import list_folder as list_folder
 from tf_interp.images.picture_files import read_files as read_files
 from tf_interp.images.picture_files import read_folder as read_folder
 from tf_interp.images.picture_files import read_image as read_image
+from tf_interp.images.picture_files import take_turns as take_turns

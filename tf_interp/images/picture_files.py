@@ -1,10 +1,11 @@
 """Picture files: one reader and one lister for probes, concepts and the command line."""
 
+import itertools
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -24,6 +25,7 @@ _SQUEEZED = (
     "of another aspect ratio, squeezed or stretched to {width} x {height} pixels: if the network was trained on "
     "pictures that were cropped or padded, do the same with the files"
 )
+_T = TypeVar("_T")
 _STRETCH = 1.05  # from here on a circle is seen to be none
 
 
@@ -200,6 +202,20 @@ def count_pictures(path: pathlib.Path) -> int:
     """Return how many picture files there are below a folder, by their names; of a file 1 or 0."""
     found = path.rglob("*") if path.is_dir() else [path]
     return sum(file.suffix.lower() in SUFFIXES and not file.is_dir() for file in found)
+
+
+def take_turns(groups: Iterable[Sequence[_T]]) -> list[_T]:
+    """Return the items of several lists, one of each in turn, so that the first ones are of all.
+
+    Args:
+        groups: the lists, those of class folders say.
+
+    Example:
+        >>> take_turns(["abc", "x", "12"])
+        ['a', 'x', '1', 'b', '2', 'c']
+    """
+    rows = itertools.zip_longest(*[[(item,) for item in group] for group in groups])
+    return [cell[0] for row in rows for cell in row if cell is not None]
 
 
 def read_folder(
