@@ -182,7 +182,7 @@ class Probe:
         if unknown := [folder.name for folder, place in zip(classes, places, strict=True) if place is None]:
             raise ValueError(f"folders {unknown[:8]} are not among the class names {list(names[:12])}")
         shares = [None if limit is None else (limit + index) // len(classes) for index in range(len(classes))]
-        read: list[list[tuple[np.ndarray, int, str]]] = []  # of each class: picture, label and name of the file
+        read: list[list[tuple[np.ndarray, int | None, str]]] = []  # of each class: picture, label and name of the file
         lines = listing.skipped + [f"{file.name}: beside the class folders, so of no class" for file in listing.files]
         for place, subfolder, share in zip(places, classes, reversed(shares), strict=True):
             images, files, skipped = read_folder(
