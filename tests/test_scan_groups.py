@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from group_layers import as_images, identity_model, plant
+from sklearn.decomposition import PCA
 
 import tf_interp as ti
 from tf_interp.groups.judging.halves import suggest
@@ -85,3 +86,18 @@ def test_impossible_scans_are_refused():
         ti.scan_groups(model, images[:4], "parts", [9])
     with pytest.raises(ValueError, match="resamples must be 1 or more"):
         ti.scan_groups(model, images, "parts", [2], resamples=0)
+
+
+class Opposites(PCA):
+    """A decomposition of which the second component is the first turned around."""
+
+    def fit(self, rows, y=None):
+        super().fit(rows)
+        self.components_ = np.stack([self.components_[0], -self.components_[0]])
+        return self
+
+
+def test_opposites_are_redundant_where_weights_have_signs():
+    model, images = make(200)
+    found = ti.scan_groups(model, images, "parts", [2], reducer=Opposites(), resamples=1)
+    assert found.redundancy.tolist() == pytest.approx([1], abs=1e-4)

@@ -35,7 +35,8 @@ class GroupScan:
         stability: float32 [M,R]: median over the groups of the cosine of what two disjoint halves of the pictures make
             of each.
         least: float32 [M,R]: the same of the group that agrees least.
-        redundancy: float32 [M]: mean over the groups of the largest cosine with another one.
+        redundancy: float32 [M]: mean over the groups of the largest cosine with another one, without its sign where a
+            group and its opposite are the same.
         threshold: the stability that must hold.
         suggested: the largest number of groups whose median stability holds, and of which none is UNSTABLE (below .5)
             in any resample; None where there is no such number.
@@ -187,7 +188,7 @@ def scan_groups(
             chosen, activations, padded, k, window, seed=seed, init=None, iterations=iterations, scale=scale
         )
         errors.append(found.error)
-        alike.append(_redundancy(found.vectors))
+        alike.append(_redundancy(found.vectors, chosen.signed_weights))
         stable.append([agreement(chosen, halves, k, seed, iterations, scale) for halves in parts])
     stability, least = np.moveaxis(np.array(stable, np.float32), 2, 0)
     suggested, reason = suggest(counts, np.median(stability, 1), least.min(1), threshold)
@@ -208,9 +209,11 @@ def scan_groups(
     )
 
 
-def _redundancy(vectors: np.ndarray) -> float:
+def _redundancy(vectors: np.ndarray, signed: bool) -> float:
+    """Return the mean of the largest cosine of each group with another, of either sign where weights have signs."""
     if len(vectors) == 1:
         return 0.0
     cosine = cosines(vectors, vectors)
+    cosine = np.abs(cosine) if signed else cosine
     np.fill_diagonal(cosine, -1)
     return float(cosine.max(1).mean())
