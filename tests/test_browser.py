@@ -338,6 +338,20 @@ def test_records_of_a_run_that_began_again_are_asked_for_again(
         tab.wait_for_pictures()
 
 
+def test_the_rate_of_an_alarm_is_said_in_few_digits(servers: tuple[str, str], browser: BrowserContext) -> None:
+    def watched(route: Route) -> None:
+        record = json.loads(route.fetch().text())
+        record["data"] |= {"watch": {"alpha": 0.05}, "exploratory": False}
+        route.fulfill(json=record)
+
+    link = f"&p.interpretability.run={RUN}/interp&p.interpretability.section=concepts"
+    with open_tab(browser, servers[0], link=link) as tab:
+        tab.page.route("**/interpretability/record?*", watched)
+        tab.page.reload()
+        frame = tab.page.wait_for_selector("iframe").content_frame()
+        frame.get_by_text("alarm over the training, at 5 %: silent so far").first.wait_for()
+
+
 def test_a_chart_has_no_dot_where_there_is_no_number(servers: tuple[str, str], browser: BrowserContext) -> None:
     with open_tab(browser, servers[0]) as tab:
         dots = tab.frame.evaluate(

@@ -358,6 +358,15 @@ def test_large_and_small_graphs_are_readable(browser, url):
         tab.shoot("decision-tiny")
 
 
+def test_zoomed_the_picture_leaves_room_for_what_is_said_of_it(browser, url):
+    with view(browser, url, width=720, height=1000) as tab:
+        tab.wait_for_pictures()
+        head = tab.frame.locator(".decision-head")
+        picture = head.locator("canvas").first.bounding_box()
+        assert 200 < picture["width"] <= 320
+        assert picture["height"] <= 320
+
+
 def test_the_overview_tells_decisions_in_words(browser, url, record):
     with open_tab(browser, url, link="&p.interpretability.run=small%2Finterp") as tab:
         tab.wait_for_pictures()

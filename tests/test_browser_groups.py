@@ -91,6 +91,16 @@ def test_switches_show_what_the_network_gives_without_groups(browser, url, model
         assert not tab.problems
 
 
+def test_switches_are_whole_beside_an_open_picture(browser, url):
+    with view(browser, url) as tab:
+        for width in (1440, 1152):
+            tab.page.set_viewport_size({"width": width, "height": 1000})
+            tab.frame.locator(".map").first.click()
+            tab.wait_for_pictures()
+            for button in tab.frame.locator(".switches .chip-button").all():
+                assert button.evaluate("one => one.scrollWidth <= one.clientWidth"), f"{button.inner_text()} at {width}"
+
+
 def test_classes_without_names_are_called_the_same_everywhere(browser, url):
     def without_names(route):
         record = route.fetch().json()

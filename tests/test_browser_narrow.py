@@ -46,5 +46,8 @@ def test_names_keep_the_number_at_their_end(report: pathlib.Path, browser: Brows
         tab.wait_for_pictures()
         names = tab.frame.locator(".grid.row .direction-name")
         assert names.count() > 4
-        names.evaluate_all("all => all.forEach((one, place) => { one.textContent = `channel ${100 + place}`; })")
+        named = "all => all.forEach((one, place) => { one.textContent = `channel ${place % 2 ? 1 : 100 + place}`; })"
+        names.evaluate_all(named)
         assert tab.frame.evaluate(CUT, ".grid.row .direction-name") == []
+        heights = {round(one.bounding_box()["height"]) for one in tab.frame.locator(".grid.row .unit").all()}
+        assert len(heights) == 1, f"cards side by side are as high as each other: {heights}"

@@ -120,7 +120,7 @@ def test_what_is_left_out_is_told_once_and_in_the_next_record():
     look(budget, clock, {"features": 2.0, "concepts": 0.1})
     log, note = budget.announce({"features": 0.0, "concepts": 1.0})
     assert log == "features of a look took 2.0 s: some are skipped to keep within max_overhead=0.05 (None lifts it)"
-    assert note == "features are left out of some looks from here on."
+    assert note == "features are left out of some looks from here on, to keep within max_overhead=0.05."
     assert budget.announce({"features": 0.0}) is None
     budget.note({"features": 0.0, "concepts": 0.5})
     budget.note({"features": 0.0, "concepts": 1.0})

@@ -122,11 +122,11 @@ class Budget:
         some = [kind for kind in without if len(without) < len(self._costs)]
         seconds = sum(self._predict(kind) for kind in some or self._costs)
         what = f"{' and '.join(some)} of a look" if some else "a look"
-        left = f"{' and '.join(some)} are left out of some looks" if some else "looks are left out"
+        left = f"{' and '.join(some)} are left out of some looks" if some else "some looks are left out"
         takes = (
             f"{what} took {seconds:.1f} s: some are skipped to keep within max_overhead={self.share} (None lifts it)"
         )
-        return takes, f"{left} from here on."
+        return takes, f"{left} from here on, to keep within max_overhead={self.share}."
 
     def summarize(self, skipped: int, failures: int) -> str:
         """Return what was left out in all and what failed; "" if nothing.

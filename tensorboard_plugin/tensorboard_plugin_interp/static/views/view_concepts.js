@@ -10,7 +10,7 @@ import { TestSides, TestsTold } from "../comparing/test_sides.js";
 import { Curve } from "../concepts/concept_curve.js";
 import { Cautions, TIPS, conceptColor, keyOf, nameTests } from "../concepts/concept_words.js";
 import { Cell } from "../drawing/canvas.js";
-import { CONTRASTS, contrastsOf, interval, number, pValue, plural, whole } from "../format.js";
+import { CONTRASTS, contrastsOf, interval, pValue, plural, whole } from "../format.js";
 import { Interval, IntervalAxis, rangeOf } from "../drawing/intervals.js";
 import { useSeries, useSheet } from "../model.js";
 import { Layer, Message, Term } from "../drawing/parts.js";
@@ -24,7 +24,7 @@ import { Lead } from "../words/lead.js";
 function describeAlarm(record) {
   const rung = (record.data.tests ?? []).filter((row) => typeof row.alarm === "number");
   const told = rung.map((row) => `${row.concept} → ${row.target} (${row.contrast}) at step ${whole(row.alarm)}`);
-  const level = number(100 * (record.data.watch?.alpha ?? 0));
+  const level = Number((100 * (record.data.watch?.alpha ?? 0)).toPrecision(3));
   return `alarm over the training, at ${level} %: ${told.length ? told.join(", ") : "silent so far"}`;
 }
 

@@ -12,7 +12,7 @@ import { BelowB } from "../comparing/two_pictures.js";
 import { UnitLarge, UnitSides, UnitsTold, useUnitPairs } from "../comparing/unit_sides.js";
 import { Cell } from "../drawing/canvas.js";
 import { Direction, Legend } from "../drawing/direction.js";
-import { className, namePicture, number, plural, signed, whole } from "../format.js";
+import { className, namePicture, number, plural, whole } from "../format.js";
 import { Histogram } from "../drawing/histogram.js";
 import { useSeries, useSheet } from "../model.js";
 import { SaveFilm } from "../saving/save_film.js";
@@ -39,7 +39,7 @@ const gainText = (unit) => (shareOf(unit) === null ? "–" : `${number(gain(unit
 const NUMBERS = [
   ["picture reaches", ({ activation }) => number(activation)],
   ["probe’s maximum", ({ probe_max: most }) => number(most)],
-  ["probe’s mean", ({ probe_mean: mean }) => signed(mean)],
+  ["probe’s mean", ({ probe_mean: mean }) => number(mean)],
   ["ratio", gainText],
 ];
 
