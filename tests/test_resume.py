@@ -3,12 +3,15 @@
 import signal
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
 import pytest
 
 from tf_interp import cli, read
+from tf_interp.cli.resume import identify
+from tf_interp.probe import Probe
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +105,14 @@ def test_a_dry_run_says_the_cost_and_writes_nothing(words, tmp_path, capsys):
     assert "8 units x 3 steps" in said
     assert "about" in said
     assert not (tmp_path / "none").exists()
+
+
+def test_value_ranges_are_told_apart_on_a_black_picture():
+    def identity(scale):
+        model = types.SimpleNamespace(digest=lambda: "0", layers={}, preprocess=lambda images: images * scale)
+        head = types.SimpleNamespace(path="output", kind="multiclass", names=None)
+        analysis = types.SimpleNamespace(model=model, head=head, layers=["conv"])
+        return identify(analysis, Probe.from_arrays(np.zeros((1, 4, 4, 3))), {}, {})["preprocess"]
+
+    assert identity(2) == identity(2)
+    assert identity(2) != identity(255)

@@ -112,6 +112,8 @@ def identify(analysis: Analysis, probe: Probe, parts: Mapping[str, Any], more: M
     """
     model, head = analysis.model, analysis.head
     first = pick_rows(probe.images, slice(1))
+    if not isinstance(first, Mapping) and first.ndim == 4:
+        first = np.concatenate([first, 1 - first])  # of a black picture many value ranges make the same
     fed = first if model.preprocess is None else model.preprocess(first)
     arrays = fed.values() if isinstance(fed, Mapping) else [fed]
     numbers = [np.round(np.asarray(value, np.float64), 3).tolist() for value in arrays]
