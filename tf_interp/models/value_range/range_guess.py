@@ -14,6 +14,7 @@ _VALUES = 2**24
 _FLAT = 0.03  # a spread of pictures below it is nearly one picture: those in [0,1] have .3, normalized ones about 1
 _LOW_LOGITS = 0.1  # no trained network tells pictures by less
 _HIGH_LOGITS = 100.0  # none is that sure
+_TELLING = 1.5  # so much larger a part of its logits do pictures decide in the range that a network was trained on
 _ONE = 1.5  # pictures in [0,1] stay below it
 NAN_WEIGHTS = (
     "weights of the network hold NaN, as they do when a training has diverged: nothing that it computes with them "
@@ -232,7 +233,8 @@ def _guess_by_logits(
     what = _PLURALS.get(model.head().quantity, "logits")
     said = f"{what} of {named} spread by {spreads[0]:.2g} as [0,1], by {spreads[1]:.2g} as 0..255"
     drowned = relative[0] < 0.05 and relative[1] > 10 * relative[0] and spreads[1] > 0.3  # biases alone decide
-    weak = real and not in_training and spreads[1] > 1  # of noise a network need not think anything
+    # of noise a network need not think anything; one of few steps gives as little of any range, only larger
+    weak = real and not in_training and spreads[1] > 1 and relative[1] > _TELLING * relative[0]
     if guess.expects is not None:  # the first weights get what they should
         pass
     elif spreads[0] < _LOW_LOGITS and (drowned or weak):
