@@ -133,3 +133,31 @@ def test_what_cannot_be_undone_is_told_and_given_as_it_is(name, door, tmp_path):
     assert words in head.caution
     given = 1 / (1 + np.exp(-numbers)) if model.logits_undone else numbers
     np.testing.assert_allclose(given, network(X).numpy(), rtol=1e-4, atol=1e-5)
+
+
+# of three steps with four numbers each: what is returned, and what it is made of
+PICKED = {
+    "last step": (lambda z: ops.softmax(z)[:, -1], lambda z: z[:, -1]),
+    "every other step": (lambda z: ops.softmax(z)[:, ::2, :], lambda z: z[:, ::2]),
+    "classes turned round": (lambda z: ops.flip(ops.softmax(z), -1)[:, 1], lambda z: z[:, 1, ::-1]),
+    "one of several sigmoids": (lambda z: ops.sigmoid(z)[:, 1, 2:3], lambda z: z[:, 1, 2:3]),
+    "some sigmoids": (lambda z: ops.take(ops.sigmoid(z)[:, 0], [3, 1], -1), lambda z: z[:, 0, [3, 1]]),
+    "some classes": (lambda z: ops.softmax(z)[:, 0, :3], None),
+    "one class": (lambda z: ops.softmax(z)[:, :, 1], None),
+    "picked and joined": (lambda z: ops.concatenate([ops.sigmoid(z)[:, 0, :2], z[:, 1, :2]], -1), None),
+}
+
+
+@pytest.mark.parametrize("door", ["live", "saved"])
+@pytest.mark.parametrize("name", PICKED)
+def test_logits_are_picked_as_their_probabilities_are(name, door, tmp_path):
+    end, expected = PICKED[name]
+    network, before = _network(lambda: lambda y: L.Reshape((3, 4))(L.Dense(12)(y)), end)
+    model = _open(network, door, tmp_path)
+    numbers = model.run(X, ["output"])["output"].numpy()
+    if expected is None:
+        assert not model.logits_undone
+        np.testing.assert_allclose(numbers, network(X).numpy(), rtol=1e-4, atol=1e-5)
+        return
+    assert model.head().caution is None
+    np.testing.assert_allclose(numbers, expected(before(X).numpy()), rtol=1e-4, atol=1e-5)

@@ -125,7 +125,8 @@ def _read_join(output: tf.Tensor, weights: Collection[str]) -> str | None:
         return None
     kinds = []
     for part in joined.inputs if joined.type == "Pack" else joined.inputs[:-1]:
-        logits = find_logits(part)
+        with output.graph.as_default():  # what is undone is built there
+            logits = find_logits(part)
         kinds.append(logits.how if logits else _describe_bounds(*find_bounds(part, weights)))
     return " and ".join(dict.fromkeys(kinds)) if len(set(kinds)) > 1 else None
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tf_interp.models.outputs.ends.operations import (
@@ -12,6 +13,8 @@ from tf_interp.models.outputs.ends.operations import (
     cuts_off,
     find_other,
     is_same,
+    list_kept_axes,
+    read_numbers,
     read_value,
     strip,
 )
@@ -28,6 +31,8 @@ from tf_interp.models.outputs.ends.written_out import (
 
 _SMALLEST = 1e-30  # probabilities below count as this, so that their logarithm stays finite
 _SAFE = 1e-3  # clipping that cuts off no more than this from [0,1] is for safety, and changes no number that counts
+_PICKING = ("StridedSlice", "GatherV2", "ReverseV2", "Transpose")
+_MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 _LONGEST = 64  # operations between the end of a network and its softmaxes
 
 
@@ -114,6 +119,8 @@ class _Search:
             return self.undo(inputs[tensor.value_index])
         if kind in SHAPING:
             return self._undo_shaping(tensor)
+        if kind in _PICKING:
+            return self._undo_picking(tensor)
         if kind in BOUNDING:
             line = read_clipped_line(tensor)
             return _root(line) if line else self._undo_clipping(tensor)
@@ -180,6 +187,31 @@ class _Search:
         shape = size if size.count(-1) <= 1 else tf.shape(tensor)
         kept = tensor.shape[-1:] == tensor.op.inputs[0].shape[-1:] or found.kind == "sigmoid"
         return found._replace(tensor=tf.reshape(found.tensor, shape), kind=found.kind if kept else "softmaxes")
+
+    def _undo_picking(self, tensor: tf.Tensor) -> Logits | None:
+        """Return the logits of what was picked or put in another order, such as the last step of a series.
+
+        Those of a softmax only where all its classes stay side by side: a part of them says less than it seems to.
+        """
+        operation = tensor.op
+        found = self.undo(operation.inputs[0])
+        if found is None or not found.exact or found.kind == "softmaxes" or found.tensor.shape.rank is None:
+            return None
+        if found.kind == "softmax" and not _keeps_classes(tensor):
+            return None
+        kind, settings = operation.type, [*operation.inputs][1:]
+        if kind == "StridedSlice":
+            masks = {name: operation.get_attr(name) for name in _MASKS}
+            picked = tf.raw_ops.StridedSlice(
+                input=found.tensor, begin=settings[0], end=settings[1], strides=settings[2], **masks
+            )
+        elif kind == "GatherV2":
+            picked = tf.gather(found.tensor, settings[0], axis=settings[1], batch_dims=operation.get_attr("batch_dims"))
+        elif kind == "ReverseV2":
+            picked = tf.reverse(found.tensor, settings[0])
+        else:
+            picked = tf.transpose(found.tensor, settings[0])
+        return found._replace(tensor=picked)
 
     def _undo_joining(self, tensor: tf.Tensor) -> Logits | None:
         operation = tensor.op
@@ -256,6 +288,27 @@ class _Search:
         if len({item[0] for item in found}) > 1:
             return None
         return found[0][0], factor * sum(item[1] for item in found), [one for item in found for one in item[2]]
+
+
+def _keeps_classes(tensor: tf.Tensor) -> bool:
+    """Return whether all numbers of the last axis stay beside each other behind what picks or turns some."""
+    operation, last = tensor.op, (tensor.op.inputs[0].shape.rank or 0) - 1
+    if operation.type == "StridedSlice":
+        kept = list_kept_axes(operation)
+        return len(kept) == last + 1 and kept[-1] is not None and kept[-1] == (tensor.shape.rank or 0) - 1
+    if operation.type == "ReverseV2":
+        return True
+    if operation.type == "Transpose":
+        order = read_numbers(operation.inputs[1])
+        return order is not None and int(order[-1]) == last
+    axis, places = tf.get_static_value(operation.inputs[2]), tf.get_static_value(operation.inputs[1])
+    if axis is None or operation.get_attr("batch_dims"):
+        return False
+    if int(axis) % (last + 1) != last:
+        return operation.inputs[1].shape.rank is not None and tensor.shape[-1:] == operation.inputs[0].shape[-1:]
+    return places is not None and np.array_equal(
+        np.sort(np.ravel(places)), np.arange(tensor.op.inputs[0].shape[-1] or 0)
+    )
 
 
 def _joins(packed: tf.Tensor, axes: tf.Tensor) -> bool:
