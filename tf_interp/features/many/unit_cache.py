@@ -37,7 +37,8 @@ class RenderedUnit:
     Args:
         name: the objective.
         images: float32 [count,h,w,C] in [0,1], in steps of 1/255; no picture at all if the unit failed.
-        activations: float32 [count], what the pictures reach.
+        activations: float32 [count], what the pictures reached as they were drawn: before they were rounded to steps of
+            1/255, which moved it by up to half a percent where we looked, and shrunk to `side`, which moves it by more.
         status: for each picture "ok" or a sentence on what is wrong; one sentence if the unit failed.
     """
 
