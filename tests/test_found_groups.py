@@ -42,12 +42,17 @@ def test_a_network_that_does_something_else_has_other_weights(method, activation
         "ablate": lambda groups: ti.ablate_groups(other, IMAGES, groups, [0], draws=1).change,
         "describe": lambda groups: ti.describe_groups(other, IMAGES, groups, targets=[0]).strength,
         "predict": lambda groups: ti.predict_from_groups(other, IMAGES, groups, draws=1).presence,
+        "along": lambda groups: ti.attribute(other, IMAGES, 0, along=groups).values,
+        "target": lambda groups: ti.attribute(other, IMAGES, groups[0]).values,
         "places": lambda groups: measure(groups, read(other), IMAGES),
     }
     for how in ask.values():
         assert np.allclose(how(groups), how(new), atol=1e-5)
     said = "the groups were found on these images in a network that did something else there, as before a training"
     assert any(note.startswith(said) for note in ti.ablate_groups(other, IMAGES, groups, [0], draws=1).notes)
+    for where in ({"target": 0, "along": groups}, {"target": groups[0]}):
+        assert any(note.startswith(said) for note in ti.attribute(other, IMAGES, **where).notes)
+        assert not any(note.startswith(said) for note in ti.attribute(model, IMAGES, **where).notes)
     with pytest.raises(ValueError, match="does something else on these images than when the groups were found"):
         ti.judge_groups(other, IMAGES, groups)
 

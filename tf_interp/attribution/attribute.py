@@ -14,7 +14,7 @@ from tf_interp.attribution.methods.integrated_gradients import IntegratedGradien
 from tf_interp.attribution.methods.method import Method, Split, is_zero
 from tf_interp.attribution.registry import AT_PICTURES, DEFAULT, read_method
 from tf_interp.attribution.scene import Scene, check_input, name_place, open_scene
-from tf_interp.attribution.scores import LayerTarget, Scores, resolve_scores
+from tf_interp.attribution.scores import STALE, LayerTarget, Scores, read_known, resolve_scores
 from tf_interp.attribution.silence import find_cause
 from tf_interp.directions import Directions
 from tf_interp.models import Model, Target
@@ -142,7 +142,7 @@ def attribute(
         raise ValueError(
             f"{chosen.name!r} cannot be divided along directions: choose another method, or leave out along"
         )
-    split = None if along is None else split_along(model, along, array)
+    split, said = (None, ()) if along is None else split_along(model, along, array)
     gate = None if through is None else _gate(model, through, path)
     run = model.folded_in_half if chosen.folded else model.folded
     weights = run.folded_weights([scores.output])
@@ -176,6 +176,7 @@ def attribute(
         None if along is None else tuple(along.names),
         (
             *scores.notes,
+            *said,
             *notes,
             *_say_silence(name_place(path, input), chosen, silent, empty, causes),
             *_say_missed(totals, expected),
@@ -269,8 +270,8 @@ def find_place(model: Model, layer: str | None, along: Directions | None) -> str
     return home
 
 
-def split_along(model: Model, along: Directions, images: Any) -> Callable[[np.ndarray], Split]:
-    """Return, for the rows of a batch, how its activations are divided along directions.
+def split_along(model: Model, along: Directions, images: Any) -> tuple[Callable[[np.ndarray], Split], tuple[str, ...]]:
+    """Return, for the rows of a batch, how its activations are divided along directions; and what to know of that.
 
     Args:
         model: the network.
@@ -284,14 +285,14 @@ def split_along(model: Model, along: Directions, images: Any) -> Callable[[np.nd
     channels = model.layers[model.resolve(along.layer)][-1]
     if channels not in (None, vectors.shape[1]):
         raise ValueError(f"the directions have {vectors.shape[1]} channels, their layer has {channels}")
-    known = along.weights_for(images)
+    known, stale = read_known(model, along, images)
     inverse = _pseudo_inverse(vectors)
 
     def split(rows: np.ndarray) -> Split:
         own = None if known is None else known[rows]
         return Split(vectors, lambda point: tf.einsum("nhwc,ck->nhwk", point, inverse), own)
 
-    return split
+    return split, (f"{STALE}: the activation was divided into the sum that comes closest to it now",) * stale
 
 
 def _pseudo_inverse(vectors: np.ndarray) -> np.ndarray:

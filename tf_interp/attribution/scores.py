@@ -10,7 +10,11 @@ import tensorflow as tf
 from tf_interp.directions import Directions, to_positions
 from tf_interp.display import cut, tell
 from tf_interp.models import Model, Target
+from tf_interp.models.batches import in_batches
 from tf_interp.models.outputs.targets import weigh
+
+STALE = "the groups were found on these images in a network that did something else there, as before a training"
+_ALIKE = f"{STALE}: the direction counts alike at all positions, as on other images"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,13 +147,38 @@ def _score_direction(model: Model, target: Directions, count: int, images: Any) 
         )
     vector = target.vectors[0]
     _check_width(model, path, len(vector))
-    known = target.weights_for(images)
+    known, stale = read_known(model, target, images)
     if known is None:
-        return _linear(model, path, np.broadcast_to(vector / (np.linalg.norm(vector) or 1), (count, len(vector))))
+        alike = np.broadcast_to(vector / (np.linalg.norm(vector) or 1), (count, len(vector)))
+        return dataclasses.replace(_linear(model, path, alike), notes=(_ALIKE,) * stale)
     part = known[..., :1] * vector  # [N,h,w,C]
     norms = np.linalg.norm(part.reshape(count, -1), axis=1)
     part = part / np.where(norms == 0, 1, norms)[:, None, None, None]
     return Scores(path, weights=part.reshape(count, *_known(model, path, part)), offsets=np.zeros(count, np.float32))
+
+
+def read_known(model: Model, directions: Directions, images: Any) -> tuple[np.ndarray | None, bool]:
+    """Return where groups fire on images that they were found on, else None; and whether that is of another network.
+
+    Args:
+        model: the network.
+        directions: of one of its layers.
+        images: as the network takes them.
+
+    Returns:
+        float32 [N,h,w,K] or None, and whether the layer does something else on these images than when they were found.
+    """
+    known = directions.weights_for(images)
+    if known is None:
+        return None, False
+    path = model.resolve(directions.layer, channels=True)
+
+    def read(batch: Any) -> np.ndarray:
+        return np.asarray(tf.cast(to_positions(model.run(batch, [path])[path]), tf.float32))
+
+    there = np.concatenate(list(in_batches(model, "weights of groups", [images], 64, read)))
+    known = directions.weights_for(images, there)
+    return known, known is None
 
 
 def _known(model: Model, path: str, part: np.ndarray) -> tuple[int, ...]:

@@ -244,7 +244,7 @@ def faithfulness(
     if len(layers) > 1 or (path is None and layers != {None}):
         raise ValueError(f"the methods explain different layers, {sorted(map(str, layers))}: name one with layer=")
     random = np.random.default_rng(seed)
-    split = None if along is None else split_along(model, along, array)
+    split = None if along is None else split_along(model, along, array)[0]
 
     def read(item: Attribution) -> np.ndarray:
         return item.positions() if along is None else item.values

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_interp.attribution.scores import STALE
 from tf_interp.capture import read_activations
 from tf_interp.directions import to_positions
 from tf_interp.groups.find import take_padding
@@ -183,7 +184,7 @@ def say_elsewhere(groups: Groups, images: Any) -> str:
     """
     if groups.weights_for(images) is None:
         return "the groups were found on other images"
-    return "the groups were found on these images in a network that did something else there, as before a training"
+    return STALE
 
 
 def check_baseline(baseline: Any) -> None:
