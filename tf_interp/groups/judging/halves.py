@@ -101,11 +101,14 @@ def count_groups(
     smaller = min(count_rows(activations.shape, padded, halves) for halves in divisions)
     counts = [k for k in COUNTS if k <= min(smaller, channels)]
     if not counts:
-        if channels == 1 and smaller:
+        if channels == 1:
             return 1, ("the layer has one channel, and so one group",)
+        if not (activations if method.keeps_negative else np.maximum(activations, 0)).any():
+            said = "the layer is silent, so that no number of groups is better than another"
+            return min(COUNTS[0], channels), (said,)
         raise ValueError(
             f'k="auto" finds groups in halves of the pictures, which have {smaller} positions here: give more '
-            "pictures, or a number"
+            "pictures that differ, or a number"
         )
     tried: list[int] = []
     stability: list[float] = []

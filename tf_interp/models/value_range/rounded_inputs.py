@@ -1,5 +1,6 @@
 """Numbers that a network's inputs cannot hold: rounded to fewer digits, which is told, or another number, refused."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class RoundedInputs:
         What is rounded so that it counts is told once for each input, in `Model.warnings`.
 
         Args:
-            images: as `run` takes them, or a list of such arrays.
+            images: as `run` takes them, or a list of such arrays or dicts.
 
         Raises:
             ValueError: if whole numbers are given that the type of an input does not reach.
@@ -44,7 +45,10 @@ class RoundedInputs:
         if kinds <= {"float32", "float64"} and all(_name_type(item) == "float32" for item in leaves):
             return
         told: dict[str, str] = self.cached("rounded inputs", dict)
-        for name, value, kind in self._list_given(images, specs):
+        blocks = isinstance(images, list) and images and isinstance(images[0], Mapping)
+        for name, value, kind in itertools.chain.from_iterable(
+            self._list_given(block, specs) for block in (images if blocks else [images])
+        ):
             what = "the network" if len(specs) == 1 else f"input {name!r}"
             if kind.is_integer and value.dtype.kind in "iu":
                 _check_reach(value, kind, f"{what} ({self.name!r})" if len(specs) == 1 else what)

@@ -24,7 +24,7 @@ import { Lead } from "../words/lead.js";
 function describeAlarm(record) {
   const rung = (record.data.tests ?? []).filter((row) => typeof row.alarm === "number");
   const told = rung.map((row) => `${row.concept} → ${row.target} (${row.contrast}) at step ${whole(row.alarm)}`);
-  const level = Number((100 * (record.data.watch?.alpha ?? 0)).toPrecision(3));
+  const level = pValue(100 * (record.data.watch?.alpha ?? 0));
   return `alarm over the training, at ${level} %: ${told.length ? told.join(", ") : "silent so far"}`;
 }
 
