@@ -66,7 +66,8 @@ def count_planted():
                     draws = np.random.default_rng(1).normal(size=rows.shape)
                     rows = rows + noise * rows.std() * draws if signed else rows * np.exp(noise * draws)
                     activations = rows.reshape(-1, 2, 2, 20).astype(np.float32)
-                    row.append((parts, count_groups(choose(method), activations, seed=0, iterations=200)[0]))
+                    ids = list(map(str, range(len(activations))))
+                    row.append((parts, count_groups(choose(method), activations, None, ids, seed=0, iterations=200)[0]))
         wrong = [f"{found} for {parts}" for parts, found in row if parts != found]
         print(f'planted, k="auto", noise {noise}: right {len(row) - len(wrong)} of {len(row)}; {wrong}')
 
